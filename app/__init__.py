@@ -1,0 +1,1 @@
+"""The authentication service. See docs/architecture.md for its layers and words."""

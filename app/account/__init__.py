@@ -1,0 +1,1 @@
+"""A person's own account: profile, sessions, signing out. Every route acts for the caller alone."""

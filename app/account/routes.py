@@ -1,0 +1,84 @@
+"""`/auth/me`, `/auth/sessions` and signing out."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Response
+
+from app.account.schemas import ListedSessionBody, LogoutRequest, Profile, ProfileChange, SessionPage
+from app.account.service import Account
+from app.foundation.caller import AnyAudienceCaller, Caller, RequestOrigin
+from app.foundation.clock import rfc3339
+from app.foundation.pagination import Cursors, Paging
+from app.foundation.principal import Principal
+from app.foundation.provide import provide
+from app.foundation.routing import Router
+from app.sessions.service import ListedSession
+
+router = Router(tags=["account"])
+
+OwnAccount = Annotated[Account, provide(Account)]
+
+
+@router.get("/auth/me", summary="The caller's profile")
+async def show(account: OwnAccount, caller: Caller) -> Profile:
+    """Who the token speaks for."""
+    return Profile.of(await account.profile(caller))
+
+
+@router.patch("/auth/me", summary="Change the caller's profile")
+async def change(body: ProfileChange, account: OwnAccount, caller: Caller, origin: RequestOrigin) -> Profile:
+    """Change the name; null takes it away."""
+    return Profile.of(await account.rename(caller, body.name, origin))
+
+
+@router.delete("/auth/me", summary="Delete the caller's account", status_code=204)
+async def delete(account: OwnAccount, caller: Caller, origin: RequestOrigin) -> None:
+    """Delete the account and end every session. Needs a sign-in within the last ten minutes (a setting)."""
+    await account.delete(caller, origin)
+
+
+@router.get("/auth/sessions", summary="The caller's sessions")
+async def list_sessions(
+    account: OwnAccount, caller: Caller, paging: Paging, cursors: Annotated[Cursors, provide(Cursors)]
+) -> SessionPage:
+    """Live sessions, newest first."""
+    bound_to = ("sessions", caller.sub)
+    position = cursors.position(paging, bound_to=bound_to)
+    after = None if position is None else UUID(position[0])
+    rows = await account.sessions(caller, after=after, limit=paging.limit + 1)
+    page = cursors.page(rows, paging, position_of=lambda row: (str(row.id),), bound_to=bound_to)
+    return SessionPage(items=[_shown(row, caller) for row in page.items], next=page.next)
+
+
+@router.delete("/auth/sessions/{session_id}", summary="End one of the caller's sessions", status_code=204)
+async def end_session(session_id: UUID, account: OwnAccount, caller: Caller, origin: RequestOrigin) -> None:
+    """End a session from the list; its tokens are refused from now on."""
+    await account.end_session(caller, session_id, origin)
+
+
+@router.post("/auth/logout", summary="Sign out", status_code=204)
+async def log_out(
+    account: OwnAccount, caller: AnyAudienceCaller, origin: RequestOrigin, body: LogoutRequest | None = None
+) -> Response:
+    """End the session of this token, or with `everywhere` every session of its user.
+
+    A token for another audience may end its own session and no other.
+    """
+    await account.log_out(caller, everywhere=body is not None and body.everywhere, origin=origin)
+    return Response(status_code=204)
+
+
+def _shown(session: ListedSession, caller: Principal) -> ListedSessionBody:
+    return ListedSessionBody(
+        id=str(session.id),
+        current=session.sid == caller.sid,
+        created_at=rfc3339(session.created_at),
+        renewed_at=rfc3339(session.renewed_at),
+        auth_time=rfc3339(session.auth_time),
+        expires_at=rfc3339(session.expires_at),
+        amr=list(session.amr),
+        acr=session.acr,
+        ip=session.ip,
+        user_agent=session.user_agent,
+    )

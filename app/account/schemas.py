@@ -1,0 +1,62 @@
+"""What the account's routes read and answer."""
+
+from pydantic import BaseModel, Field
+
+from app.foundation.body import Body
+from app.foundation.clock import rfc3339
+from app.users.user import User
+
+
+class Profile(BaseModel):
+    """A person as they see themselves."""
+
+    sub: str
+    email: str
+    email_verified: bool
+    name: str | None
+    created_at: str
+
+    @classmethod
+    def of(cls, user: User) -> "Profile":
+        """The profile of a user."""
+        return cls(
+            sub=user.sub,
+            email=user.email,
+            email_verified=user.is_verified,
+            name=user.name,
+            created_at=rfc3339(user.created_at),
+        )
+
+
+class ProfileChange(Body):
+    """What a person may change of their profile; null takes the name away."""
+
+    name: str | None = Field(max_length=200)
+
+
+class LogoutRequest(Body):
+    """Which sessions end: this one, or all of the user's."""
+
+    everywhere: bool = False
+
+
+class ListedSessionBody(BaseModel):
+    """A live session; `current` is the one that asks."""
+
+    id: str
+    current: bool
+    created_at: str
+    renewed_at: str
+    auth_time: str
+    expires_at: str
+    amr: list[str]
+    acr: str
+    ip: str | None
+    user_agent: str | None
+
+
+class SessionPage(BaseModel):
+    """Sessions, newest first; `next` is the cursor of the page after this one."""
+
+    items: list[ListedSessionBody]
+    next: str | None

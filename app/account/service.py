@@ -1,0 +1,108 @@
+"""What a person does with their own account."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from app.account.errors import StaleAuthentication
+from app.audit.event import Actor, ActorKind
+from app.foundation.clock import Clock
+from app.foundation.db import Database
+from app.foundation.errors import NotFound
+from app.foundation.origin import Origin
+from app.foundation.principal import Principal
+from app.lifecycle.service import UserLifecycle
+from app.sessions.service import ListedSession, Sessions
+from app.signing_keys.errors import InvalidToken
+from app.users.service import Users
+from app.users.user import User
+
+
+class Account:
+    """The use cases of a signed-in person on their own account; each is one transaction."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        *,
+        users: Users,
+        sessions: Sessions,
+        lifecycle: UserLifecycle,
+        fresh_auth: timedelta,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._users = users
+        self._sessions = sessions
+        self._lifecycle = lifecycle
+        self._fresh_auth = fresh_auth
+
+    async def profile(self, caller: Principal) -> User:
+        """The caller's own user."""
+        async with self._db.transaction() as tx:
+            return await self._users.get(tx, caller.user_id)
+
+    async def rename(self, caller: Principal, name: str | None, origin: Origin) -> User:
+        """Change the caller's name, or take it away. Raises NameRefused."""
+        async with self._db.transaction() as tx:
+            return await self._users.update_profile(tx, caller.user_id, name=name, actor=_actor(caller), origin=origin)
+
+    async def delete(self, caller: Principal, origin: Origin) -> None:
+        """Delete the caller's account with all that hangs from it.
+
+        Raises StaleAuthentication when the sign-in is too long ago, LastAdministrator.
+        """
+        self._require_fresh(caller)
+        await self._lifecycle.delete(caller.user_id, actor=_actor(caller), origin=origin)
+
+    async def sessions(self, caller: Principal, *, after: UUID | None, limit: int) -> list[ListedSession]:
+        """The caller's live sessions, newest first."""
+        async with self._db.transaction() as tx:
+            return await self._sessions.list_live(tx, caller.user_id, after=after, limit=limit)
+
+    async def end_session(self, caller: Principal, session_id: UUID, origin: Origin) -> None:
+        """End one of the caller's own sessions. Raises NotFound where there is no such live session of theirs."""
+        async with self._db.transaction() as tx:
+            ended = await self._sessions.end_listed(
+                tx, session_id, user_id=caller.user_id, subject=caller.sub, actor=_actor(caller), origin=origin
+            )
+        if not ended:
+            raise NotFound("You have no such session.")
+
+    async def log_out(self, caller: Principal, *, everywhere: bool, origin: Origin) -> None:
+        """End the session of the token that asks, or every session of its user.
+
+        A token for another audience has been seen by that service, and ends no session but its own: raises
+        InvalidToken when it asks for more.
+        """
+        if everywhere and not caller.own:
+            raise InvalidToken("A token for another audience ends only its own session.")
+        async with self._db.transaction() as tx:
+            if everywhere:
+                await self._sessions.end_all(
+                    tx,
+                    caller.user_id,
+                    subject=caller.sub,
+                    reason="logout_everywhere",
+                    actor=_actor(caller),
+                    origin=origin,
+                )
+            else:
+                await self._sessions.end(
+                    tx, caller.sid, subject=caller.sub, reason="logout", actor=_actor(caller), origin=origin
+                )
+
+    def _require_fresh(self, caller: Principal) -> None:
+        if self._clock.now() - caller.auth_time > self._fresh_auth:
+            seconds = int(self._fresh_auth.total_seconds())
+            challenge = (
+                'Bearer error="insufficient_user_authentication", '
+                f'error_description="A more recent sign-in is needed", max_age={seconds}'
+            )
+            raise StaleAuthentication(
+                f"This needs a sign-in within the last {seconds} seconds.", headers={"WWW-Authenticate": challenge}
+            )
+
+
+def _actor(caller: Principal) -> Actor:
+    return Actor(ActorKind.USER, caller.sub)

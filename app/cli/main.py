@@ -1,0 +1,74 @@
+"""The program."""
+
+import importlib
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from app.foundation.engines.errors import EngineError
+from app.foundation.errors import ServiceError, StartupRefused
+
+COMMANDS = {
+    "dev": "app.cli.dev",
+    "serve": "app.cli.serve",
+    "migrate": "app.cli.migrate",
+    "prepare": "app.cli.prepare",
+    "create-admin": "app.cli.admin",
+    "users": "app.cli.users",
+    "audiences": "app.cli.audiences",
+    "roles": "app.cli.roles",
+    "keys": "app.cli.keys",
+    "rotate-signing-key": "app.cli.rotate_signing_key",
+    "settings": "app.cli.settings",
+    "token": "app.cli.token",
+    "doctor": "app.cli.doctor",
+}
+
+
+class Program(TyperGroup):
+    """Imports a command's module when that command is asked for.
+
+    The modules behind most commands take a second to import; `dev` needs none of them, because the service runs
+    in a process of its own, and has two seconds to be ready. This is the only place that imports by name.
+    `Any` stands for types of a package that typer keeps to itself.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 — the base class names it
+        """Every command, in the order in which they are listed here."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 — the base class names it
+        """The command of this name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = typer.main.get_command(importlib.import_module(COMMANDS[cmd_name]).app)
+        command.name = cmd_name
+        return command
+
+
+program = typer.Typer(cls=Program, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@program.callback()
+def _about() -> None:
+    """Run and operate the authentication service.
+
+    Example: auth-service dev
+    """
+
+
+def main() -> None:
+    """Run one command. A refusal is one plain message on stderr and exit status 1."""
+    try:
+        program(prog_name="auth-service")
+    except (EngineError, StartupRefused) as error:
+        _fail(str(error))
+    except ServiceError as error:
+        _fail(error.description or error.title)
+
+
+def _fail(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(1)

@@ -1,0 +1,63 @@
+"""What a process does beside its requests for as long as it lives."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from functools import partial
+
+Work = Callable[[], Coroutine[object, object, None]]
+
+RESTART_SECONDS = 1.0
+# Work that runs this long again counts as mended.
+MENDED_SECONDS = 10.0
+
+_logger = logging.getLogger(__name__)
+
+
+class Background:
+    """Runs endless pieces of work, each under a name. One that ends, which is a fault of ours, is started again."""
+
+    def __init__(self, *, restart_seconds: float = RESTART_SECONDS, mended_seconds: float = MENDED_SECONDS) -> None:
+        self._restart_seconds = restart_seconds
+        self._mended_seconds = mended_seconds
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._broken: set[str] = set()
+
+    def start(self, name: str, work: Work) -> None:
+        """Start `work`, which takes care of the faults that it expects and never returns."""
+        task = asyncio.get_running_loop().create_task(work(), name=name)
+        task.add_done_callback(partial(self._ended, name, work))
+        self._tasks[name] = task
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """The work that ended unexpectedly and has not run well since: what it keeps fresh may be stale."""
+        return tuple(sorted(self._broken))
+
+    async def stop(self) -> None:
+        """Cancel everything and wait until it has ended."""
+        for timer in self._timers.values():
+            timer.cancel()
+        tasks, self._tasks = self._tasks, {}
+        for task in tasks.values():
+            task.cancel()
+        # What they end with was logged when they ended.
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+    def _ended(self, name: str, work: Work, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or name not in self._tasks:
+            return
+        _logger.error("background work %s ended and is started again", name, exc_info=task.exception())
+        self._broken.add(name)
+        loop = asyncio.get_running_loop()
+        self._timers[name] = loop.call_later(self._restart_seconds, self._restart, name, work)
+
+    def _restart(self, name: str, work: Work) -> None:
+        self.start(name, work)
+        loop = asyncio.get_running_loop()
+        self._timers[name] = loop.call_later(self._mended_seconds, self._mended, name, self._tasks[name])
+
+    def _mended(self, name: str, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(name) is task and not task.done():
+            self._broken.discard(name)

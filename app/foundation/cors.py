@@ -1,0 +1,46 @@
+"""Which other origins' scripts may read our answers. Spec: Fetch §3.2."""
+
+from collections.abc import Sequence
+
+Headers = list[tuple[bytes, bytes]]
+
+_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
+_REQUEST_HEADERS = (
+    b"authorization, content-type, idempotency-key, if-match, if-none-match, traceparent, x-action-token, x-csrf-token"
+)
+_ANSWER_HEADERS = b"ETag, Location, Retry-After, WWW-Authenticate, X-Trace-Id"
+_PREFLIGHT_SECONDS = b"600"
+_VARY = (b"vary", b"Origin")
+
+
+class CORS:
+    """The origins of `CORS__ORIGINS`, compared as whole strings. Never `*`, never `null`."""
+
+    def __init__(self, origins: Sequence[str]) -> None:
+        self._origins = frozenset(origin.encode("ascii") for origin in origins)
+
+    def preflight(self, origin: bytes | None) -> Headers | None:
+        """The answer's headers to a preflight of an allowed origin, else None: it is answered as any OPTIONS is."""
+        if origin not in self._origins:
+            return None
+        return [
+            *self._allowing(origin),
+            (b"access-control-allow-methods", _METHODS),
+            (b"access-control-allow-headers", _REQUEST_HEADERS),
+            (b"access-control-max-age", _PREFLIGHT_SECONDS),
+        ]
+
+    def answer(self, origin: bytes | None) -> Headers:
+        """What to add to any other answer."""
+        if not self._origins:
+            return []
+        if origin not in self._origins:
+            return [_VARY]
+        return [*self._allowing(origin), (b"access-control-expose-headers", _ANSWER_HEADERS)]
+
+    def _allowing(self, origin: bytes) -> Headers:
+        return [
+            (b"access-control-allow-origin", origin),
+            (b"access-control-allow-credentials", b"true"),
+            _VARY,
+        ]

@@ -1,0 +1,219 @@
+"""PostgreSQL: transactions for use cases, and a pool of bare connections for the hot statements.
+
+A function that takes a `Transaction` works inside its caller's; one that does not is a whole use case and
+opens its own with `Database.transaction()`, which has committed when the block ends.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+from sqlalchemy import MetaData, event, text
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+
+from app.foundation.dsn import ENGINE_URL, connecting, driver_dsn
+from app.foundation.errors import Unavailable
+
+Transaction = AsyncConnection
+
+# What a caller may wait for its turn, for a new connection, and for one statement, in seconds. The first with either
+# of the others keeps every answer under two seconds while the network swallows what is sent to the database.
+POOL_WAIT_SECONDS = 0.7
+CONNECT_SECONDS = 1.1
+STATEMENT_SECONDS = 1.1
+
+# Whoever gave up on a statement cannot use its connection again: the answer may still come.
+_GIVEN_UP = (TimeoutError, asyncio.CancelledError)
+# The connection broke under a statement, which other connections need not share.
+_CUT = (
+    ConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+)
+_LOST = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.InternalClientError)
+# The server is going down, coming up, or out of connections: it may answer soon.
+_SERVER_AWAY = (
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+
+
+class DatabaseUnavailable(Unavailable):
+    """PostgreSQL does not answer, or has no connection left for us. Nothing was acknowledged."""
+
+    code, title = "database_unavailable", "Not available at the moment"
+
+
+class Model(DeclarativeBase):
+    """The base of every feature's tables. Statements on them are written with SQLAlchemy Core."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Database:
+    """One process's connections: an engine for use cases and `hot`, a pool of bare connections.
+
+    `url` is `postgresql+asyncpg://…`. `pool_size` bounds each of the two pools.
+    """
+
+    def __init__(self, url: str, *, pool_size: int) -> None:
+        self._dsn = driver_dsn(url)
+        self._pool_size = pool_size
+        self._hot: asyncpg.Pool | None = None
+        # asyncpg's own queue has no time limit apart from that of connecting.
+        self._turns = asyncio.Semaphore(pool_size)
+        self.engine: AsyncEngine = create_async_engine(
+            ENGINE_URL,
+            async_creator=connecting(url, timeout=CONNECT_SECONDS, command_timeout=STATEMENT_SECONDS),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=POOL_WAIT_SECONDS,
+            pool_pre_ping=False,
+            # An exception's text would quote the parameters of its statement, hashes and addresses among them.
+            hide_parameters=True,
+        )
+        event.listen(self.engine.sync_engine, "checkout", _replace_closed)
+        event.listen(self.engine.sync_engine, "handle_error", _drop_given_up)
+
+    async def open(self) -> None:
+        """Prepare the hot pool. It fills as it is used, so that a process can start while the database is away."""
+        self._hot = await asyncpg.create_pool(
+            self._dsn,
+            min_size=0,
+            max_size=self._pool_size,
+            timeout=CONNECT_SECONDS,
+            command_timeout=STATEMENT_SECONDS,
+            max_inactive_connection_lifetime=300,
+            # Single statements leave nothing behind; asking the server to forget would double the round trips.
+            reset=_leave_as_is,
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._hot is not None:
+            self._hot.terminate()
+        await self.engine.dispose()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """A transaction that commits when the block ends and rolls back when it raises.
+
+        Raises DatabaseUnavailable when the database cannot be reached, also at the commit: what was not
+        acknowledged may or may not have happened, and the caller is told to try again.
+        """
+        with translated():
+            async with self.engine.begin() as connection:
+                yield connection
+
+    async def fetchrow(self, statement: str, *arguments: object, repeatable: bool = False) -> asyncpg.Record | None:
+        """Run one statement on the hot pool, in a transaction of its own, and return its first row.
+
+        One that is `repeatable`, because it changes nothing, is run again where its connection broke.
+        Raises DatabaseUnavailable.
+        """
+        with translated():
+            try:
+                return await self._fetchrow(statement, arguments)
+            except _CUT:
+                if not repeatable:
+                    raise
+            return await self._fetchrow(statement, arguments)
+
+    async def _fetchrow(self, statement: str, arguments: tuple[object, ...]) -> asyncpg.Record | None:
+        if self._hot is None:
+            raise DatabaseUnavailable(detail="the hot pool is not open")
+        async with self._turn(), self._hot.acquire() as connection:
+            try:
+                return await connection.fetchrow(statement, *arguments)
+            except _GIVEN_UP:
+                # Given back as it is, it would wait for the server to confirm the cancellation.
+                connection.terminate()
+                raise
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        if self._turns.locked():
+            async with asyncio.timeout(POOL_WAIT_SECONDS):
+                await self._turns.acquire()
+        else:
+            await self._turns.acquire()
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    async def time(self) -> datetime:
+        """The database's clock at this moment."""
+        row = await self.fetchrow("SELECT clock_timestamp()", repeatable=True)
+        if row is None:
+            raise DatabaseUnavailable(detail="the database did not tell its time")
+        at: datetime = row[0]
+        return at
+
+
+def _replace_closed(connection: Any, _: object, __: object) -> None:
+    """Let the pool open another connection in place of one that the server has closed meanwhile."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+def _drop_given_up(context: ExceptionContext) -> None:
+    """Cut a connection whose answer nobody waits for any more, so that neither a rollback nor a goodbye waits for it.
+
+    The others of the pool may be well: each is found out when it is used.
+    """
+    if context.connection is not None and isinstance(context.original_exception, _GIVEN_UP):
+        driver: Any = context.connection.connection.driver_connection
+        driver.terminate()
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False
+
+
+async def _leave_as_is(_: object) -> None:
+    """Nothing to do."""
+
+
+class translated:  # noqa: N801 — reads as a statement: `with translated():`
+    """Raise DatabaseUnavailable for what a lost or absent database raises; let everything else pass."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is not None and is_unavailable(error):
+            raise DatabaseUnavailable(detail=f"{type(error).__name__}: {error}") from error
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether an exception means that the database is away, rather than that a statement is wrong."""
+    if isinstance(error, PoolTimeout):
+        return True
+    if isinstance(error, DBAPIError):
+        cause = error.orig.__cause__ if error.orig is not None else None
+        return error.connection_invalidated or (cause is not None and is_unavailable(cause))
+    if isinstance(error, SQLAlchemyError | asyncio.CancelledError):
+        return False
+    return isinstance(error, _LOST + _SERVER_AWAY)
+
+
+async def set_lock_timeout(tx: Transaction, milliseconds: int) -> None:
+    """Bound how long this transaction may wait for a lock."""
+    await tx.execute(text(f"SET LOCAL lock_timeout = {int(milliseconds)}"))

@@ -1,0 +1,34 @@
+"""Serves the few endpoints that carry the load ahead of FastAPI's stack.
+
+Routing, dependency injection and exit stacks cost more than such an endpoint's own work. They are FastAPI routes
+all the same: in the schema, and served by it where the look-up by method and path does not match.
+"""
+
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.foundation.problems import REFUSALS, render
+from app.foundation.routing import HotEndpoint
+
+
+class HotPath:
+    """ASGI middleware: answers what is in `endpoints`, passes the rest on. Refusals are rendered as everywhere."""
+
+    def __init__(self, app: ASGIApp, endpoints: Mapping[tuple[str, str], HotEndpoint]) -> None:
+        self._app = app
+        self._endpoints = endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        endpoint = self._endpoints.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        if endpoint is None:
+            await self._app(scope, receive, send)
+            return
+        scope["state"]["route"] = scope["path"]
+        try:
+            response = await endpoint(Request(scope, receive, send))
+        except REFUSALS as error:
+            response = render(scope, error)
+        await response(scope, receive, send)

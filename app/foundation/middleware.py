@@ -1,0 +1,179 @@
+"""The outermost middleware: what every request passes and every answer carries."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.foundation.client_address import ClientAddresses
+from app.foundation.cors import CORS
+from app.foundation.draining import Drain
+from app.foundation.errors import ServiceError
+from app.foundation.limits import MAX_HEADER_BYTES, MAX_HEADERS, BoundedBody, HeadersTooLarge, check_length
+from app.foundation.logs import log_request
+from app.foundation.origin import MAX_USER_AGENT_CHARACTERS, Origin
+from app.foundation.problems import render
+from app.foundation.tracing import current_trace_id, trace_id_from
+
+Headers = list[tuple[bytes, bytes]]
+
+_HSTS = (b"strict-transport-security", b"max-age=31536000")
+_SECURITY: Headers = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    # What an authentication service says is for the one who asked; what may be kept says so itself.
+    (b"cache-control", b"no-store"),
+]
+_READ = frozenset(
+    {b"traceparent", b"x-forwarded-for", b"user-agent", b"content-length", b"origin", b"access-control-request-method"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgePolicy:
+    """What the edge is told. `https` is whether the public URL is; `drain` is set while the process goes down."""
+
+    addresses: ClientAddresses
+    cors: CORS
+    https: bool
+    drain: Drain = field(default_factory=Drain)
+
+
+class Edge:
+    """Pure ASGI middleware: trace id, limits, CORS, security headers, access log.
+
+    Puts the request's `Origin` into `scope["state"]["origin"]`. Websockets are refused: nothing here speaks them.
+    """
+
+    def __init__(self, app: ASGIApp, policy: EdgePolicy) -> None:
+        self._app = app
+        self._policy = policy
+        self._security = [*_SECURITY, _HSTS] if policy.https else _SECURITY
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        match scope["type"]:
+            case "http":
+                await self._serve(scope, receive, send)
+            case "lifespan":
+                await self._app(scope, receive, send)
+            case "websocket":
+                await receive()
+                await send({"type": "websocket.close", "code": 1008})
+            case unknown:
+                raise ValueError(f"this is no web server's scope: {unknown}")
+
+    async def _serve(self, outer_scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        scope = dict(outer_scope)
+        size, seen = _survey(scope)
+        origin = self._origin(scope, seen)
+        state = scope["state"] = {**scope.get("state", {}), "origin": origin}
+        method = scope["method"]
+        if method == "HEAD":
+            # Whoever answers GET answers HEAD with the same headers. Spec: RFC 9110 §9.3.2.
+            scope["method"] = "GET"
+        added, cors = self._added_headers(origin.trace_id), self._policy.cors.answer(_first(seen, b"origin"))
+        answer = _Answer(send, added, cors, without_body=method == "HEAD")
+        token = current_trace_id.set(origin.trace_id)
+        try:
+            early = self._early_answer(scope, size, seen)
+            if early is not None:
+                await early(scope, receive, answer)
+            else:
+                await self._app(scope, BoundedBody(receive), answer)
+        finally:
+            route = state.get("route") or getattr(scope.get("route"), "path", None)
+            log_request(
+                method=method,
+                path=route or scope["path"],
+                matched=route is not None,
+                status=answer.status,
+                seconds=time.perf_counter() - started,
+                ip=origin.ip,
+                problem=state.get("problem"),
+                detail=state.get("problem_detail"),
+            )
+            current_trace_id.reset(token)
+
+    def _origin(self, scope: Scope, seen: dict[bytes, list[bytes]]) -> Origin:
+        peer = scope.get("client")
+        user_agent = seen.get(b"user-agent")
+        return Origin(
+            ip=self._policy.addresses.find(peer[0] if peer else None, seen.get(b"x-forwarded-for", ())),
+            user_agent=user_agent[0][:MAX_USER_AGENT_CHARACTERS].decode("latin-1") if user_agent else None,
+            trace_id=trace_id_from(_first(seen, b"traceparent")),
+        )
+
+    def _added_headers(self, trace_id: str) -> Headers:
+        added = [(b"x-trace-id", trace_id.encode("ascii")), *self._security]
+        if self._policy.drain.active:
+            # Sends the client to another process before this one stops accepting.
+            added.append((b"connection", b"close"))
+        return added
+
+    def _early_answer(self, scope: Scope, size: int, seen: dict[bytes, list[bytes]]) -> Response | None:
+        """What is answered before any route is looked for: refusals by size, and preflights."""
+        if size > MAX_HEADER_BYTES or len(scope["headers"]) > MAX_HEADERS:
+            return render(scope, HeadersTooLarge())
+        try:
+            check_length(seen.get(b"content-length", ()))
+        except ServiceError as error:
+            return render(scope, error)
+        if scope["method"] == "OPTIONS" and b"access-control-request-method" in seen:
+            headers = self._policy.cors.preflight(_first(seen, b"origin"))
+            if headers is not None:
+                response = Response(status_code=204)
+                response.raw_headers = headers
+                return response
+        return None
+
+
+class _Answer:
+    """A request's `send` that adds the edge's headers, unless the answer has its own, and notes the status."""
+
+    __slots__ = ("_added", "_cors", "_send", "_without_body", "status")
+
+    def __init__(self, send: Send, added: Headers, cors: Headers, *, without_body: bool) -> None:
+        self._send = send
+        self._added = added
+        self._cors = cors
+        self._without_body = without_body
+        self.status: int | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            own: Headers = list(message.get("headers", ()))
+            names = {name for name, _ in own}
+            headers = own + [header for header in self._added if header[0] not in names]
+            if b"access-control-allow-origin" not in names:
+                # An answer open to everyone says so itself; credentials must never join it.
+                headers += self._cors
+            message = {**message, "headers": headers}
+        elif self._without_body and message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await self._send(message)
+
+
+def _survey(scope: Scope) -> tuple[int, dict[bytes, list[bytes]]]:
+    """The size of request line and headers in bytes, and those headers that the edge reads."""
+    size = len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"])
+    seen: dict[bytes, list[bytes]] = {}
+    for name, value in scope["headers"]:
+        size += len(name) + len(value)
+        if name in _READ:
+            seen.setdefault(name, []).append(value)
+    return size, seen
+
+
+def _first(seen: dict[bytes, list[bytes]], name: bytes) -> bytes | None:
+    values: Sequence[bytes] = seen.get(name, ())
+    return values[0] if values else None

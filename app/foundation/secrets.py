@@ -1,0 +1,43 @@
+"""Random values, their hashes, and comparison in constant time."""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from typing import NewType
+
+SecretHash = NewType("SecretHash", bytes)
+"""SHA-256 of a random value of at least 256 bits: all that is stored of a token."""
+
+
+def random_bytes(size_bytes: int) -> bytes:
+    """Unpredictable bytes from the operating system."""
+    return secrets.token_bytes(size_bytes)
+
+
+def random_id() -> str:
+    """128 random bits as 22 characters of base64url: `sid`, `jti`, `grant_id`."""
+    return secrets.token_urlsafe(16)
+
+
+def random_secret() -> str:
+    """256 random bits as 43 characters of base64url."""
+    return secrets.token_urlsafe(32)
+
+
+def encode_secret(value: bytes) -> str:
+    """Unpadded base64url."""
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode("ascii")
+
+
+def hash_secret(raw_secret: str) -> SecretHash:
+    """The stored form of a random secret.
+
+    A fast hash is right here: 256 random bits cannot be guessed, whatever a guess costs.
+    """
+    return SecretHash(hashlib.sha256(raw_secret.encode()).digest())
+
+
+def equal(left: bytes, right: bytes) -> bool:
+    """Compare two byte strings without telling by the time taken where they differ."""
+    return hmac.compare_digest(left, right)

@@ -1,0 +1,176 @@
+"""The settings of what foundation reaches: database, cache, encryption, HTTP and other origins."""
+
+import re
+from ipaddress import ip_address
+from typing import Annotated, Self
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from app.foundation.encryption import parse_keys
+
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address never leaves this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def issuer_url(text: str) -> str:
+    """The issuer as it is compared: as a whole string. Raises ValueError for what others might write differently."""
+    parts = _parts(text)
+    if parts.query or parts.fragment or "?" in text or "#" in text:
+        raise ValueError("it may have no query and no fragment")
+    if text.endswith("/"):
+        raise ValueError("it must not end in a slash: it is compared as a whole string")
+    if re.fullmatch(r"(?:/[\w.~-]+)*", parts.path, re.ASCII) is None or {".", ".."} & set(parts.path.split("/")):
+        raise ValueError("its path is not in its plain form")
+    return text
+
+
+def web_origin(text: str) -> str:
+    """An origin as browsers send it. Raises ValueError; `*` and `null` would let any page in."""
+    parts = _parts(text)
+    if parts.path or "?" in text or "#" in text:
+        raise ValueError("an origin has no path and no slash at its end, such as https://app.example.com")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValueError("an origin is https, save on loopback")
+    return text
+
+
+def _parts(text: str) -> SplitResult:
+    # urlsplit drops some characters silently, so nothing odd may reach it.
+    if re.fullmatch(r"[!-~]+", text) is None:
+        raise ValueError("it must be plain ASCII without spaces")
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise ValueError("its host must be a plain name or address in lower case") from None
+    if parts.scheme not in ("https", "http") or not text.startswith(f"{parts.scheme}://"):
+        raise ValueError("it must be a full address such as https://auth.example.com, no pattern")
+    if "@" in parts.netloc:
+        raise ValueError("it may hold no user and no password")
+    host, colon, port = parts.netloc.rpartition(":") if re.search(r":\d*$", parts.netloc) else (parts.netloc, "", "")
+    if _HOST.fullmatch(host) is None:
+        raise ValueError("its host must be a plain name or address in lower case")
+    default = {"https": "443", "http": "80"}[parts.scheme]
+    if colon and (not port or port == default or port.startswith("0") or int(port) > 65_535):
+        raise ValueError("its port is not right; the scheme's own port is left out")
+    return parts
+
+
+class DatabaseSettings(BaseModel):
+    """The `DATABASE__…` settings."""
+
+    model_config = ConfigDict(frozen=True)
+
+    url: SecretStr = Field(
+        description=(
+            "Where PostgreSQL is (15 to 18), as postgresql+asyncpg://user:password@host:port/name. What follows a `?` "
+            "is for the driver; across a network ask for encryption, as in ?sslmode=verify-full."
+        ),
+        examples=["postgresql+asyncpg://auth@localhost:5432/auth"],
+    )
+    pool_size: int = Field(
+        default=10, ge=1, le=500, description="Connections that each process keeps in each of its two pools."
+    )
+
+    @model_validator(mode="after")
+    def _is_postgresql(self) -> Self:
+        if not self.url.get_secret_value().startswith("postgresql+asyncpg://"):
+            raise ValueError("it must begin with postgresql+asyncpg://")
+        return self
+
+
+class RedisSettings(BaseModel):
+    """The `REDIS__…` settings."""
+
+    model_config = ConfigDict(frozen=True)
+
+    url: SecretStr | None = Field(
+        default=None,
+        description=(
+            "Where Valkey or Redis is, as redis://, rediss:// or unix://. May be left out with one web process; "
+            "more than one need it."
+        ),
+        examples=["redis://localhost:6379/0"],
+    )
+
+    @model_validator(mode="after")
+    def _is_redis(self) -> Self:
+        if self.url is not None and not self.url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("it must begin with redis://, rediss:// or unix://")
+        return self
+
+
+class EncryptionSettings(BaseModel):
+    """The `ENCRYPTION__…` settings."""
+
+    model_config = ConfigDict(frozen=True)
+
+    keys: SecretStr = Field(
+        description=(
+            "Keys that protect what is encrypted in the database, comma-separated, each 32 random bytes in base64url. "
+            "The first encrypts, all decrypt. Lost keys cannot be replaced: keep a copy apart from the database's. "
+            "Make one: python3 -c 'import base64,os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        parse_keys(self.keys.get_secret_value())
+        return self
+
+    def parsed(self) -> tuple[bytes, ...]:
+        """The keys themselves, the encrypting one first."""
+        return parse_keys(self.keys.get_secret_value())
+
+
+class HTTPSettings(BaseModel):
+    """The `HTTP__…` settings."""
+
+    model_config = ConfigDict(frozen=True)
+
+    drain_seconds: float | None = Field(
+        default=None,
+        ge=0,
+        le=300,
+        description=(
+            "After SIGTERM a process still serves this long while /health/ready answers 503, so that the load "
+            "balancer turns away first. Left out: 5 in production, 0 in development."
+        ),
+        examples=["5"],
+    )
+    shutdown_seconds: int = Field(
+        default=20, ge=1, le=600, description="Requests in flight when a process stops may take this long to finish."
+    )
+    keep_alive_seconds: int = Field(
+        default=75,
+        ge=1,
+        le=3600,
+        description="An idle connection is closed after this long; more than the load balancer's own time.",
+    )
+
+    def drain(self, *, production: bool) -> float:
+        """How long to drain, with the default that fits the environment."""
+        if self.drain_seconds is not None:
+            return self.drain_seconds
+        return 5.0 if production else 0.0
+
+
+class CORSSettings(BaseModel):
+    """The `CORS__…` settings."""
+
+    model_config = ConfigDict(frozen=True)
+
+    origins: tuple[Annotated[str, AfterValidator(web_origin)], ...] = Field(
+        default=(),
+        description="Origins whose scripts may call this service from a browser, comma-separated, each exact.",
+        examples=["https://app.example.com,https://admin.example.com"],
+    )

@@ -1,0 +1,21 @@
+"""Refusals of grants and refresh tokens."""
+
+from app.foundation.errors import BadRequest, NotAuthenticated
+
+
+class InvalidScope(BadRequest):
+    """A scope is malformed or the audience has none of that name. Spec: RFC 6749 §5.2."""
+
+    code, title = "invalid_scope", "There is no such scope"
+
+
+class InvalidRefreshToken(NotAuthenticated):
+    """The refresh token is unknown, expired, or its session is over: one answer for every reason."""
+
+    code, title = "invalid_refresh_token", "Sign in again"
+
+
+class RefreshTokenReused(NotAuthenticated):
+    """A spent refresh token came back: it may be stolen, and its session was ended. Spec: RFC 9700 §4.14.2."""
+
+    code, title = "refresh_token_reused", "Sign in again"

@@ -1,0 +1,176 @@
+"""Refreshing: rotating refresh tokens, and what happens when a spent one comes back."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
+
+import asyncpg
+
+from app.audiences.service import Audiences, AudienceView
+from app.audit.event import ANONYMOUS, Actor, ActorKind, Event
+from app.audit.service import AuditLog
+from app.foundation.clock import Clock
+from app.foundation.db import Database
+from app.foundation.encryption import Keyring, UnknownKey
+from app.foundation.ids import new_id
+from app.foundation.origin import Origin
+from app.foundation.secrets import equal, hash_secret, random_bytes
+from app.grants import store
+from app.grants.errors import InvalidRefreshToken, RefreshTokenReused
+from app.grants.events import RefreshRefused, RefreshReplayed, RefreshReused, TokenRefreshed
+from app.grants.mint import AccessTokenMinter, IssuedTokens
+from app.grants.refresh_token import SUCCESSOR_PURPOSE, PresentedToken, format_token, parse_token, successor_secret
+from app.roles.service import Roles
+from app.sessions.service import Sessions
+
+SALT_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshRequest:
+    """Who refreshes, for which audience, from where. Without an audience it is the grant's own."""
+
+    client_id: str
+    audience: str | None
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RotationLifetimes:
+    """`refresh` is the life of each successor, `grace` how long a repeated rotation gets the same answer."""
+
+    refresh: timedelta
+    grace: timedelta
+
+
+class RefreshTokenRotation:
+    """Each refresh spends the presented token and answers with its successor. Spec: RFC 9700 §4.14.2."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        *,
+        audit: AuditLog,
+        keyring: Keyring,
+        audiences: Audiences,
+        roles: Roles,
+        sessions: Sessions,
+        minter: AccessTokenMinter,
+        lifetimes: RotationLifetimes,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._audit = audit
+        self._keyring = keyring
+        self._audiences = audiences
+        self._roles = roles
+        self._sessions = sessions
+        self._minter = minter
+        self._lifetimes = lifetimes
+
+    async def refresh(self, raw_token: str, request: RefreshRequest) -> IssuedTokens:
+        """Spend a refresh token for an access token and the successor.
+
+        Idempotent within the grace window: a client that lost the answer gets the same successor again.
+        Raises InvalidTarget before anything is spent, InvalidRefreshToken, RefreshTokenReused (the session
+        was ended), DatabaseUnavailable.
+        """
+        asked = None if request.audience is None else await self._audiences.resolve(request.audience)
+        presented = parse_token(raw_token)
+        if presented is None:
+            await self._record(RefreshRefused(actor=ANONYMOUS, origin=request.origin, reason="malformed"))
+            raise InvalidRefreshToken(detail="malformed refresh token")
+        salt, successor_id = random_bytes(SALT_BYTES), new_id(self._clock.now())
+        raw_successor = self._successor(presented, salt, successor_id, self._keyring.current_id)
+        row = await self._claim(presented, request, salt, successor_id, raw_successor)
+        if row is None:
+            row = await self._judge(presented, request)
+            successor_id = row["successor_id"]
+            raw_successor = self._same_successor(presented, row)
+        return await self._answer(row, format_token(successor_id, raw_successor), asked)
+
+    def _successor(self, presented: PresentedToken, salt: bytes, successor_id: UUID, key_id: str) -> str:
+        key = self._keyring.derive(SUCCESSOR_PURPOSE, key_id=key_id)
+        return successor_secret(key, salt=salt, spent_secret=presented.raw_secret, successor_id=successor_id)
+
+    def _same_successor(self, presented: PresentedToken, row: asyncpg.Record) -> str:
+        try:
+            return self._successor(presented, row["salt"], row["successor_id"], row["key_id"])
+        except UnknownKey as error:
+            raise InvalidRefreshToken(detail="the successor's encryption key is no longer configured") from error
+
+    async def _claim(
+        self, presented: PresentedToken, request: RefreshRequest, salt: bytes, successor_id: UUID, raw_successor: str
+    ) -> asyncpg.Record | None:
+        """Rotate by one compare-and-set statement; None where another came first or the token is no good."""
+        event = TokenRefreshed(actor=Actor(ActorKind.USER), origin=request.origin)
+        return await self._db.fetchrow(
+            store.ROTATE,
+            presented.id,
+            presented.secret_hash,
+            request.client_id,
+            self._clock.now(),
+            salt,
+            self._keyring.current_id,
+            successor_id,
+            hash_secret(raw_successor),
+            self._lifetimes.refresh,
+            *self._audit.values(event),
+        )
+
+    async def _judge(self, presented: PresentedToken, request: RefreshRequest) -> asyncpg.Record:
+        """Decide on a token that could not be rotated: the same successor again, or a refusal that leaves a trace."""
+        now = self._clock.now()
+        row = await self._db.fetchrow(store.JUDGE, presented.id, now, repeatable=True)
+        refused = RefreshRefused(actor=ANONYMOUS, origin=request.origin, reason="unknown")
+        if row is None or not equal(row["secret_hash"], presented.secret_hash):
+            await self._record(refused)
+            raise InvalidRefreshToken(detail="unknown refresh token")
+        refused = replace(refused, subject=row["sub"], sid=row["sid"], grant_id=row["grant_id"])
+        if row["rotated_at"] is None or not row["live"]:
+            reason = "expired" if row["live"] else "session over"
+            await self._record(replace(refused, reason=reason))
+            raise InvalidRefreshToken(detail=f"refresh token refused: {reason}")
+        in_grace = now - row["rotated_at"] <= self._lifetimes.grace and row["successor_unspent"]
+        if not in_grace or row["client_id"] != request.client_id:
+            await self._end_for_reuse(row, request.origin)
+            raise RefreshTokenReused(detail=f"refresh token {presented.id} came back after its rotation")
+        actor = Actor(ActorKind.USER, row["sub"])
+        names = {"subject": row["sub"], "sid": row["sid"], "grant_id": row["grant_id"]}
+        await self._record(RefreshReplayed(actor=actor, origin=request.origin, **names))
+        return row
+
+    async def _end_for_reuse(self, row: asyncpg.Record, origin: Origin) -> None:
+        """End the session under a spent token: whoever holds it, one of two is not the owner."""
+        async with self._db.transaction() as tx:
+            event = RefreshReused(
+                actor=ANONYMOUS, origin=origin, subject=row["sub"], sid=row["sid"], grant_id=row["grant_id"]
+            )
+            await self._audit.record(tx, event)
+            await self._sessions.end(
+                tx, row["sid"], subject=row["sub"], reason="refresh_token_reused", actor=ANONYMOUS, origin=origin
+            )
+
+    async def _record(self, event: Event) -> None:
+        async with self._db.transaction() as tx:
+            await self._audit.record(tx, event)
+
+    async def _answer(self, row: asyncpg.Record, refresh_token: str, asked: AudienceView | None) -> IssuedTokens:
+        audience = asked or await self._audiences.get(row["audience"])
+        held = store.assignments(row["assignments"])
+        minted = self._minter.mint(
+            subject=store.subject_of(row),
+            context=store.context_of(row),
+            audience=audience,
+            holdings=await self._roles.holdings(held, audience.name),
+            requested=None if row["scope"] is None else row["scope"].split(" "),
+        )
+        remaining = row["successor_expires_at"] - self._clock.now()
+        return IssuedTokens(
+            access_token=minted.raw_token,
+            expires_in=minted.expires_in,
+            scope=minted.scope,
+            refresh_token=refresh_token,
+            refresh_expires_in=int(remaining.total_seconds()),
+        )

@@ -1,0 +1,129 @@
+"""Statements on grants and refresh tokens."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import text
+
+from app.audit.service import recording_ctes
+from app.foundation.db import Transaction
+from app.grants.access_token import TokenContext, TokenSubject
+
+# A user's role assignments: the statement that issues tokens brings them along. As JSON, like every list here: for an
+# array the driver asks each new connection's server about the type, six round trips just when there are none to spare.
+_ASSIGNMENTS = """
+    (SELECT coalesce(json_agg(json_build_array(role_id, audience) ORDER BY id), '[]')::text
+     FROM role_assignments WHERE user_id = {user_id}) AS assignments"""
+
+_ADD_GRANT = text(
+    f"""
+    WITH granted AS (
+      INSERT INTO grants (id, grant_id, session_id, user_id, client_id, audience, scope, created_at, expires_at)
+      VALUES (:grant_row_id, :grant_id, :session_id, :user_id, :client_id, :audience, :scope, :now, :grant_expires_at)
+      RETURNING id, user_id, created_at
+    ), first_token AS (
+      INSERT INTO refresh_tokens (id, grant_row_id, secret_hash, created_at, expires_at)
+      SELECT :token_id, id, :secret_hash, created_at, :token_expires_at FROM granted
+    )
+    SELECT {_ASSIGNMENTS.format(user_id="granted.user_id")} FROM granted
+    """  # noqa: S608 — built from constants; every value is a parameter
+)
+
+_SUBJECT = """
+      g.id AS grant_row_id, g.grant_id, g.client_id, g.audience, g.scope, g.expires_at AS grant_expires_at,
+      s.id AS session_id, s.sid, s.auth_time, array_to_json(s.amr)::text AS amr, s.acr,
+      s.expires_at AS session_expires_at,
+      u.id AS user_id, u.sub, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.name, u.attributes"""
+
+# What makes a grant count at a moment: its session, its user and itself.
+_LIVE = """
+      g.revoked_at IS NULL AND g.expires_at > {now} AND u.status = 'active'
+      AND s.ended_at IS NULL AND s.expires_at > {now} AND s.idle_expires_at > {now}"""
+
+_FIRST_AUDIT_PARAMETER = 10
+
+# Parameters: $1 token id, $2 hash of its secret, $3 client, $4 now, $5 salt, $6 key id, $7 successor id,
+# $8 hash of the successor's secret, $9 life of the successor; from $10 on the audit entry.
+ROTATE = f"""
+    WITH claimed AS (
+      UPDATE refresh_tokens t SET rotated_at = $4, salt = $5, key_id = $6, successor_id = $7
+      FROM grants g JOIN sessions s ON s.id = g.session_id JOIN users u ON u.id = g.user_id
+      WHERE t.id = $1 AND t.secret_hash = $2 AND t.rotated_at IS NULL AND t.expires_at > $4
+        AND g.id = t.grant_row_id AND g.client_id = $3 AND {_LIVE.format(now="$4")}
+      RETURNING {_SUBJECT}
+    ), successor AS (
+      INSERT INTO refresh_tokens (id, grant_row_id, secret_hash, created_at, expires_at)
+      SELECT $7, grant_row_id, $8, $4::timestamptz, least($4::timestamptz + $9::interval, grant_expires_at) FROM claimed
+      RETURNING expires_at
+    ), renewed AS (
+      UPDATE sessions SET renewed_at = $4, idle_expires_at = successor.expires_at
+      FROM claimed, successor WHERE sessions.id = claimed.session_id
+    ), {
+    recording_ctes(
+        _FIRST_AUDIT_PARAMETER,
+        source="claimed",
+        columns={
+            "actor_id": "claimed.sub",
+            "subject": "claimed.sub",
+            "details": "jsonb_build_object('sid', claimed.sid, 'grant_id', claimed.grant_id)",
+        },
+    )
+}
+    SELECT claimed.*, successor.expires_at AS successor_expires_at, {_ASSIGNMENTS.format(user_id="claimed.user_id")}
+    FROM claimed, successor
+    """  # noqa: S608 — built from constants; every value is a parameter
+
+# Everything needed to judge a token that could not be rotated. Parameters: $1 token id, $2 now.
+JUDGE = f"""
+    SELECT t.secret_hash, t.rotated_at, t.salt, t.key_id, t.successor_id, t.expires_at AS token_expires_at,
+      n.rotated_at IS NULL AS successor_unspent, n.expires_at AS successor_expires_at,
+      {_LIVE.format(now="$2")} AS live, {_SUBJECT}, {_ASSIGNMENTS.format(user_id="u.id")}
+    FROM refresh_tokens t JOIN grants g ON g.id = t.grant_row_id JOIN sessions s ON s.id = g.session_id
+      JOIN users u ON u.id = g.user_id LEFT JOIN refresh_tokens n ON n.id = t.successor_id
+    WHERE t.id = $1
+    """  # noqa: S608 — built from constants; every value is a parameter
+
+# Whether the session and grant that an access token names are live. Parameters: $1 sid, $2 grant id, $3 sub, $4 now.
+INSPECT = f"""
+    SELECT s.id AS session_id, u.id AS user_id, s.auth_time, s.acr
+    FROM sessions s JOIN grants g ON g.session_id = s.id JOIN users u ON u.id = s.user_id
+    WHERE s.sid = $1 AND g.grant_id = $2 AND u.sub = $3 AND {_LIVE.format(now="$4")}
+    """  # noqa: S608 — built from constants; every value is a parameter
+
+
+async def add_grant(tx: Transaction, values: Mapping[str, Any]) -> Sequence[tuple[UUID, str | None]]:
+    """Insert a grant with its first refresh token; return its user's role assignments."""
+    row = (await tx.execute(_ADD_GRANT, dict(values))).one()
+    return assignments(row.assignments)
+
+
+def assignments(told: str) -> Sequence[tuple[UUID, str | None]]:
+    """Pairs of role and audience, from the text that the statements return."""
+    return [(UUID(role), audience) for role, audience in json.loads(told)]
+
+
+def subject_of(row: asyncpg.Record) -> TokenSubject:
+    """The person in a row that selects the subject's columns."""
+    return TokenSubject(
+        sub=row["sub"],
+        email=row["email"],
+        email_verified=row["email_verified"],
+        name=row["name"],
+        attributes=json.loads(row["attributes"]),
+    )
+
+
+def context_of(row: asyncpg.Record) -> TokenContext:
+    """The sign-in and grant in a row that selects the subject's columns."""
+    return TokenContext(
+        sid=row["sid"],
+        grant_id=row["grant_id"],
+        client_id=row["client_id"],
+        auth_time=row["auth_time"],
+        amr=tuple(json.loads(row["amr"])),
+        acr=row["acr"],
+        session_expires_at=row["session_expires_at"],
+    )

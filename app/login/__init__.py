@@ -1,0 +1,1 @@
+"""The sign-in flow: from what a user presents to a session and its first tokens."""

@@ -1,0 +1,208 @@
+"""Builds the ASGI application: wiring, routers, the edge around them, and what runs beside the requests."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from fastapi import FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
+
+from app.account import routes as account
+from app.foundation import health
+from app.foundation.background import Background
+from app.foundation.client_address import ClientAddresses
+from app.foundation.cors import CORS
+from app.foundation.discipline import keep_time
+from app.foundation.draining import STATE_KEY, Drain
+from app.foundation.errors import StartupRefused, Unavailable
+from app.foundation.health import Check, Health
+from app.foundation.hot import HotPath
+from app.foundation.logs import configure_logs
+from app.foundation.middleware import Edge, EdgePolicy
+from app.foundation.partitions import keep_partitions
+from app.foundation.problems import REFUSALS, internal_error, render_refusal
+from app.foundation.provide import install
+from app.foundation.routing import HotEndpoint, Router
+from app.grants import routes as grants
+from app.login import routes as login
+from app.migrations.chain import newest_revision
+from app.migrations.revision import schema_fault
+from app.principals import routes as principals
+from app.registration import routes as registration
+from app.settings import Settings, load_settings
+from app.signing_keys import routes as signing_keys
+from app.wiring import Services, build
+
+ROUTERS: tuple[Router, ...] = (
+    health.router,
+    signing_keys.router,
+    registration.router,
+    login.router,
+    grants.router,
+    principals.router,
+    account.router,
+)
+
+_logger = logging.getLogger(__name__)
+
+
+class Application(FastAPI):
+    """FastAPI within the edge. Hot endpoints are found before it, and whatever breaks inside answers 500."""
+
+    def __init__(self, *routers: Router, policy: EdgePolicy, lifespan: Lifespan["Application"] | None = None) -> None:
+        super().__init__(
+            title="Authentication service",
+            lifespan=lifespan,
+            # Both pages load scripts from elsewhere.
+            docs_url=None,
+            redoc_url=None,
+            # A redirect would be built from the Host header, which anyone may write.
+            redirect_slashes=False,
+            # It would export queries, in which codes and tokens travel, and costs time on every request.
+            telemetry={"tracing": False, "metrics": False, "logs": False},
+        )
+        self._policy = policy
+        self._hot: dict[tuple[str, str], HotEndpoint] = {}
+        for router in routers:
+            self.include_router(router)
+            self._hot.update(router.hot_endpoints)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The whole stack, outermost last. FastAPI's own error pages are left out."""
+        handlers = dict.fromkeys(REFUSALS, render_refusal)
+        inner = ExceptionMiddleware(AsyncExitStackMiddleware(self.router), handlers=handlers)
+        return Edge(LastResort(HotPath(inner, self._hot)), self._policy)
+
+
+class LastResort:
+    """ASGI middleware: an unexpected exception becomes a 500 that tells nothing, and an entry that tells all.
+
+    A start that is refused ends in its words instead of a traceback.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+            return
+        answered = False
+
+        async def note(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note)
+        except Exception as error:
+            if answered:
+                # Too late for another answer: the server cuts the connection, so that none takes it for whole.
+                raise
+            _logger.exception("an unexpected exception: %s", type(error).__name__)
+            await internal_error(scope)(scope, receive, send)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_without_traceback(message: Message) -> None:
+            if message["type"] != "lifespan.startup.failed":
+                await send(message)
+
+        try:
+            await self._app(scope, receive, send_without_traceback)
+        except StartupRefused as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+        except Unavailable as error:
+            words = f"An engine that the start needs does not answer; is DATABASE__URL right? ({error})"
+            await send({"type": "lifespan.startup.failed", "message": words})
+        except Exception:
+            _logger.exception("the application cannot start")
+            await send({"type": "lifespan.startup.failed", "message": ""})
+
+
+def create_app(settings: Settings | None = None, *, services: Services | None = None) -> Application:
+    """The service as an ASGI application.
+
+    Without arguments it is the entry of a process: it reads the settings and sets up the log. Given `services`
+    are the caller's to open and close; otherwise the application's lifespan does both. Raises SettingsError.
+    """
+    owned = services is None
+    if services is None:
+        services = build(settings or _settings_of_process())
+    settings = services.settings
+    drain = Drain()
+    background = Background()
+    policy = EdgePolicy(
+        addresses=ClientAddresses(settings.trusted_proxies),
+        cors=CORS(settings.cors.origins),
+        https=settings.public_url.startswith("https:"),
+        drain=drain,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: Application) -> AsyncIterator[dict[str, object]]:
+        if owned:
+            await services.open()
+        _start(background, services)
+        try:
+            yield {STATE_KEY: drain}
+        finally:
+            await background.stop()
+            if owned:
+                await services.close()
+
+    app = Application(*ROUTERS, policy=policy, lifespan=lifespan)
+    install(app, *services.each(), Health(_checks(services, background), drain))
+    return app
+
+
+def _settings_of_process() -> Settings:
+    warnings: list[str] = []
+    settings = load_settings(warn=warnings.append)
+    configure_logs(development=not settings.is_production)
+    for warning in warnings:
+        _logger.warning("%s", warning)
+    return settings
+
+
+def _start(background: Background, services: Services) -> None:
+    background.start("clock", partial(keep_time, services.clock, services.db.time))
+    background.start("signing keys", services.keys.poll)
+    background.start("audiences", services.audiences.follow)
+    background.start("roles", services.roles.follow)
+    background.start("partitions", partial(keep_partitions, services.db, services.clock))
+
+
+def _checks(services: Services, background: Background) -> list[Check]:
+    """What `/health/ready` looks at."""
+    newest = newest_revision()
+
+    async def database() -> str | None:
+        await services.db.time()
+        return None
+
+    async def clock() -> str | None:
+        return None if services.clock.is_trustworthy else "more than 10 seconds off the database's clock"
+
+    async def keys() -> str | None:
+        return None if services.keys.is_ready else "no signing key"
+
+    async def work() -> str | None:
+        return f"ended unexpectedly: {', '.join(background.broken)}" if background.broken else None
+
+    async def cache() -> str | None:
+        await services.cache.ping()
+        return None
+
+    checks = [
+        Check("database", database, essential=True),
+        Check("schema", partial(schema_fault, services.db, newest), essential=True),
+        Check("clock", clock, essential=True),
+        Check("signing_keys", keys, essential=True),
+        Check("background", work, essential=True),
+    ]
+    return [*checks, Check("cache", cache)] if services.cache.exists else checks

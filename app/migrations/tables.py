@@ -1,0 +1,13 @@
+"""Every feature's tables in one metadata, for the migrations and the check that both agree."""
+
+import app.audiences.models
+import app.audit.models
+import app.factors.password.models
+import app.grants.models
+import app.roles.models
+import app.sessions.models
+import app.signing_keys.models
+import app.users.models  # noqa: F401 — imported for what it adds to the metadata
+from app.foundation.db import Model
+
+metadata = Model.metadata

@@ -1,0 +1,18 @@
+"""What `validate` answers."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+
+class Validation(BaseModel):
+    """A live token. `auth_time` and `exp` are NumericDates."""
+
+    active: Literal[True]
+    sub: str
+    sid: str
+    aud: str
+    scope: str
+    roles: list[str]
+    auth_time: int
+    exp: int

@@ -1,0 +1,1 @@
+"""Sign-up: how people make their own accounts."""

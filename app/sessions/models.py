@@ -1,0 +1,32 @@
+"""The table of sessions."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import DateTime, Index, Text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.foundation.db import Model
+
+
+class Session(Model):
+    """One sign-in of one user. `acr` and `amr` say how it was proven (RFC 8176)."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (Index(None, "user_id", "id", postgresql_where="ended_at IS NULL"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    sid: Mapped[str] = mapped_column(Text, unique=True)
+    user_id: Mapped[UUID]
+    auth_time: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    amr: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    acr: Mapped[str] = mapped_column(Text)
+    ip: Mapped[str | None] = mapped_column(Text)
+    user_agent: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    renewed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    idle_expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    end_reason: Mapped[str | None] = mapped_column(Text)

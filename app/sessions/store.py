@@ -1,0 +1,84 @@
+"""Statements on the table of sessions."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Row, select, text, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from app.foundation.db import Transaction
+from app.sessions.models import Session
+
+# Written out and built once: every sign-in runs it. `amr` travels as text, because for an array the driver asks the
+# server about the type, on each new connection.
+_TYPES = {
+    "id": "uuid",
+    "sid": "text",
+    "user_id": "uuid",
+    "auth_time": "timestamptz",
+    "amr": "text",
+    "acr": "text",
+    "ip": "text",
+    "user_agent": "text",
+    "created_at": "timestamptz",
+    "renewed_at": "timestamptz",
+    "idle_expires_at": "timestamptz",
+    "expires_at": "timestamptz",
+}
+_VALUES = {name: f"CAST(:{name} AS {kind})" for name, kind in _TYPES.items()}
+_VALUES["amr"] = f"string_to_array({_VALUES['amr']}, ' ')"
+_ADD_FOR_ACTIVE_USER = text(
+    f"""
+    INSERT INTO sessions ({", ".join(_VALUES)}) SELECT {", ".join(_VALUES.values())} FROM users
+    WHERE id = :user_id AND status = 'active' AND credentials_version = :credentials_version
+    FOR SHARE
+    RETURNING id
+    """  # noqa: S608 — built from constants; every value is a parameter
+)
+
+
+class Ended(NamedTuple):
+    """A session that a statement ended, and whose it was."""
+
+    id: UUID
+    sid: str
+    user_id: UUID
+
+
+def live(now: datetime) -> ColumnElement[bool]:
+    """Whether a session counts at `now`: the one definition, also for statements of other features."""
+    return Session.ended_at.is_(None) & (Session.expires_at > now) & (Session.idle_expires_at > now)
+
+
+async def add_for_active_user(tx: Transaction, values: Mapping[str, Any], *, credentials_version: int) -> bool:
+    """Insert a session if its user is active and no credential has changed since the sign-in began.
+
+    The user's row is locked against a change until this transaction ends: whoever suspends the user or changes
+    a credential at the same moment either comes first, and this finds nothing, or comes after and ends this
+    session with the others.
+    """
+    parameters = {**values, "amr": " ".join(values["amr"]), "credentials_version": credentials_version}
+    return (await tx.execute(_ADD_FOR_ACTIVE_USER, parameters)).first() is not None
+
+
+async def end(tx: Transaction, condition: ColumnElement[bool], *, now: datetime, reason: str) -> list[Ended]:
+    """End the live sessions that fulfil the condition and return them."""
+    statement = (
+        update(Session)
+        .where(condition, live(now))
+        .values(ended_at=now, end_reason=reason)
+        .returning(Session.id, Session.sid, Session.user_id)
+    )
+    return [Ended(*row) for row in await tx.execute(statement)]
+
+
+async def page(
+    tx: Transaction, user_id: UUID, *, now: datetime, after: UUID | None, limit: int
+) -> Sequence[Row[tuple[Any, ...]]]:
+    """Live sessions of a user, newest first, older than `after`."""
+    statement = select(Session.__table__).where(Session.user_id == user_id, live(now))
+    if after is not None:
+        statement = statement.where(Session.id < after)
+    return (await tx.execute(statement.order_by(Session.id.desc()).limit(limit))).all()

@@ -1,0 +1,70 @@
+"""The table of users, and reading its rows."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, DateTime, Index, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.foundation.db import Model
+from app.users import user
+
+
+class User(Model):
+    """A person. `email` is kept as typed; `email_key` is what makes it unique.
+
+    `credentials_version` grows with every change of a credential: a sign-in that began before the change finds
+    another version when it comes to open its session, and is refused.
+    """
+
+    __tablename__ = "users"
+    __table_args__ = (
+        CheckConstraint("status IN ('active', 'suspended')", name="status"),
+        CheckConstraint("entry IN ('signup', 'operator', 'demo')", name="entry"),
+        Index("ix_users_demo", "id", postgresql_where="entry = 'demo'"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    sub: Mapped[str] = mapped_column(Text, unique=True)
+    email: Mapped[str] = mapped_column(Text)
+    email_key: Mapped[str] = mapped_column(Text, unique=True)
+    email_verified_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    name: Mapped[str | None] = mapped_column(Text)
+    attributes: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    entry: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text, server_default="active")
+    credentials_version: Mapped[int] = mapped_column(server_default="0")
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+COLUMNS = (
+    User.id,
+    User.sub,
+    User.email,
+    User.email_verified_at,
+    User.name,
+    User.attributes,
+    User.status,
+    User.credentials_version,
+    User.created_at,
+)
+"""What a statement selects so that `as_user` can read its rows."""
+
+
+def as_user(row: Mapping[str, Any]) -> user.User:
+    """The user in a row that holds `COLUMNS`."""
+    return user.User(
+        id=row["id"],
+        sub=row["sub"],
+        email=row["email"],
+        email_verified_at=row["email_verified_at"],
+        name=row["name"],
+        attributes=row["attributes"],
+        status=user.UserStatus(row["status"]),
+        credentials_version=row["credentials_version"],
+        created_at=row["created_at"],
+    )

@@ -1,0 +1,180 @@
+"""Making, finding and changing users."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from app.audit.event import Actor, ActorKind
+from app.audit.service import AuditLog
+from app.foundation.clock import Clock
+from app.foundation.db import Transaction
+from app.foundation.ids import new_id
+from app.foundation.origin import Origin
+from app.foundation.secrets import random_bytes
+from app.users import store
+from app.users.email import EmailKey, find_key, fold, parse_email
+from app.users.errors import EmailTaken, SignUpClosed, UserNotFound
+from app.users.events import UserCreated, UserDeleted, UserReactivated, UserSuspended, UserUpdated
+from app.users.user import AttributeValue, Entry, User, UserStatus, check_attribute, parse_name
+
+MAX_PAGE = 200
+
+
+class Users:
+    """The users of this deployment. `signup_open` says whether people make accounts by themselves."""
+
+    def __init__(self, clock: Clock, audit: AuditLog, *, signup_open: bool) -> None:
+        self._clock = clock
+        self._audit = audit
+        self._signup_open = signup_open
+
+    def require_open(self, entry: Entry) -> None:
+        """Refuse a way in that is closed. Raises SignUpClosed."""
+        if entry is Entry.SIGN_UP and not self._signup_open:
+            raise SignUpClosed("An operator makes the accounts here.")
+
+    async def create(
+        self,
+        tx: Transaction,
+        *,
+        email: str,
+        entry: Entry,
+        origin: Origin,
+        name: str | None = None,
+        actor: Actor | None = None,
+        verified: bool = False,
+        attributes: Mapping[str, AttributeValue] | None = None,
+    ) -> User:
+        """Make a user; without an `actor` the new user acted.
+
+        `verified` is the operator's word that the address is the user's. Raises EmailRefused, NameRefused,
+        AttributeRefused, SignUpClosed, and EmailTaken, after which the transaction can still be used.
+        """
+        self.require_open(entry)
+        for attribute, value in (attributes or {}).items():
+            check_attribute(attribute, value)
+        address, now = parse_email(email), self._clock.now()
+        user = User(
+            id=new_id(now),
+            sub=str(UUID(bytes=random_bytes(16), version=4)),
+            email=address.typed,
+            email_verified_at=now if verified else None,
+            name=parse_name(name),
+            attributes=dict(attributes or {}),
+            status=UserStatus.ACTIVE,
+            credentials_version=0,
+            created_at=now,
+        )
+        if not await store.add(tx, user, address, entry):
+            raise EmailTaken("This e-mail address already has an account. Log in instead.")
+        by = actor or Actor(ActorKind.USER, user.sub)
+        await self._audit.record(tx, UserCreated(actor=by, origin=origin, subject=user.sub, entry=entry.value))
+        return user
+
+    async def any_demo(self, tx: Transaction) -> bool:
+        """Whether users of the demo are here, whose passwords anyone can read."""
+        return await store.any_demo(tx)
+
+    async def find(self, tx: Transaction, user_id: UUID) -> User | None:
+        """The user of this row id."""
+        return await store.find(tx, user_id)
+
+    async def get(self, tx: Transaction, user_id: UUID) -> User:
+        """The user of this row id. Raises UserNotFound."""
+        return _present(await store.find(tx, user_id))
+
+    async def find_by_sub(self, tx: Transaction, sub: str) -> User | None:
+        """The user of this subject."""
+        return await store.find_by_sub(tx, sub)
+
+    async def find_by_email(self, tx: Transaction, email: str) -> User | None:
+        """The user of this address in any spelling; None also when the text is no address."""
+        key = find_key(email)
+        return None if key is None else await self.find_by_key(tx, key)
+
+    async def find_by_key(self, tx: Transaction, key: EmailKey) -> User | None:
+        """The user whose address has this key."""
+        return await store.find_by_key(tx, key)
+
+    async def update_profile(
+        self, tx: Transaction, user_id: UUID, *, name: str | None, actor: Actor, origin: Origin
+    ) -> User:
+        """Set the user's name, or take it away. Raises UserNotFound, NameRefused."""
+        changed = await store.change(tx, user_id, now=self._clock.now(), values={"name": parse_name(name)})
+        user = _present(changed)
+        await self._audit.record(tx, UserUpdated(actor=actor, origin=origin, subject=user.sub, changed="name"))
+        return user
+
+    async def set_attribute(
+        self,
+        tx: Transaction,
+        user_id: UUID,
+        *,
+        name: str,
+        value: AttributeValue | None,
+        actor: Actor,
+        origin: Origin,
+    ) -> User:
+        """Set a named attribute, which audiences may ask for as a claim; None removes it.
+
+        Raises UserNotFound, AttributeRefused.
+        """
+        check_attribute(name, value)
+        user = _present(await store.change_attribute(tx, user_id, now=self._clock.now(), name=name, value=value))
+        changed = f"attributes.{name}"
+        await self._audit.record(tx, UserUpdated(actor=actor, origin=origin, subject=user.sub, changed=changed))
+        return user
+
+    async def set_status(
+        self, tx: Transaction, user_id: UUID, status: UserStatus, *, actor: Actor, origin: Origin
+    ) -> User:
+        """Suspend or reactivate. Idempotent: without a change nothing is recorded. Raises UserNotFound.
+
+        Sessions are not touched: `lifecycle` ends them in the same transaction.
+        """
+        changed = await store.change_status(tx, user_id, now=self._clock.now(), status=status)
+        if changed is None:
+            return await self.get(tx, user_id)
+        kind = UserSuspended if status is UserStatus.SUSPENDED else UserReactivated
+        await self._audit.record(tx, kind(actor=actor, origin=origin, subject=changed.sub))
+        return changed
+
+    async def mark_verified(self, tx: Transaction, user_id: UUID, *, actor: Actor, origin: Origin) -> User:
+        """Take the address for proven to be the user's. Idempotent. Raises UserNotFound."""
+        changed = await store.verify_email(tx, user_id, now=self._clock.now())
+        if changed is None:
+            return await self.get(tx, user_id)
+        event = UserUpdated(actor=actor, origin=origin, subject=changed.sub, changed="email_verified")
+        await self._audit.record(tx, event)
+        return changed
+
+    async def note_changed_credentials(self, tx: Transaction, user_id: UUID) -> None:
+        """Refuse every sign-in of this user that is under way with a credential as it was before.
+
+        Raises UserNotFound.
+        """
+        _present(await store.count_change_of_credentials(tx, user_id, now=self._clock.now()))
+
+    async def delete(self, tx: Transaction, user_id: UUID, *, actor: Actor, origin: Origin) -> User:
+        """Delete the user's row and return what stood in it. Raises UserNotFound.
+
+        What other features keep of the user is ended by `lifecycle` in the same transaction.
+        """
+        user = _present(await store.remove(tx, user_id))
+        await self._audit.record(tx, UserDeleted(actor=actor, origin=origin, subject=user.sub))
+        return user
+
+    async def list(
+        self, tx: Transaction, *, limit: int = 50, after: UUID | None = None, email_prefix: str | None = None
+    ) -> tuple[User, ...]:
+        """A page of users in the order in which they were made, after the row id `after`.
+
+        `email_prefix` keeps the addresses that begin so, whatever their case.
+        """
+        prefix = None if email_prefix is None else fold(email_prefix)
+        return await store.list_after(tx, after=after, limit=min(limit, MAX_PAGE), key_prefix=prefix)
+
+
+def _present(user: User | None) -> User:
+    if user is None:
+        raise UserNotFound
+    return user

@@ -1,0 +1,24 @@
+"""Settings of accounts: the section `ACCOUNTS__…`."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class AccountsSettings(BaseModel):
+    """Who may have an account, and what strangers may learn of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    hide_existence: bool | None = Field(
+        default=None,
+        description=(
+            "Answer every sign-up alike, so that nobody learns who has an account here; an address must then be "
+            "verified by mail before its first login. Left out: true in production, false in development."
+        ),
+    )
+    signup_open: bool = Field(
+        default=True, description="Whether people may make accounts by themselves; else an operator makes them."
+    )
+
+    def hides_existence(self, *, production: bool) -> bool:
+        """Whether existence is hidden, with the default that fits the environment."""
+        return production if self.hide_existence is None else self.hide_existence

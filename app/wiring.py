@@ -1,0 +1,201 @@
+"""The only place where services are built and joined."""
+
+from dataclasses import dataclass, fields
+from datetime import timedelta
+
+from app.account.service import Account
+from app.audiences.define import AudienceRegistration
+from app.audiences.service import Audiences
+from app.audit.event import SYSTEM
+from app.audit.service import AuditLog
+from app.factors.password.blocklist import CommonPasswords
+from app.factors.password.hashing import PasswordHasher
+from app.factors.password.service import Passwords
+from app.foundation.cache import Cache
+from app.foundation.clock import Clock
+from app.foundation.db import Database
+from app.foundation.encryption import Keyring
+from app.foundation.origin import Origin
+from app.foundation.pagination import Cursors
+from app.foundation.principal import ResolverSlot
+from app.foundation.secrets import random_bytes
+from app.grants.inspect import GrantInspection
+from app.grants.issue import GrantIssuance
+from app.grants.mint import AccessTokenMinter
+from app.grants.rotate import RefreshTokenRotation, RotationLifetimes
+from app.lifecycle.administrator import AdministratorCreation
+from app.lifecycle.service import UserLifecycle
+from app.login.service import Login
+from app.principals.service import BearerPrincipals
+from app.registration.service import Registration
+from app.roles.assign import RoleAssignments
+from app.roles.define import RoleRegistration
+from app.roles.service import Roles
+from app.sessions.service import SessionLifetimes, Sessions
+from app.settings import Settings, refuse_demo_data
+from app.signing_keys.service import SigningKeys
+from app.users.service import Users
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Services:
+    """Everything one process is made of. `open` before use, `close` after."""
+
+    settings: Settings
+    clock: Clock
+    db: Database
+    cache: Cache
+    keyring: Keyring
+    audit: AuditLog
+    keys: SigningKeys
+    audiences: Audiences
+    audience_registration: AudienceRegistration
+    roles: Roles
+    role_registration: RoleRegistration
+    role_assignments: RoleAssignments
+    users: Users
+    hasher: PasswordHasher
+    passwords: Passwords
+    sessions: Sessions
+    issuance: GrantIssuance
+    rotation: RefreshTokenRotation
+    inspection: GrantInspection
+    lifecycle: UserLifecycle
+    administrators: AdministratorCreation
+    registration: Registration
+    login: Login
+    principals: BearerPrincipals
+    resolver: ResolverSlot
+    account: Account
+    cursors: Cursors
+
+    def each(self) -> tuple[object, ...]:
+        """Every service, for `provide`."""
+        return tuple(getattr(self, item.name) for item in fields(self))
+
+    async def open(self) -> None:
+        """Connect, set the clock, load keys and registries, and apply what the settings declare.
+
+        Raises StartupRefused when the settings do not fit the data, DatabaseUnavailable.
+        """
+        await self.db.open()
+        await self.clock.measure(self.db.time)
+        await self.keys.load()
+        async with self.db.transaction() as tx:
+            refuse_demo_data(self.settings, present=await self.users.any_demo(tx))
+            await self.role_registration.ensure_built_in(tx, actor=SYSTEM, origin=startup_origin())
+        declared = [audience.definition() for audience in self.settings.audiences.declared]
+        await self.audience_registration.declare(declared, actor=SYSTEM, origin=startup_origin())
+        await self.audiences.refresh()
+        await self.roles.refresh()
+
+    async def close(self) -> None:
+        """Let go of connections and threads."""
+        self.hasher.close()
+        await self.cache.close()
+        await self.db.close()
+
+
+def startup_origin() -> Origin:
+    """The origin of what a process does by itself at its start."""
+    return Origin(ip=None, user_agent=None, trace_id=random_bytes(16).hex())
+
+
+def build(settings: Settings) -> Services:
+    """Build every service of a process. Nothing is connected yet."""
+    issuer = settings.public_url
+    clock = Clock()
+    db = Database(settings.database.url.get_secret_value(), pool_size=settings.database.pool_size)
+    audit = AuditLog(clock)
+    keyring = Keyring(settings.encryption.parsed())
+    keys = SigningKeys(
+        db, clock, keyring, audit, settings.jwt, jwks_max_age_seconds=settings.signing.jwks_max_age_seconds
+    )
+    audiences = Audiences(db, keys, issuer=issuer, default_algorithm=settings.jwt.algorithm)
+    roles = Roles(db)
+    role_registration = RoleRegistration(clock, audit, audiences)
+    role_assignments = RoleAssignments(clock, audit, audiences)
+    users = Users(clock, audit, signup_open=settings.accounts.signup_open)
+    hasher = PasswordHasher(threads=settings.passwords.threads, queue=settings.passwords.hash_queue)
+    passwords = Passwords(
+        db,
+        clock,
+        users=users,
+        hasher=hasher,
+        common=CommonPasswords(),
+        min_length=settings.passwords.min_length,
+        public_url=issuer,
+    )
+    refresh_lifetime = timedelta(seconds=settings.jwt.refresh_token_seconds)
+    absolute = timedelta(seconds=settings.sessions.absolute_seconds)
+    sessions = Sessions(clock, audit, SessionLifetimes(idle=refresh_lifetime, absolute=absolute))
+    minter = AccessTokenMinter(clock, keys, issuer=issuer, default_seconds=settings.jwt.access_token_seconds)
+    issuance = GrantIssuance(clock, roles, minter, refresh_lifetime=refresh_lifetime)
+    inspection = GrantInspection(db, clock)
+    principals = BearerPrincipals(keys, inspection, issuer=issuer)
+    lifecycle = UserLifecycle(db, users=users, passwords=passwords, roles=role_assignments, sessions=sessions)
+    hides_existence = settings.hides_existence
+    return Services(
+        settings=settings,
+        clock=clock,
+        db=db,
+        cache=Cache(settings.redis.url.get_secret_value() if settings.redis.url else None),
+        keyring=keyring,
+        audit=audit,
+        keys=keys,
+        audiences=audiences,
+        audience_registration=AudienceRegistration(db, clock, audit, audiences, keys, issuer=issuer),
+        roles=roles,
+        role_registration=role_registration,
+        role_assignments=role_assignments,
+        users=users,
+        hasher=hasher,
+        passwords=passwords,
+        sessions=sessions,
+        issuance=issuance,
+        rotation=RefreshTokenRotation(
+            db,
+            clock,
+            audit=audit,
+            keyring=keyring,
+            audiences=audiences,
+            roles=roles,
+            sessions=sessions,
+            minter=minter,
+            lifetimes=RotationLifetimes(
+                refresh=refresh_lifetime, grace=timedelta(seconds=settings.jwt.refresh_grace_seconds)
+            ),
+        ),
+        inspection=inspection,
+        lifecycle=lifecycle,
+        administrators=AdministratorCreation(
+            db,
+            audit,
+            users=users,
+            passwords=passwords,
+            roles=role_registration,
+            assignments=role_assignments,
+            sessions=sessions,
+        ),
+        registration=Registration(db, users=users, passwords=passwords, audit=audit, hide_existence=hides_existence),
+        login=Login(
+            db,
+            audit=audit,
+            audiences=audiences,
+            passwords=passwords,
+            sessions=sessions,
+            grants=issuance,
+            verified_email_required=hides_existence,
+        ),
+        principals=principals,
+        resolver=ResolverSlot(principals),
+        account=Account(
+            db,
+            clock,
+            users=users,
+            sessions=sessions,
+            lifecycle=lifecycle,
+            fresh_auth=timedelta(seconds=settings.account.fresh_auth_seconds),
+        ),
+        cursors=Cursors(keyring),
+    )

@@ -1,0 +1,68 @@
+"""The downstream service, guarded and not: each function builds one for `uvicorn --factory`."""
+
+import os
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI
+
+from auth_service_sdk import Identity, JWTAuthMiddleware, require_scope, require_user
+
+AUDIENCE = "orders-api"
+ORDERS: dict[str, Any] = {"orders": [{"id": 1, "total": 249.0}, {"id": 2, "total": 119.0}]}
+
+
+def unprotected() -> FastAPI:
+    """A route that asks nobody anything."""
+    app = FastAPI()
+
+    @app.get("/orders")
+    async def orders() -> dict[str, Any]:
+        return ORDERS
+
+    return app
+
+
+def with_dependency() -> FastAPI:
+    """The same with a dependency that does nothing: what FastAPI itself takes for one."""
+    app = FastAPI()
+
+    async def nothing() -> dict[str, str]:
+        return {"sub": "x"}
+
+    @app.get("/orders")
+    async def orders(user: Annotated[dict[str, str], Depends(nothing)]) -> dict[str, Any]:
+        return ORDERS
+
+    return app
+
+
+def guarded() -> FastAPI:
+    """The first behind the middleware."""
+    return _guard(unprotected())
+
+
+def guarded_with_identity() -> FastAPI:
+    """The second behind the middleware, with the identity as its dependency."""
+    app = FastAPI()
+
+    @app.get("/orders")
+    async def orders(user: Annotated[Identity, Depends(require_user)]) -> dict[str, Any]:
+        return ORDERS
+
+    return _guard(app)
+
+
+def guarded_with_scope() -> FastAPI:
+    """A route with a rule: a dependency that has one itself."""
+    app = FastAPI()
+
+    @app.get("/orders")
+    async def orders(user: Annotated[Identity, Depends(require_scope("orders:read"))]) -> dict[str, Any]:
+        return ORDERS
+
+    return _guard(app)
+
+
+def _guard(app: FastAPI) -> FastAPI:
+    app.add_middleware(JWTAuthMiddleware, auth_base_url=os.environ["AUTH_BASE_URL"], expected_audience=AUDIENCE)
+    return app

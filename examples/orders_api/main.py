@@ -1,0 +1,59 @@
+"""A service that trusts auth-service: it installs the SDK, and says per route who may come in.
+
+AUTH_BASE_URL=http://localhost:8000 uvicorn examples.orders_api.main:app --port 8001
+"""
+
+import os
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI
+
+from auth_service_sdk import (
+    Identity,
+    JWTAuthMiddleware,
+    require_fresh_auth,
+    require_role,
+    require_scope,
+    require_user,
+)
+
+TOTALS = {1: 249.0, 2: 119.0}
+
+app = FastAPI(title="orders-api")
+app.add_middleware(
+    JWTAuthMiddleware,
+    auth_base_url=os.environ.get("AUTH_BASE_URL", "http://localhost:8000"),
+    expected_audience="orders-api",
+    public_paths=["/docs", "/openapi.json"],
+)
+
+
+@app.get("/orders")
+async def orders(user: Annotated[Identity, Depends(require_user)]) -> dict[str, Any]:
+    """Any user whose token was minted for this service."""
+    return {"for": user.email, "orders": [{"id": number, "total": total} for number, total in TOTALS.items()]}
+
+
+@app.get("/whoami")
+async def whoami(user: Annotated[Identity, Depends(require_user)]) -> dict[str, Any]:
+    """Everything the token says of its bearer."""
+    return asdict(user)
+
+
+@app.get("/admin")
+async def admin(user: Annotated[Identity, Depends(require_role("admin"))]) -> dict[str, Any]:
+    """Users with the role `admin` here."""
+    return {"admin": user.email, "orders": len(TOTALS)}
+
+
+@app.get("/reports", dependencies=[Depends(require_scope("orders:read"))])
+async def reports() -> dict[str, Any]:
+    """Tokens with the scope `orders:read`."""
+    return {"revenue": sum(TOTALS.values())}
+
+
+@app.get("/fresh", dependencies=[Depends(require_fresh_auth(max_age=300))])
+async def fresh() -> dict[str, str]:
+    """Users who proved who they are within the last five minutes."""
+    return {"message": "you signed in a moment ago"}

@@ -1,0 +1,186 @@
+"""The one way out: GET requests to the authentication service, bounded in time and size."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager, suppress
+from dataclasses import dataclass
+from weakref import WeakSet, finalize
+
+import httpx2
+
+CONNECT_SECONDS = 2.5
+"""More than a second: a lost SYN is sent again after exactly one."""
+READ_SECONDS = 3.0
+TOTAL_SECONDS = 4.0
+MAX_CONNECTIONS = 32
+
+_HEADERS = {"accept-encoding": "identity", "user-agent": "auth-service-sdk"}
+_EXTENSIONS = {"timeout": httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS).as_dict()}
+# A kept connection that the server has just closed shows as one of these; a GET may be sent again.
+_SPENT_CONNECTION = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
+
+
+class Unreachable(Exception):  # a state of the network, answered by the caller
+    """No whole answer came: refused, too slow, too large or cut off. The message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. `headers` is case-insensitive."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class ServiceConnection:
+    """Sends GET requests below one base URL.
+
+    No redirects, no proxies or credentials from the environment, no cookies: those are a client's doing, and here is
+    only the transport below one, which also costs a third less. There is one connection pool per event loop; each
+    closes itself when its loop shuts down or this object is dropped, so that no lifespan is needed.
+
+    `start_over` is called when somebody else begins to answer (see `answered_by`): what was learnt is worth nothing.
+    """
+
+    def __init__(self, base_url: str, *, start_over: Callable[[], object] | None = None) -> None:
+        self.start_over = start_over
+        self._base_url = base_url
+        self._urls: dict[str, httpx2.URL] = {}
+        self._tls: ssl.SSLContext | None = None
+        self._pools: _Pools = {}
+        _connections.add(self)
+        # At the interpreter's exit there is no loop left to close anything.
+        finalize(self, _retire, self._pools).atexit = False
+
+    async def get(self, path: str, *, max_bytes: int, headers: dict[str, str] | None = None) -> Answer:
+        """Fetch `path`. Raises Unreachable when no answer of at most `max_bytes` came in TOTAL_SECONDS."""
+        pool = await self._pool()
+        try:
+            async with asyncio.timeout(TOTAL_SECONDS):
+                try:
+                    return await self._send(pool, path, max_bytes, headers)
+                except _SPENT_CONNECTION:
+                    return await self._send(pool, path, max_bytes, headers)
+        except TimeoutError:
+            raise Unreachable(f"no answer within {TOTAL_SECONDS:g} seconds") from None
+        except httpx2.HTTPError as error:
+            raise Unreachable(f"{type(error).__name__}: {error}") from None
+
+    async def _send(
+        self, pool: httpx2.AsyncBaseTransport, path: str, max_bytes: int, headers: dict[str, str] | None
+    ) -> Answer:
+        request = httpx2.Request("GET", self._url(path), headers=_HEADERS | (headers or {}), extensions=_EXTENSIONS)
+        response = await pool.handle_async_request(request)
+        async with aclosing(response):
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise Unreachable("the answer is compressed, which was not asked for")
+            body = bytearray()
+            # Raw: a decoder could turn a small answer into a huge one between two counts.
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > max_bytes:
+                    raise Unreachable(f"the answer is longer than {max_bytes} bytes")
+            return Answer(response.status_code, response.headers, bytes(body))
+
+    def _url(self, path: str) -> httpx2.URL:
+        """Parse once for each path; there are two."""
+        url = self._urls.get(path)
+        if url is None:
+            url = self._urls[path] = httpx2.URL(self._base_url + path)
+        return url
+
+    async def _pool(self) -> httpx2.AsyncBaseTransport:
+        if _in_place_of_the_network:
+            return _in_place_of_the_network[-1]
+        loop = asyncio.get_running_loop()
+        pool = self._pools.get(loop)
+        if pool is None:
+            if self._tls is None:
+                self._tls = self._tls_context()
+            pool = self._pools[loop] = _Pool(self._tls, loop)
+            await pool.open(self._pools)
+        return pool.transport
+
+    def _tls_context(self) -> ssl.SSLContext:
+        if self._base_url.startswith("https:"):
+            return httpx2.create_ssl_context(trust_env=False)
+        # Loading the system's certificates takes 20 ms; without them a context trusts nobody.
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+class _Pool:
+    """A transport that its event loop closes: asyncio closes suspended asynchronous generators when a loop ends."""
+
+    def __init__(self, tls: ssl.SSLContext, loop: asyncio.AbstractEventLoop) -> None:
+        self.transport = httpx2.AsyncHTTPTransport(
+            limits=httpx2.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
+            trust_env=False,
+            verify=tls,
+        )
+        self.loop = loop
+        self._lifetime: AsyncGenerator[None, None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+
+    async def open(self, pools: "_Pools") -> None:
+        _standing.difference_update([pool for pool in _standing if pool.loop.is_closed()])
+        _standing.add(self)
+        self._lifetime = self._live(pools)
+        await anext(self._lifetime)
+
+    async def _live(self, pools: "_Pools") -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            pools.pop(self.loop, None)
+            _standing.discard(self)
+            await self.transport.aclose()
+
+    def close_soon(self) -> None:
+        """Let the loop close the transport, from whichever thread; a closed loop has done so itself."""
+        with suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(self._close)
+
+    def _close(self) -> None:
+        if self._lifetime is not None:
+            self._closing = self.loop.create_task(self._lifetime.aclose())
+
+
+_Pools = dict[asyncio.AbstractEventLoop, _Pool]
+
+# Held until they are closed: the garbage collector would take the sockets before anybody could close them.
+_standing: set[_Pool] = set()
+
+
+def _retire(pools: _Pools) -> None:
+    """Close the pools of a connection that nobody holds any more."""
+    for pool in tuple(pools.values()):
+        pool.close_soon()
+
+
+_connections: WeakSet[ServiceConnection] = WeakSet()
+_in_place_of_the_network: list[httpx2.AsyncBaseTransport] = []
+
+
+@contextmanager
+def answered_by(transport: httpx2.AsyncBaseTransport) -> Iterator[None]:
+    """Send every request of every connection in this process to `transport`, in place of the network.
+
+    For tests: the seam that `auth_service_sdk.testing` stands on. Connections made before and after are taken over
+    alike, in all threads and event loops, whatever their base URL. Blocks may be nested; the innermost one answers.
+    """
+    _in_place_of_the_network.append(transport)
+    forget_answers()
+    try:
+        yield
+    finally:
+        _in_place_of_the_network.remove(transport)
+        forget_answers()
+
+
+def forget_answers() -> None:
+    """Make everybody who asks through a connection forget what the answers have taught: keys, tokens, sessions."""
+    for connection in tuple(_connections):
+        if connection.start_over is not None:
+            connection.start_over()

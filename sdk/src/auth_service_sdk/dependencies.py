@@ -1,0 +1,171 @@
+"""Rules for routes, as dependencies: `identity: Identity = Depends(require_role("admin"))`.
+
+All of them stand on `require_user`: overriding it by `app.dependency_overrides` overrides the caller for each.
+They work in http and websocket routes, add `security` to FastAPI's OpenAPI document, and may be combined on one
+route. Without FastAPI, call them with the connection: `identity = await require_role("admin")(request)`.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from starlette.requests import HTTPConnection
+
+from auth_service_sdk.errors import (
+    REFUSAL_KEY,
+    InsufficientPermission,
+    InsufficientRole,
+    InsufficientScope,
+    InsufficientUserAuthentication,
+    MissingToken,
+    Refusal,
+)
+from auth_service_sdk.gate import shown
+from auth_service_sdk.identity import Identity
+
+if TYPE_CHECKING:
+    from fastapi import Security
+    from fastapi.openapi.models import HTTPBearer
+    from fastapi.security.base import SecurityBase
+
+    HAS_FASTAPI = True
+else:
+    # FastAPI is optional: without it there is no OpenAPI document to describe the bearer scheme in.
+    try:
+        from fastapi import Security
+        from fastapi.openapi.models import HTTPBearer
+        from fastapi.security.base import SecurityBase
+
+        HAS_FASTAPI = True
+    except ImportError:
+        SecurityBase, HAS_FASTAPI = object, False
+
+Requirement = Callable[..., Awaitable[Identity]]
+"""A dependency that returns the caller, or raises an Refusal that JWTAuthMiddleware answers."""
+
+_sources: WeakKeyDictionary[object, str] = WeakKeyDictionary()
+
+
+class _RequireUser(SecurityBase):
+    """Returns the caller: any accepted credential, a user's or a service's. Raises MissingToken when there is none.
+
+    On a public path with a credential that was not accepted, raises what the middleware would have answered.
+    """
+
+    scheme_name = "bearer"
+
+    def __init__(self) -> None:
+        if HAS_FASTAPI:
+            self.model = _bearer_scheme()
+
+    async def __call__(self, connection: HTTPConnection) -> Identity:
+        scope = connection.scope
+        try:
+            identity = scope["state"]["user"]
+        except KeyError:
+            raise RuntimeError("JWTAuthMiddleware is not installed: app.add_middleware(JWTAuthMiddleware, …)") from None
+        if isinstance(identity, Identity):
+            return identity
+        refusal = scope.get(REFUSAL_KEY)
+        raise refusal if isinstance(refusal, Refusal) else MissingToken()
+
+
+def require_role(*roles: str) -> Requirement:
+    """Make a dependency that wants at least one of `roles`; otherwise 403 `insufficient_role`."""
+    _check_names("role", roles)
+    wanted = frozenset(roles)
+
+    def rule(identity: Identity) -> None:
+        if wanted.isdisjoint(identity.roles):
+            raise InsufficientRole(f"This needs the role {' or '.join(roles)}.", detail=_has(identity.roles))
+
+    return _requirement(rule, _call("require_role", roles))
+
+
+def require_scope(*scopes: str) -> Requirement:
+    """Make a dependency that wants all of `scopes`; otherwise 403 `insufficient_scope`. Spec: RFC 6750 §3.1."""
+    _check_names("scope", scopes)
+    wanted = frozenset(scopes)
+
+    def rule(identity: Identity) -> None:
+        if not wanted.issubset(identity.scopes):
+            scope = " ".join(scopes)
+            raise InsufficientScope(f"This needs the scope {scope}.", detail=_has(identity.scopes), scope=scope)
+
+    return _requirement(rule, _call("require_scope", scopes), scopes)
+
+
+def require_permission(*permissions: str) -> Requirement:
+    """Make a dependency that wants all of `permissions`; otherwise 403 `insufficient_permission`."""
+    _check_names("permission", permissions)
+    wanted = frozenset(permissions)
+
+    def rule(identity: Identity) -> None:
+        if not wanted.issubset(identity.permissions):
+            raise InsufficientPermission(
+                f"This needs the permission {' and '.join(permissions)}.", detail=_has(identity.permissions)
+            )
+
+    return _requirement(rule, _call("require_permission", permissions))
+
+
+def require_fresh_auth(max_age: int) -> Requirement:
+    """Make a dependency that wants a sign-in of the last `max_age` seconds, else 401 with a step-up challenge.
+
+    A caller without `auth_time` (a service, an impersonated user) is refused. Spec: RFC 9470 §3.
+    """
+    if max_age < 1:
+        raise ValueError(f"max_age must be at least 1 second, got {max_age}")
+
+    def rule(identity: Identity) -> None:
+        if identity.auth_time is None:
+            raise InsufficientUserAuthentication(max_age=max_age, detail="the token has no auth_time")
+        age = time.time() - identity.auth_time
+        if age > max_age:
+            raise InsufficientUserAuthentication(max_age=max_age, detail=f"the sign-in is {int(age)} seconds old")
+
+    return _requirement(rule, f"require_fresh_auth(max_age={max_age})")
+
+
+def source_of(dependency: object) -> str | None:
+    """Return how a dependency of this module was written, as in `require_role('admin')`; None for any other one."""
+    try:
+        return _sources.get(dependency)
+    except TypeError:
+        # Somebody else's object, that cannot be hashed or weakly referred to.
+        return None
+
+
+def _requirement(rule: Callable[[Identity], None], source: str, scopes: tuple[str, ...] = ()) -> Requirement:
+    # Under FastAPI the default makes `require_user` a dependency of this one; elsewhere it is just no identity.
+    from_framework: Any = Security(require_user, scopes=list(scopes)) if HAS_FASTAPI else None
+
+    async def requirement(connection: HTTPConnection, identity: Identity = from_framework) -> Identity:
+        caller = await require_user(connection) if identity is from_framework else identity
+        rule(caller)
+        return caller
+
+    _sources[requirement] = source
+    return requirement
+
+
+def _call(name: str, arguments: tuple[str, ...]) -> str:
+    return f"{name}({', '.join(map(repr, arguments))})"
+
+
+def _bearer_scheme() -> Any:
+    return HTTPBearer(bearerFormat="JWT", description="An access token of this service's audience.")
+
+
+def _check_names(noun: str, names: tuple[str, ...]) -> None:
+    if not names or not all(isinstance(name, str) and name and " " not in name for name in names):
+        raise ValueError(f"name at least one {noun}, each a string without spaces, got {names!r}")
+
+
+def _has(names: tuple[str, ...]) -> str:
+    return f"token has {shown(' '.join(names))}" if names else "token has none"
+
+
+require_user = _RequireUser()
+_sources[require_user] = "require_user"

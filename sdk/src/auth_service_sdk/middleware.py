@@ -1,0 +1,216 @@
+"""The ASGI middleware: every request carries a valid access token, or is refused here."""
+
+import logging
+import re
+import time
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Literal
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from auth_service_sdk.authenticator import Authenticator
+from auth_service_sdk.client import ServiceConnection
+from auth_service_sdk.configuration import audiences, credentials, issuer_name, leeway_seconds, service_url
+from auth_service_sdk.errors import REFUSAL_KEY, AmbiguousCredentials, InvalidToken, MissingToken, Refusal
+from auth_service_sdk.gate import MAX_TOKEN_BYTES
+from auth_service_sdk.identity import Identity
+from auth_service_sdk.keyset import KeySet
+from auth_service_sdk.logs import PREFLIGHT, PUBLIC, context, note_refusal
+from auth_service_sdk.public_paths import PublicPaths
+from auth_service_sdk.refusals import POLICY_VIOLATION, Refusals
+from auth_service_sdk.session_state import MAX_CACHED_SECONDS, VALIDATE_PATH, SessionQuestions
+from auth_service_sdk.verifier import MAX_LEEWAY_SECONDS, Expectations
+
+# One rule: the scheme in any letter case, spaces, one token, nothing after it. Spec: RFC 9110 §11.4.
+_BEARER = re.compile(rb"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
+_BEARER_SCHEME = re.compile(rb"bearer(?![!#$%&'*+.^_`|~0-9a-z-])", re.IGNORECASE)
+_MAX_CREDENTIAL_BYTES = MAX_TOKEN_BYTES + len("Bearer ")
+
+_log = logging.getLogger("auth_service_sdk")
+_monotonic = time.monotonic
+
+
+class JWTAuthMiddleware:
+    """Lets through requests and WebSocket handshakes that carry a valid access token of `expected_audience`.
+
+    Sets `request.state.user` to an Identity. Every path needs a token unless it is in `public_paths` (exact, or a
+    prefix that ends in `*`); there, `request.state.user` is None without an accepted token. CORS preflights pass.
+
+    `auth_base_url` is where the service is called; `issuer` is what `iss` must equal, as a whole string (default:
+    `auth_base_url`). `leeway` is at most 30 seconds. Whether the session behind a token still lives is asked of
+    `GET /auth/validate` and used for at most 0.5 s. When that cannot be asked, `on_stale="strict"` answers 503
+    `revocation_state_unknown`; `"lenient"` serves the token until it expires, unless its session is known to have
+    ended.
+
+    `expected` and `public` hold what the arguments say, for tools that look at an application (`routes`, `testing`).
+
+    `client_id` and `client_secret` (or AUTH_CLIENT_ID and AUTH_CLIENT_SECRET) change nothing yet: they are checked
+    to come together and are not kept. They are for the local revocation feed.
+
+    Raises ValueError or TypeError for arguments that cannot work.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        auth_base_url: str | None = None,
+        issuer: str | None = None,
+        expected_audience: str | Iterable[str],
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        public_paths: Iterable[str] = (),
+        on_stale: Literal["strict", "lenient"] = "strict",
+        leeway: int = MAX_LEEWAY_SECONDS,
+    ) -> None:
+        base_url = service_url(auth_base_url)
+        names = audiences(expected_audience)
+        if on_stale not in ("strict", "lenient"):
+            raise ValueError(f"on_stale must be 'strict' or 'lenient', got {on_stale!r}")
+        self.app = app
+        self.public = PublicPaths(public_paths)
+        self.expected = Expectations(
+            issuer=issuer_name(issuer, default=base_url),
+            audiences=frozenset(names),
+            leeway_seconds=leeway_seconds(leeway),
+        )
+        self._refusals = Refusals(app, realm=names[0])
+        self._is_strict = on_stale == "strict"
+        self._connection = ServiceConnection(base_url, start_over=self._start_over)
+        self._start_over()
+        _announce(base_url, has_credentials=credentials(client_id, client_secret))
+
+    def _start_over(self) -> None:
+        self._authenticator = Authenticator(
+            expected=self.expected,
+            keys=KeySet(self._connection),
+            questions=SessionQuestions(self._connection),
+            strict=self._is_strict,
+        )
+        self._cache = self._authenticator.cache
+
+    # `async def`, though handing the inner coroutine back would save a frame: uvicorn takes a plain `def` for ASGI 2.
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve or refuse one connection."""
+        kind = scope["type"]
+        if kind == "http":
+            outside = context.get()
+            try:
+                if not self._is_known(scope):
+                    await self._admit(scope)
+                await self.app(scope, receive, send)
+            except Refusal as error:
+                # Also the refusals of `require_…` end here: they pass FastAPI's handlers, which know no challenge.
+                note_refusal(error.code)
+                await self._refusals.send(error, scope, receive, send)
+            # Not after an exception: the server logs it in this very context, and shall say who was served.
+            context.set(outside)
+        elif kind == "websocket":
+            await self._websocket(scope, receive, send)
+        elif kind == "lifespan":
+            await self.app(scope, receive, send)
+        else:
+            raise ValueError(f"cannot guard a scope of type {kind!r}")
+
+    def _is_known(self, scope: Scope) -> bool:
+        """The hot path: one look at the headers, one digest, one look-up. Sets the user and says whether it did."""
+        credential: bytes | None = None
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                if credential is not None:
+                    return False
+                credential = value
+        if credential is None or len(credential) > _MAX_CREDENTIAL_BYTES or credential[:7] != b"Bearer ":
+            return False
+        entry = self._cache.young.get(sha256(credential[7:]).digest())
+        if entry is None or entry.fresh_until <= _monotonic():
+            return False
+        try:
+            scope["state"]["user"] = entry.identity
+        except KeyError:
+            scope["state"] = {"user": entry.identity}
+        context.set(entry.identity)
+        return True
+
+    async def _admit(self, scope: Scope) -> None:
+        """Set the user of a connection that may go on. Raises Refusal for one that may not."""
+        state = scope.setdefault("state", {})
+        state["user"] = None
+        context.set(None)
+        if self.public.allow(scope):
+            try:
+                identity = await self._identify(scope)
+            except Refusal as error:
+                # Not a reason to close a public door; `require_user` gives it if the route asks who came.
+                scope[REFUSAL_KEY] = error.with_traceback(None)
+                context.set(PUBLIC)
+                return
+        elif _is_preflight(scope):
+            context.set(PREFLIGHT)
+            return
+        else:
+            identity = await self._identify(scope)
+        state["user"] = identity
+        context.set(identity)
+
+    async def _identify(self, scope: Scope) -> Identity:
+        values = [value for name, value in scope["headers"] if name == b"authorization"]
+        if len(values) > 1:
+            raise AmbiguousCredentials
+        if not values:
+            raise MissingToken
+        # Before any pattern runs over it: a header of megabytes must cost nothing.
+        if len(values[0]) > _MAX_CREDENTIAL_BYTES:
+            raise InvalidToken(f"expected an Authorization header of at most {_MAX_CREDENTIAL_BYTES} bytes")
+        match = _BEARER.fullmatch(values[0])
+        if match is None:
+            if _BEARER_SCHEME.match(values[0]):
+                raise InvalidToken("expected one token after the word Bearer")
+            raise MissingToken
+        return await self._authenticator.authenticate(match.group(1))
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        accepted = False
+        outside = context.get()
+
+        async def watch(message: Message) -> None:
+            nonlocal accepted
+            accepted = accepted or message["type"] == "websocket.accept"
+            await send(message)
+
+        try:
+            if not self._is_known(scope):
+                await self._admit(scope)
+            await self.app(scope, receive, watch)
+        except Refusal as error:
+            note_refusal(error.code)
+            if accepted:
+                await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": error.code})
+            else:
+                await self._refusals.send(error, scope, receive, send)
+        context.set(outside)
+
+
+def _is_preflight(scope: Scope) -> bool:
+    """Whether this is a browser asking before a cross-origin request; it never carries a credential of its own."""
+    if scope.get("method") != "OPTIONS":
+        return False
+    names = {name for name, value in scope["headers"] if value}
+    return {b"origin", b"access-control-request-method"} <= names and b"authorization" not in names
+
+
+def _announce(base_url: str, *, has_credentials: bool) -> None:
+    credentials_note = " (client credentials are given; they change nothing yet)" if has_credentials else ""
+    _log.info(
+        "sessions are confirmed by GET %s%s, each answer used for at most %s s%s",
+        base_url,
+        VALIDATE_PATH,
+        MAX_CACHED_SECONDS,
+        credentials_note,
+    )
+    if base_url.startswith("http:") and urlsplit(base_url).hostname not in ("localhost", "127.0.0.1", "::1"):
+        _log.warning(
+            "%s is not https: whoever is on the way can exchange the keys that tokens are trusted by", base_url
+        )

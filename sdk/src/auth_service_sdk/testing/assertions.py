@@ -1,0 +1,184 @@
+"""`assert_requires`: a route is closed to everybody, closed to the wrong caller, and open to the right one."""
+
+import asyncio
+import inspect
+import re
+from collections.abc import Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, TypedDict, Unpack, cast
+
+from auth_service_sdk.route_table import Row, table
+from auth_service_sdk.testing.discovery import application_of, calling_frame
+from auth_service_sdk.testing.knock import knock
+from auth_service_sdk.testing.tokens import AuthAs, Caller, check_names
+
+_PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
+_EXAMPLES = {"float": "1.0", "uuid": "00000000-0000-4000-8000-000000000001"}
+Names = str | Sequence[str]
+
+
+class Requirements(TypedDict, total=False):
+    """What a route is said to require, how it is called, and where.
+
+    One of several roles is enough; of several scopes or permissions all are needed. `caller` holds what the caller
+    has besides, in the words of `auth_as`. `params` fills the parameters of the path. `client` is a client of the
+    application, for what its routes need of one: a lifespan, headers, cookies.
+    """
+
+    role: Names
+    scope: Names
+    permission: Names
+    method: str
+    params: dict[str, str]
+    caller: Caller
+    app: Any
+    client: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    who: str
+    headers: dict[str, str]
+    is_welcome: bool = False
+
+    def judge(self, what: str, status: int) -> None:
+        expected = 403 if self.headers else 401
+        passed = status not in (401, 403) if self.is_welcome else status == expected
+        # No assert statement: those vanish under `python -O`.
+        if not passed:
+            wanted = "neither 401 nor 403" if self.is_welcome else str(expected)
+            raise AssertionError(f"{what} {self.who}: expected {wanted}, got {status}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    app: Any
+    client: Any
+    method: str
+    path: str
+    trials: tuple[_Trial, ...]
+
+    async def carry_out(self) -> None:
+        for trial in self.trials:
+            trial.judge(f"{self.method} {self.path}", await self._ask(trial.headers))
+
+    async def _ask(self, headers: dict[str, str]) -> int:
+        if self.client is None or self.method == "WEBSOCKET":
+            return await knock(self.app, self.method, self.path, headers)
+        # An empty header counts as none, and stands above one that the client always sends.
+        headers = {"Authorization": ""} | headers
+        answer = self.client.request(self.method, self.path, headers=headers, follow_redirects=False)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        return cast("int", answer.status_code)  # of a library that may be any of three
+
+
+class AssertRequires:
+    """Checks a route: 401 without a token, 403 with a token that lacks something, neither with all that it requires.
+
+    A route is named by its path (as it was written, or a concrete one), its route object or its endpoint function;
+    the handler runs when the caller is welcome. With GET among a path's methods, `method` may be left out.
+    """
+
+    def __init__(self, auth_as: AuthAs) -> None:
+        self._auth_as = auth_as
+
+    def __call__(self, route: Any, **requirements: Unpack[Requirements]) -> None:
+        """Raise AssertionError, with the first answer that was not as required."""
+        if inspect.iscoroutinefunction(getattr(requirements.get("client"), "request", None)):
+            raise TypeError("this client is asynchronous: await async_assert_requires(…)")
+        plan = _plan(self._auth_as, route, requirements, calling_frame())
+        # In a thread: it works inside a running loop too, and leaves the loop of this thread alone.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, plan.carry_out()).result()
+
+
+class AsyncAssertRequires:
+    """The same in the running event loop."""
+
+    def __init__(self, auth_as: AuthAs) -> None:
+        self._auth_as = auth_as
+
+    def __call__(self, route: Any, **requirements: Unpack[Requirements]) -> Coroutine[Any, Any, None]:
+        """Raise AssertionError, once awaited, with the first answer that was not as required."""
+        return _plan(self._auth_as, route, requirements, calling_frame()).carry_out()
+
+
+def _plan(auth_as: AuthAs, route: Any, requirements: Requirements, frame: FrameType | None) -> _Plan:
+    check_names("assert_requires", requirements, Requirements)
+    client = requirements.get("client")
+    app = requirements.get("app", client)
+    app = application_of(auth_as.application(frame) if app is None else app)
+    row = _row(table(app), route, requirements.get("method"))
+    if not row.guards:
+        raise AssertionError(f"{row.method} {row.path}: no JWTAuthMiddleware stands before it")
+    aim: Caller = {
+        "issuer": row.guards[0].expected.issuer,
+        "audience": sorted({min(guard.expected.audiences) for guard in row.guards}),
+    }
+    trials = tuple(_trials(auth_as, requirements, aim | requirements.get("caller", {})))
+    path = route if isinstance(route, str) and route != row.path else _filled(row.path, requirements.get("params", {}))
+    method = "GET" if row.method == "*" else row.method
+    return _Plan(app, client, method, path, trials)
+
+
+def _trials(auth_as: AuthAs, requirements: Requirements, caller: Caller) -> Iterator[_Trial]:
+    roles, scopes = _list(requirements.get("role")), _list(requirements.get("scope"))
+    permissions = _list(requirements.get("permission"))
+    if not roles and not scopes and not permissions:
+        raise ValueError("say what the route requires: role=…, scope=… or permission=…")
+
+    def headers(roles: list[str], scopes: list[str], permissions: list[str]) -> dict[str, str]:
+        rights: Caller = {
+            "roles": [*caller.get("roles", ()), *roles],
+            "scopes": [*caller.get("scopes", ()), *scopes],
+            "permissions": [*caller.get("permissions", ()), *permissions],
+        }
+        return auth_as(**(caller | rights))
+
+    yield _Trial("without a token", {})
+    if roles:
+        yield _Trial(f"without the role {' or '.join(roles)}", headers([], scopes, permissions))
+    for scope in scopes:
+        rest = [name for name in scopes if name != scope]
+        yield _Trial(f"without the scope {scope}", headers(roles, rest, permissions))
+    for permission in permissions:
+        rest = [name for name in permissions if name != permission]
+        yield _Trial(f"without the permission {permission}", headers(roles, scopes, rest))
+    for role in roles or [""]:
+        having = [*([role] if role else []), *scopes, *permissions]
+        yield _Trial(f"with {' and '.join(having)}", headers([role] if role else [], scopes, permissions), True)  # noqa: FBT003
+
+
+def _list(names: Names | None) -> list[str]:
+    return [] if names is None else [names] if isinstance(names, str) else list(names)
+
+
+def _row(rows: list[Row], route: Any, method: str | None) -> Row:
+    """The row of a route. Raises LookupError when there is none, ValueError when it takes `method` to tell."""
+    if isinstance(route, str):
+        path = route.partition("?")[0]
+        fitting = [row for row in rows if row.path == path] or [row for row in rows if _fits(row.path, path)]
+    else:
+        endpoint, path = getattr(route, "endpoint", route), getattr(route, "path", "")
+        fitting = [row for row in rows if row.endpoint is endpoint and row.path.endswith(path)]
+    if method is not None:
+        fitting = [row for row in fitting if row.method in (method.upper(), "*")]
+    if not fitting:
+        raise LookupError(f"the application has no route {route!r}" + (f" for {method}" if method else ""))
+    # As a router does: the first that fits.
+    same = {row.method: row for row in reversed(fitting) if row.path == fitting[0].path}
+    if "GET" not in same and len(same) > 1:
+        raise ValueError(f"{fitting[0].path} has several methods: say which, method={' or '.join(map(repr, same))}")
+    return same.get("GET", fitting[0])
+
+
+def _fits(template: str, path: str) -> bool:
+    expression = re.escape(_PARAMETER.sub(lambda match: "\0" if match[2] == "path" else "\1", template))
+    return re.fullmatch(expression.replace("\0", ".*").replace("\1", "[^/]+"), path) is not None
+
+
+def _filled(template: str, params: dict[str, str]) -> str:
+    return _PARAMETER.sub(lambda match: params.get(match[1], _EXAMPLES.get(match[2] or "", "1")), template)

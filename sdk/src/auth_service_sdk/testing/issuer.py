@@ -1,0 +1,122 @@
+"""An authentication service in memory: keys, a key set, sessions. No server, no network."""
+
+import base64
+import hmac
+import json
+from contextlib import ExitStack
+from functools import cache
+from hashlib import sha256
+from types import MappingProxyType
+from typing import Any, Self
+
+import httpx2
+from joserfc import jws
+from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+
+from auth_service_sdk.client import answered_by, forget_answers
+from auth_service_sdk.errors import InvalidToken
+from auth_service_sdk.gate import parse
+from auth_service_sdk.keyset import JWKS_PATH
+from auth_service_sdk.session_state import VALIDATE_PATH
+
+
+@cache
+def signing_keys() -> MappingProxyType[str, RSAKey | ECKey | OKPKey]:
+    """Return a private key for each algorithm the SDK accepts, made once per process."""
+    keys: dict[str, RSAKey | ECKey | OKPKey] = {
+        "RS256": RSAKey.generate_key(2048),
+        "ES256": ECKey.generate_key("P-256"),
+        "EdDSA": OKPKey.generate_key("Ed25519"),
+    }
+    return MappingProxyType(keys)
+
+
+class Issuer:
+    """Signs tokens and answers `/.well-known/jwks.json` and `/auth/validate` for every JWTAuthMiddleware.
+
+    It does so inside its `with` block, whatever the middleware's `auth_base_url` is. `algorithm` is that of tokens
+    made without naming one.
+    """
+
+    def __init__(self, *, algorithm: str = "RS256") -> None:
+        self.algorithm = algorithm
+        self._ended: set[str] = set()
+        self._block = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._block.enter_context(answered_by(httpx2.MockTransport(self._answer)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._block.close()
+
+    def sign(
+        self, claims: dict[str, Any], *, algorithm: str | None = None, key: Key | None = None, **header: Any
+    ) -> str:
+        """Sign claims as they are, good or bad, and return the token. `header` overrides members of the header."""
+        alg = algorithm or self.algorithm
+        published = signing_keys()[alg]
+        members = {"alg": alg, "kid": published.thumbprint(), "typ": "at+jwt"} | header
+        signing_input = f"{_encoded(members)}.{_encoded(claims)}"
+        # From the table, as the verifier does: a call by name warns about EdDSA for each token.
+        signature = jws.JWSRegistry.algorithms[alg].sign(signing_input.encode(), key or published)
+        return f"{signing_input}.{_base64url(signature)}"
+
+    def sign_with_public_key(self, claims: dict[str, Any]) -> str:
+        """Sign by HS256 with the published RSA key as the secret: the classic confusion of algorithms."""
+        key = signing_keys()["RS256"]
+        signing_input = f"{_encoded({'alg': 'HS256', 'kid': key.thumbprint(), 'typ': 'at+jwt'})}.{_encoded(claims)}"
+        signature = hmac.digest(key.as_pem(private=False), signing_input.encode(), sha256)
+        return f"{signing_input}.{_base64url(signature)}"
+
+    def end_session(self, token: str | dict[str, str]) -> None:
+        """End the session of a token or of headers made by `auth_as`; the very next request is refused.
+
+        In production that takes up to half a second.
+        """
+        text = token if isinstance(token, str) else token["Authorization"]
+        sid = parse(text.removeprefix("Bearer ").encode()).claims.get("sid")
+        if sid is None:
+            raise ValueError("the token has no session: it is a client's own, or was made without one")
+        self._ended.add(sid)
+        forget_answers()
+
+    def jwks(self) -> dict[str, Any]:
+        """Return the published key set."""
+        return {
+            "keys": [
+                {**key.as_dict(private=False), "kid": key.thumbprint(), "alg": alg, "use": "sig"}
+                for alg, key in signing_keys().items()
+            ]
+        }
+
+    def _answer(self, request: httpx2.Request) -> httpx2.Response:
+        path = request.url.path
+        if path.endswith(JWKS_PATH):
+            return _response(200, self.jwks())
+        if path.endswith(VALIDATE_PATH):
+            return self._validate(request.headers.get("authorization", ""))
+        return _response(404, {})
+
+    def _validate(self, authorization: str) -> httpx2.Response:
+        # The middleware asks only about tokens it has verified itself.
+        try:
+            claims = parse(authorization.removeprefix("Bearer ").encode()).claims
+        except InvalidToken:
+            return _response(401, {"code": "invalid_token"})
+        if claims.get("sid") in self._ended:
+            return _response(401, {"code": "invalid_token"})
+        return _response(200, {"active": True, "sub": claims.get("sub"), "sid": claims.get("sid")})
+
+
+def _response(status: int, body: dict[str, Any]) -> httpx2.Response:
+    # A stream, as from a network: a response made of content counts as read.
+    return httpx2.Response(status, stream=httpx2.ByteStream(json.dumps(body).encode()))
+
+
+def _encoded(value: dict[str, Any]) -> str:
+    return _base64url(json.dumps(value).encode())
+
+
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -1,0 +1,153 @@
+"""Request headers for callers of every kind, welcome and not."""
+
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
+from typing import Any, TypedDict, Unpack
+
+from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+
+from auth_service_sdk.testing.discovery import application_near, calling_frame, guards_of
+from auth_service_sdk.testing.issuer import Issuer
+
+BAD_TOKENS = ("expired", "wrong_audience", "wrong_issuer", "wrong_algorithm", "wrong_key", "revoked")
+"""The makers of tokens that must be refused, by the names of their methods: for `pytest.mark.parametrize`."""
+
+LIFETIME_SECONDS = 600
+USER = "user-1"
+FIRST_PARTY = "first-party"
+
+
+class Caller(TypedDict, total=False):
+    """Who asks. What is left out is `user-1`, signed in just now at the application under test, without any rights.
+
+    `client_id` equal to `sub` makes a client's own token, of kind `"service"`, without session and sign-in time.
+    `auth_time` is in seconds since 1970. `claims` sets any claim, and leaves one out by the value None. `app` is the
+    application under test or a client of it; `audience` and `issuer` are otherwise taken from what guards it.
+    """
+
+    roles: Sequence[str]
+    scopes: Sequence[str]
+    permissions: Sequence[str]
+    sub: str
+    email: str | None
+    client_id: str
+    audience: str | Sequence[str]
+    issuer: str
+    auth_time: float
+    algorithm: str
+    claims: Mapping[str, Any]
+    app: Any
+
+
+class AuthAs:
+    """Makes the headers of a caller: `auth_as(roles=["admin"])`; bad ones by the methods named in BAD_TOKENS."""
+
+    def __init__(self, issuer: Issuer, *, app: Any = None, fixtures: Callable[[], Mapping[str, Any]] = dict) -> None:
+        self._issuer = issuer
+        self._app = app
+        self._fixtures = fixtures
+
+    def __call__(self, **caller: Unpack[Caller]) -> dict[str, str]:
+        """Return headers with a token that is accepted."""
+        return _headers(self._sign(caller, self._claims(caller, calling_frame())))
+
+    def expired(self, **caller: Unpack[Caller]) -> dict[str, str]:
+        """Return headers with a token that was good an hour ago."""
+        claims = self._claims(caller, calling_frame())
+        for name in ("iat", "exp", "auth_time"):
+            if name in claims:
+                claims[name] -= 3600 + LIFETIME_SECONDS
+        return _headers(self._sign(caller, claims))
+
+    def wrong_audience(self, **caller: Unpack[Caller]) -> dict[str, str]:
+        """Return headers with a token that was issued for another service."""
+        return _headers(self._sign(caller, self._claims(caller, calling_frame()) | {"aud": "another-service"}))
+
+    def wrong_issuer(self, **caller: Unpack[Caller]) -> dict[str, str]:
+        """Return headers with a token that says it comes from another issuer."""
+        return _headers(self._sign(caller, self._claims(caller, calling_frame()) | {"iss": "https://issuer.invalid"}))
+
+    def wrong_algorithm(self, **caller: Unpack[Caller]) -> dict[str, str]:
+        """Return headers with a token signed by HS256, the published key being the secret."""
+        return _headers(self._issuer.sign_with_public_key(self._claims(caller, calling_frame())))
+
+    def wrong_key(self, **caller: Unpack[Caller]) -> dict[str, str]:
+        """Return headers with a token that names a published key and was signed by another one."""
+        algorithm = caller.get("algorithm", self._issuer.algorithm)
+        return _headers(self._sign(caller, self._claims(caller, calling_frame()), key=_strangers_key(algorithm)))
+
+    def revoked(self, **caller: Unpack[Caller]) -> dict[str, str]:
+        """Return headers with a genuine token whose session has ended."""
+        token = self._sign(caller, self._claims(caller, calling_frame()))
+        self._issuer.end_session(token)
+        return _headers(token)
+
+    def application(self, frame: FrameType | None) -> Any:
+        """Return the application under test, as seen from a frame of the test. Raises LookupError."""
+        return application_near(frame, self._fixtures()) if self._app is None else self._app
+
+    def _sign(self, caller: Caller, claims: dict[str, Any], *, key: Key | None = None) -> str:
+        return self._issuer.sign(claims, algorithm=caller.get("algorithm"), key=key)
+
+    def _claims(self, caller: Caller, frame: FrameType | None) -> dict[str, Any]:
+        check_names("auth_as", caller, Caller)
+        issuer, audience = self._aim(caller, frame)
+        now = int(time.time())
+        sub = caller.get("sub", USER)
+        client_id = caller.get("client_id", FIRST_PARTY)
+        claims: dict[str, Any] = {
+            "iss": issuer,
+            "sub": sub,
+            "aud": audience,
+            "client_id": client_id,
+            "iat": now,
+            "exp": now + LIFETIME_SECONDS,
+            "jti": uuid.uuid4().hex,
+            "grant_id": uuid.uuid4().hex,
+            "scope": " ".join(_names(caller, "scopes")),
+            "roles": _names(caller, "roles"),
+            "permissions": _names(caller, "permissions"),
+            "email": caller.get("email"),
+        }
+        if client_id != sub:
+            auth_time = int(caller.get("auth_time", now))
+            claims |= {"sid": uuid.uuid4().hex, "auth_time": auth_time, "amr": ["pwd"], "acr": "aal1"}
+        claims |= caller.get("claims", {})
+        return {name: value for name, value in claims.items() if value is not None}
+
+    def _aim(self, caller: Caller, frame: FrameType | None) -> tuple[str, Any]:
+        """The issuer and the audience of a token. Raises LookupError when nothing says them."""
+        issuer, audience = caller.get("issuer"), caller.get("audience")
+        if issuer is None or audience is None:
+            guards = guards_of(caller["app"] if "app" in caller else self.application(frame))
+            issuer = issuer or guards[0].expected.issuer
+            audience = audience or sorted({min(guard.expected.audiences) for guard in guards})
+        return issuer, audience if isinstance(audience, str) else list(audience)
+
+
+def check_names(function: str, arguments: Mapping[str, Any], known: type) -> None:
+    """Raise TypeError for keyword arguments that a TypedDict does not know: Python itself lets them pass."""
+    unknown = arguments.keys() - known.__annotations__.keys()
+    if unknown:
+        raise TypeError(
+            f"{function}: unknown {', '.join(sorted(unknown))}; known are {', '.join(known.__annotations__)}"
+        )
+
+
+def _names(caller: Caller, what: str) -> list[str]:
+    names: Any = caller.get(what, ())
+    if isinstance(names, str):
+        raise TypeError(f"{what} must be a list of names, got the string {names!r}: {what}=[{names!r}]")
+    return list(names)
+
+
+def _headers(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _strangers_key(algorithm: str) -> Key:
+    if algorithm == "RS256":
+        return RSAKey.generate_key(2048)
+    return ECKey.generate_key("P-256") if algorithm == "ES256" else OKPKey.generate_key("Ed25519")

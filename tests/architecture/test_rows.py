@@ -1,0 +1,52 @@
+"""Every row of the catalogue of attacks that belongs to a finished feature has a test that carries its id."""
+
+import re
+
+from tests.architecture import house
+
+# A feature's rows are added here by the change that finishes it.
+FINISHED = frozenset(
+    {
+        *(f"JWT-{number:02}" for number in range(1, 16)),
+        *("REF-01", "REF-04", "REF-05", "REF-10"),
+        "SES-05",
+        *("PWD-01", "PWD-04", "PWD-05", "PWD-13"),
+        *("KEY-01", "KEY-03", "KEY-04", "KEY-05", "KEY-06"),
+        *(f"SDK-{number:02}" for number in range(1, 7)),
+    }
+)
+
+
+def test_every_row_of_a_finished_feature_has_a_test():
+    assert sorted(FINISHED - house.marked_rows(house.PROJECT)) == []
+
+
+def test_every_mark_has_the_form_of_a_row():
+    odd = {row for row in house.marked_rows(house.PROJECT) if not re.fullmatch(r"[A-Z]{2,4}-\d{2}|F\d{1,2}", row)}
+    assert odd == set()
+
+
+def test_marks_are_found_wherever_pytest_takes_them_and_nowhere_else(tmp_path):
+    source = """
+import pytest
+from pytest import mark
+
+pytestmark = pytest.mark.attack("AAA-01")
+
+@pytest.mark.attack("AAA-02")
+def test_one(): ...
+
+@pytest.mark.parametrize("x", [pytest.param(1, marks=mark.attack("AAA-03"))])
+def test_two(x): ...
+
+class TestThree:
+    @pytest.mark.fault("F4")
+    def test_three(self): ...
+
+# @pytest.mark.attack("AAA-04")
+text = '@pytest.mark.attack("AAA-05")'
+"""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_rows.py").write_text(source)
+    assert house.marked_rows(tmp_path) == {"AAA-01", "AAA-02", "AAA-03", "F4"}
+    assert FINISHED - house.marked_rows(tmp_path) == FINISHED

@@ -1,0 +1,117 @@
+"""Real engines for every test worker, and a fresh copy of the migrated database for every test."""
+
+import base64
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from app.foundation.engines.instance import Instance
+from app.foundation.engines.lock import Engines
+from app.main import create_app
+from app.migrations.run import migrate
+from app.settings import Settings
+from app.wiring import Services, build
+from tests.servers import database_named, database_of_this_run, execute, given_servers
+from tests.support import ISSUER, RUN, Events, People
+
+ENCRYPTION_KEY = base64.urlsafe_b64encode(os.urandom(32)).decode()
+# Generated keys sign, unless the environment brings a pair.
+GIVEN_KEYS = {
+    name: os.environ[variable]
+    for name in ("private_key_pem", "public_key_pem")
+    if (variable := f"JWT__{name.upper()}") in os.environ
+}
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def engines(worker_id: str) -> Iterator[Engines]:
+    """Embedded engines, or the servers that DATABASE__URL and REDIS__URL name in the environment."""
+    own = given_servers(os.environ, worker_id)
+    # Not in pytest's own temporary folder: the user that root's engines may have to run as cannot enter it.
+    with (
+        tempfile.TemporaryDirectory(prefix="engines-") as folder,
+        Instance(Path(folder), durable=False, database_url=own.database_url, redis_url=own.redis_url) as instance,
+        database_of_this_run(instance.start()) as engines,
+    ):
+        yield engines
+
+
+@pytest.fixture(scope="session")
+async def template(engines: Engines, anyio_backend: str) -> str:
+    """A migrated database with its first signing keys and two audiences, which each test gets a copy of."""
+    name = f"template_spine_{RUN}"
+    await execute(engines.database_url, f"CREATE DATABASE {name}")
+    url = database_named(engines, name)
+    await migrate(url, datetime.now(UTC))
+    services = build(settings_for(url, engines))
+    await services.open()
+    await services.close()
+    return name
+
+
+def settings_for(database_url: str, engines: Engines, **overrides: object) -> Settings:
+    declared = [
+        {"name": "orders-api", "scopes": {"orders:read": None, "orders:write": "orders:write"}, "claims": ["email"]},
+        {"name": "billing-api", "scopes": {"billing:read": None}},
+    ]
+    values: dict[str, object] = {
+        "environment": "development",
+        "public_url": ISSUER,
+        "database": {"url": database_url, "pool_size": 8},
+        "redis": {"url": engines.redis_url},
+        "encryption": {"keys": ENCRYPTION_KEY},
+        "audiences": {"declared": declared},
+        "jwt": GIVEN_KEYS,
+    }
+    return Settings(**(values | overrides))
+
+
+@pytest.fixture
+async def database_url(engines: Engines, template: str) -> AsyncIterator[str]:
+    name = f"t_{uuid4().hex}"
+    await execute(engines.database_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield database_named(engines, name)
+    await execute(engines.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def settings(database_url: str, engines: Engines) -> Settings:
+    return settings_for(database_url, engines)
+
+
+@pytest.fixture
+async def services(settings: Settings) -> AsyncIterator[Services]:
+    built = build(settings)
+    await built.open()
+    yield built
+    await built.close()
+
+
+@pytest.fixture
+async def api(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
+    """The service's public surface."""
+    transport = httpx2.ASGITransport(create_app(services=services))
+    async with httpx2.AsyncClient(transport=transport, base_url=ISSUER) as client:
+        yield client
+
+
+@pytest.fixture
+def events(services: Services) -> Events:
+    """What the audit log and the table of events hold."""
+    return Events(services)
+
+
+@pytest.fixture
+def people(api: httpx2.AsyncClient) -> People:
+    return People(api)

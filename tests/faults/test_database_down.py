@@ -1,0 +1,37 @@
+"""PostgreSQL goes away under load: nothing acknowledged is lost, and the service is back as soon as it is."""
+
+import asyncio
+import time
+
+import pytest
+
+from tests.faults.conftest import Deploy, Platform
+from tests.faults.deployment import length
+from tests.faults.load import Load
+from tests.faults.report import check_refusals, report, within
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.fault("F4")
+async def test_a_stopped_database_costs_503_and_is_found_again_at_once(deploy: Deploy, platform: Platform) -> None:
+    deployment = await deploy(workers=3)
+    async with Load(deployment.url, rate=length(80, 150)) as load:
+        async with load.running():
+            await asyncio.sleep(length(2, 10))
+            down = time.monotonic()
+            await platform.engine.stop()
+            await asyncio.sleep(length(3, 5))
+            up = time.monotonic()
+            await platform.engine.start()
+            back = time.monotonic()
+            await asyncio.sleep(length(3, 10))
+        found = await report("F4", load, deployment, healed_at=back)
+    check_refusals(load.samples)
+    away = within(load.samples, down, up - 1)
+    assert not any(sample.ok for sample in within(load.samples, down + 0.5, up - 1))
+    assert max(sample.seconds for sample in away) <= 1
+    assert (found.lost, found.doubled, found.half) == (0, 0, {})
+    assert found.first_success <= 2
+    assert all(sample.ok for sample in load.samples if sample.started >= back + 2)
+    assert deployment.unexpected() == []

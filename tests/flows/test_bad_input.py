@@ -1,0 +1,138 @@
+"""Bad input at every endpoint that the schema lists: a 4xx with a stable code, never a 500, never an echo."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from app.main import ROUTERS
+from tests.support import People, bearer
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "s3cr3t-that-must-not-come-back"
+
+BODIES: dict[str, tuple[bytes, str]] = {
+    "no content type": (b"{}", ""),
+    "form": (b"email=a&password=b", "application/x-www-form-urlencoded"),
+    "text": (b"{}", "text/plain"),
+    "multipart": (b"--x\r\n\r\n--x--", "multipart/form-data; boundary=x"),
+    "other charset": (b"{}", "application/json; charset=utf-16"),
+    "content type of 8 kB": (b"{}", "application/json;" + "x" * 8000),
+    "empty": (b"", "application/json"),
+    "unparsable": (b'{"email": ' + SECRET.encode(), "application/json"),
+    "cut short": (b'{"password": "' + SECRET.encode(), "application/json"),
+    "not UTF-8": (b'{"password": "\xff\xfe"}', "application/json"),
+    "byte order mark": (b'\xef\xbb\xbf{"password": "x"}', "application/json"),
+    "duplicate key": (b'{"password": "a", "password": "' + SECRET.encode() + b'"}', "application/json"),
+    "NaN": (b'{"password": NaN}', "application/json"),
+    "infinity": (b'{"password": 1e999}', "application/json"),
+    "digits": (b'{"password": ' + b"9" * 10_000 + b"}", "application/json"),
+    "deep list": (b"[" * 10_000 + b"]" * 10_000, "application/json"),
+    "deep object": (b'{"a":' * 40 + b"1" + b"}" * 40, "application/json"),
+    "NUL": (b'{"email": "a\\u0000b", "password": "x"}', "application/json"),
+    "lone surrogate": (b'{"email": "\\ud800", "password": "x"}', "application/json"),
+    "list": (b"[]", "application/json"),
+    "text value": (b'"' + SECRET.encode() + b'"', "application/json"),
+    "number": (b"1", "application/json"),
+    "too large": (b'{"email": "' + b"a" * 70_000 + b'"}', "application/json"),
+}
+
+
+def endpoints() -> Iterator[tuple[str, str]]:
+    for router in ROUTERS:
+        for route in router.routes:
+            for method in route.methods or ():
+                yield method, route.path
+
+
+WITH_BODY = sorted((method, path) for method, path in endpoints() if method in ("POST", "PATCH"))
+EVERY = sorted(endpoints())
+
+
+def fields_of(schema: dict[str, Any], method: str, path: str) -> list[str]:
+    body = schema["paths"][path][method.lower()].get("requestBody", {})
+    described = body.get("content", {}).get("application/json", {}).get("schema", {})
+    for part in (described, *described.get("anyOf", ())):
+        named = schema["components"]["schemas"][part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+        if "properties" in named:
+            return list(named["properties"])
+    raise AssertionError(f"{method} {path} describes no body")
+
+
+def refused(answer: httpx2.Response, case: str) -> None:
+    assert 400 <= answer.status_code < 500, f"{case}: {answer.status_code} {answer.text}"
+    assert answer.headers["content-type"] == "application/problem+json", case
+    body = answer.json()
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", body["code"]), case
+    assert body["trace_id"] == answer.headers["x-trace-id"], case
+    assert SECRET not in answer.text, case
+
+
+@pytest.mark.attack("DOS-01")
+@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+async def test_a_malformed_body_is_refused(api: httpx2.AsyncClient, people: People, method: str, path: str) -> None:
+    headers = bearer(await people.signed_in())
+    optional = path == "/auth/logout"
+    for case, (content, content_type) in BODIES.items():
+        if case == "empty" and optional:
+            continue
+        sent = headers | ({"Content-Type": content_type} if content_type else {})
+        refused(await api.request(method, path, content=content, headers=sent), case)
+    assert (await api.get("/auth/me", headers=headers)).status_code == 200, "a refused body must change nothing"
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+async def test_wrong_values_in_a_field_are_refused(
+    api: httpx2.AsyncClient, people: People, method: str, path: str
+) -> None:
+    headers = bearer(await people.signed_in())
+    schema = (await api.get("/openapi.json")).json()
+    for field in fields_of(schema, method, path):
+        for wrong in (7, 1.5, [], {}, [SECRET], {"a": SECRET}, "x" * 10_000, "\u0007" * 20_000):
+            answer = await api.request(method, path, json={field: wrong}, headers=headers)
+            refused(answer, f"{field} = {type(wrong).__name__}")
+
+
+@pytest.mark.attack("ADM-03")
+@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+async def test_an_unknown_field_is_refused(api: httpx2.AsyncClient, people: People, method: str, path: str) -> None:
+    headers = bearer(await people.signed_in())
+    for name in ("is_admin", "roles", "sub", "email_verified", "__proto__", SECRET[:20]):
+        answer = await api.request(method, path, json={name: SECRET}, headers=headers)
+        assert answer.status_code == 422, answer.text
+        refused(answer, name)
+
+
+@pytest.mark.parametrize(("method", "path"), EVERY)
+async def test_a_wrong_method_is_refused_and_the_right_ones_are_named(
+    api: httpx2.AsyncClient, method: str, path: str
+) -> None:
+    right = {other for other, of in EVERY if of == path}
+    for wrong in {"PUT", "TRACE", "GET", "POST", "DELETE", "BREW"} - right:
+        answer = await api.request(wrong, path.replace("{session_id}", "0190a0a0-0000-7000-8000-000000000000"))
+        refused(answer, wrong)
+        assert answer.status_code == 405
+        assert answer.json()["code"] == "method_not_allowed"
+        assert set(answer.headers["allow"].replace(" ", "").split(",")) - {"HEAD"} == right - {"HEAD"}
+
+
+@pytest.mark.parametrize("value", ["0", "201", "-1", "x", "1e3", ""])
+async def test_a_limit_outside_its_bounds_is_refused(api: httpx2.AsyncClient, people: People, value: str) -> None:
+    headers = bearer(await people.signed_in())
+    refused(await api.get("/auth/sessions", params={"limit": value}, headers=headers), value)
+
+
+@pytest.mark.parametrize("value", ["", "x", "AAAA", "ä", "a" * 2000, json.dumps({"a": 1})])
+async def test_a_cursor_that_was_made_up_is_refused(api: httpx2.AsyncClient, people: People, value: str) -> None:
+    headers = bearer(await people.signed_in())
+    refused(await api.get("/auth/sessions", params={"after": value}, headers=headers), value)
+
+
+@pytest.mark.parametrize("value", ["1", "x", "%2e%2e%2fme", "%00", "0190a0a0-0000-7000-8000-00000000000g", "a" * 5000])
+async def test_a_session_id_that_is_none_is_refused(api: httpx2.AsyncClient, people: People, value: str) -> None:
+    headers = bearer(await people.signed_in())
+    refused(await api.delete(f"/auth/sessions/{value}", headers=headers), value)

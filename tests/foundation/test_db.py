@@ -1,0 +1,130 @@
+"""The pools heal themselves: a statement has its time, and what the server closed is replaced unseen."""
+
+import asyncio
+import os
+import time
+
+import asyncpg
+import pytest
+from sqlalchemy import make_url, text
+
+from app.foundation.db import POOL_WAIT_SECONDS, STATEMENT_SECONDS, Database, DatabaseUnavailable
+from app.settings import Settings
+from tests.faults.proxy import Proxy
+
+pytestmark = pytest.mark.anyio
+
+POOL = 2
+OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+# What a busy machine adds.
+SLACK_SECONDS = 1.0
+
+
+@pytest.fixture
+async def db(settings: Settings):
+    database = Database(settings.database.url.get_secret_value(), pool_size=POOL)
+    await database.open()
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def watch(settings: Settings):
+    connection = await asyncpg.connect(settings.database.url.get_secret_value().replace("+asyncpg", ""))
+    yield connection
+    await connection.close()
+
+
+async def run_in_transaction(db: Database, statement: str) -> object:
+    async with db.transaction() as tx:
+        return await tx.scalar(text(statement))
+
+
+async def first_value(db: Database, statement: str) -> object:
+    row = await db.fetchrow(statement)
+    return row[0]
+
+
+RUN = pytest.mark.parametrize("ask", [run_in_transaction, first_value])
+
+
+@RUN
+@pytest.mark.fault("F7")
+async def test_a_statement_without_an_answer_is_given_up_and_its_place_is_free_again(db: Database, ask) -> None:
+    started = time.monotonic()
+    for answer in await asyncio.gather(*(ask(db, "SELECT pg_sleep(30)") for _ in range(POOL)), return_exceptions=True):
+        assert isinstance(answer, DatabaseUnavailable)
+    assert time.monotonic() - started < STATEMENT_SECONDS + SLACK_SECONDS
+    assert await asyncio.gather(*(ask(db, "SELECT 1") for _ in range(3 * POOL))) == [1] * 3 * POOL
+
+
+@RUN
+@pytest.mark.fault("F9")
+async def test_whoever_waits_too_long_for_a_turn_is_refused(db: Database, ask) -> None:
+    holders = [asyncio.create_task(ask(db, "SELECT 1 FROM pg_sleep(0.9)")) for _ in range(POOL)]
+    await asyncio.sleep(0)
+    started = time.monotonic()
+    with pytest.raises(DatabaseUnavailable):
+        await ask(db, "SELECT 1")
+    assert time.monotonic() - started < POOL_WAIT_SECONDS + SLACK_SECONDS
+    assert await asyncio.gather(*holders) == [1] * POOL
+
+
+@RUN
+@pytest.mark.fault("F9")
+async def test_a_caller_that_goes_away_gives_its_place_back(db: Database, watch: asyncpg.Connection, ask) -> None:
+    callers = [asyncio.create_task(ask(db, "SELECT pg_sleep(30)")) for _ in range(POOL)]
+    await until(watch, f"SELECT count(*) = {POOL} {OTHERS} AND query LIKE '%pg_sleep%' AND state = 'active'")
+    for caller in callers:
+        caller.cancel()
+    ended = await asyncio.gather(*callers, return_exceptions=True)
+    assert all(isinstance(error, asyncio.CancelledError) for error in ended)
+    assert await asyncio.gather(*(ask(db, "SELECT 1") for _ in range(3 * POOL))) == [1] * 3 * POOL
+
+
+@RUN
+@pytest.mark.fault("F10")
+async def test_a_connection_that_the_server_closed_is_replaced_before_its_use(
+    db: Database, watch: asyncpg.Connection, ask
+) -> None:
+    await asyncio.gather(*(ask(db, "SELECT 1 FROM pg_sleep(0.05)") for _ in range(POOL)))
+    assert await watch.fetchval(f"SELECT count(pg_terminate_backend(pid)) {OTHERS}") == POOL
+    await until(watch, f"SELECT count(*) = 0 {OTHERS}")
+    assert await asyncio.gather(*(ask(db, "SELECT 1") for _ in range(3 * POOL))) == [1] * 3 * POOL
+
+
+async def until(watch: asyncpg.Connection, question: str) -> None:
+    async with asyncio.timeout(5):
+        while not await watch.fetchval(question):
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def relayed(settings: Settings):
+    """The address of the same database over TCP, where encryption may be asked for."""
+    url = make_url(settings.database.url.get_secret_value())
+    folder = url.query.get("host")
+    with Proxy(f"{folder}/.s.PGSQL.{url.query.get('port', 5432)}" if folder else (url.host, url.port or 5432)) as proxy:
+        plain = url.set(host="127.0.0.1", port=proxy.port).difference_update_query(["host", "port"])
+        yield plain.render_as_string(hide_password=False)
+
+
+@RUN
+@pytest.mark.parametrize("option", ["sslmode=require", "ssl=require", "sslmode=verify-full"])
+async def test_encryption_that_is_asked_for_is_never_given_up(relayed: str, option: str, ask) -> None:
+    if "DATABASE__URL" in os.environ:
+        pytest.skip("the server that DATABASE__URL names may well encrypt; the embedded one does not")
+    database = Database(f"{relayed}?{option}", pool_size=POOL)
+    await database.open()
+    with pytest.raises(DatabaseUnavailable):
+        await ask(database, "SELECT 1")
+    await database.close()
+
+
+@RUN
+@pytest.mark.parametrize("option", ["sslmode=disable", "ssl=disable", "sslmode=prefer&application_name=auth"])
+async def test_options_of_the_address_hold_for_both_pools(relayed: str, option: str, ask) -> None:
+    database = Database(f"{relayed}?{option}", pool_size=POOL)
+    await database.open()
+    assert await ask(database, "SELECT 1") == 1
+    await database.close()

@@ -1,0 +1,73 @@
+"""Build the documentation as a site in `dist/site`, or with --check somewhere that is thrown away. A dead link fails.
+
+Pages link to each other as they do in the repository, so the site's source is a copy of the pages in their places.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[1]
+PAGES = ("README.md", "DEVELOPMENT.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "sdk/README.md")
+# Named by pages, and no pages themselves.
+FILES = (".env-sample",)
+_CONFIGURATION = """\
+[project]
+site_name = "auth-service"
+site_description = "One service that owns identity, and one SDK that trusts it."
+docs_dir = "pages"
+site_dir = "site"
+nav = [
+  {{ "auth-service" = "README.md" }},
+  {{ "First hour" = "docs/README.md" }},
+  {{ "Protect a service" = "docs/integrate-sdk.md" }},
+  {{ "HTTP API" = "docs/service-api.md" }},
+  {{ "Operations" = "docs/operations.md" }},
+  {{ "Troubleshooting" = "docs/troubleshooting.md" }},
+  {{ "When to use it" = "docs/when-to-use.md" }},
+  {{ "Architecture" = "docs/architecture.md" }},
+  {{ "Decisions" = [{decisions}] }},
+  {{ "Reference" = [{reference}] }},
+  {{ "SDK" = "sdk/README.md" }},
+  {{ "Working on it" = ["DEVELOPMENT.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"] }},
+]
+
+[project.theme]
+features = ["content.code.copy", "navigation.top", "search.highlight"]
+"""
+
+
+def main(*, check: bool) -> int:
+    """Returns the exit status of the builder."""
+    with tempfile.TemporaryDirectory(prefix="site-") as folder:
+        root = Path(folder)
+        _copy_pages(root / "pages")
+        names = {part: _listed(root / "pages", f"docs/{part}") for part in ("decisions", "reference")}
+        (root / "zensical.toml").write_text(_CONFIGURATION.format(**names))
+        command = [str(Path(sys.executable).with_name("zensical")), "build", "--strict", "--clean"]
+        built = subprocess.run(command, cwd=root, check=False)
+        if built.returncode == 0 and not check:
+            site = PROJECT / "dist" / "site"
+            shutil.rmtree(site, ignore_errors=True)
+            shutil.copytree(root / "site", site)
+            print(f"open {site.relative_to(PROJECT)}/index.html")
+        return built.returncode
+
+
+def _copy_pages(to: Path) -> None:
+    shutil.copytree(PROJECT / "docs", to / "docs")
+    for name in (*PAGES, *FILES):
+        (to / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(PROJECT / name, to / name)
+
+
+def _listed(pages: Path, folder: str) -> str:
+    """The pages of a folder as a list in TOML, its README first."""
+    paths = sorted((pages / folder).glob("*.md"), key=lambda path: (path.name != "README.md", path.name))
+    return ", ".join(f'"{path.relative_to(pages).as_posix()}"' for path in paths)
+
+
+if __name__ == "__main__":
+    sys.exit(main(check="--check" in sys.argv[1:]))

@@ -1,0 +1,87 @@
+"""What to do about each stable code, in the words of the page `errors.md`. A test sees that none lacks its words."""
+
+CURES = {
+    "ambiguous_credentials": "Send one `Authorization` header and nothing else that proves who asks.",
+    "audience_clash": "Choose a name or resource URI that no other audience has, and that is not the issuer's URL.",
+    "audience_exists": "Take another name, or change the audience that has it: `auth-service audiences update`.",
+    "audience_not_found": "`auth-service audiences list` shows every audience; `audiences create NAME` makes one.",
+    "bad_request": "Read `detail`; it says what cannot be understood.",
+    "body_too_large": "A JSON body has at most 64 kB. Send less.",
+    "built_in_role": "Make a role of your own beside it: `auth-service roles create NAME`.",
+    "cache_unavailable": "For operators: Valkey does not answer. `auth-service doctor` says more; the service goes on "
+    "without it.",
+    "client_disconnected": "The connection ended before the request was whole; nobody reads this. Send it again.",
+    "conflict": "Read the present state again, and decide anew.",
+    "database_unavailable": "Wait for `Retry-After` and send the request again. Whether the first one was done is not "
+    "known: make sure before you repeat what must not happen twice. For operators: `auth-service doctor`.",
+    "email_taken": "Sign in instead, or sign up with another address.",
+    "forbidden": "Read `detail`. Who asks is known and may not do this; signing in again changes nothing.",
+    "hashing_busy": "More sign-ins came at once than this host can check. Wait for `Retry-After` and try again. For "
+    "operators: more processes or hosts; see `PASSWORDS__HASH_THREADS` and `PASSWORDS__HASH_QUEUE`.",
+    "headers_too_large": "Request line and headers have at most 16 kB together, in at most 100 lines. Send fewer "
+    "cookies.",
+    "insufficient_permission": "The caller's roles do not hold this permission at this audience: "
+    "`auth-service roles grant`. The next token says so; the present one does not change.",
+    "insufficient_role": "`auth-service users assign-role EMAIL ROLE --audience A`, then refresh the token: roles "
+    "stand in it.",
+    "insufficient_scope": "Ask for the scope when you sign in, or for none to get all. If it still lacks, the user "
+    "does not hold the permission that the scope needs.",
+    "insufficient_user_authentication": "The act wants a fresh sign-in. Let the user sign in again and send the new "
+    "token; the challenge says how old a sign-in may be.",
+    "internal_error": "A fault of ours. Try again later; tell the operator the `trace_id`, by which the log has the "
+    "whole story.",
+    "invalid_attribute": "Read `errors`: it names the attribute's rule. A value is a text, a number or a boolean.",
+    "invalid_audience": "Read `errors`: each entry points at a part of the definition and says what is right.",
+    "invalid_client": "Check client id and secret, and that the client authenticates by its registered method.",
+    "invalid_content_length": "Send `Content-Length` once, as a number. A proxy in between may have added a second.",
+    "invalid_credentials": "Address and password do not match, the account is suspended, or it does not exist: the "
+    "answer never tells which. For operators: the reason is in the audit log (`login.failed`).",
+    "invalid_cursor": "Start the list anew, without `after`. A cursor fits one list, filter, order and caller.",
+    "invalid_email": "Send one plain address such as `ann@example.com`.",
+    "invalid_grant": "Start the flow again: the code or token was used, has expired, or is another client's.",
+    "invalid_json": "Send one JSON object in UTF-8: no name twice, no NaN, at most 32 levels deep.",
+    "invalid_name": "Read `detail`. A name is one line of printable text.",
+    "invalid_refresh_token": "The refresh token is unknown or expired, or its session is over. Let the user sign in.",
+    "invalid_request": "Read `error_description`; a parameter is missing, repeated or malformed.",
+    "invalid_role": "Read `errors`: it names the rule for names of roles and permissions.",
+    "invalid_scope": "Ask only for scopes of the audience (`auth-service audiences show NAME`), separated by single "
+    "spaces; or for none, which gives all that the user holds.",
+    "invalid_target": "Check the spelling of `audience`. `auth-service audiences list` shows every one; "
+    "`audiences create NAME` registers yours. A grant gives tokens only for the audiences it covers.",
+    "invalid_token": "Refresh the token, or sign in again. If that does not help, the service's log says what was "
+    "expected and what came: audience, issuer, expiry, signature or an ended session.",
+    "keys_unavailable": "The SDK has no keys to verify with. Check `auth_base_url` and the way to "
+    "`/.well-known/jwks.json` there; it tries again by itself.",
+    "last_administrator": "Make another administrator first: `auth-service create-admin --email E`.",
+    "malformed_request": "What came is not HTTP/1.1, or breaks one of its rules. Look at the client and the proxies.",
+    "method_not_allowed": "The header `Allow` names the methods of this address.",
+    "missing_body": "Send a JSON object as the body.",
+    "missing_token": "Send `Authorization: Bearer <access token>`. If you do, look for a proxy that removes it.",
+    "no_signing_key": "For operators: this process holds no key to sign with. `auth-service doctor` says why, most "
+    "often that `ENCRYPTION__KEYS` lost a key.",
+    "not_authenticated": "Sign in and send the access token.",
+    "not_found": "Check the address. What belongs to somebody else is answered alike.",
+    "not_ready": "For operators: `failing` names what keeps this process from serving; the load balancer sends "
+    "requests elsewhere meanwhile.",
+    "overlap_too_short": "Leave `--overlap-seconds` out, or name at least the seconds that `detail` tells. `--force` "
+    "only when the former key has leaked: honest tokens are then refused.",
+    "password_refused": "Read `errors`: each has a `code` (`too_short`, `too_long`, `too_common`, `too_personal`, "
+    "`too_weak`, `not_text`) and words to show. Several words in a row make a good password.",
+    "refresh_token_reused": "A spent refresh token came back, so its session was ended: it may be stolen. Let the user "
+    "sign in. In a client: keep the new refresh token before using it, and let one task at a time refresh.",
+    "request_timeout": "The body must be whole 20 seconds after it began. Look at the network.",
+    "revocation_state_unknown": "The SDK could not ask whether the session still lives. Try again after `Retry-After`; "
+    'check the way from this service to `auth_base_url`. `on_stale="lenient"` serves meanwhile.',
+    "role_exists": "Take another name, or use the role that has it.",
+    "role_not_found": "`auth-service roles list` shows every role; `auth-service roles create NAME` makes one.",
+    "rotation_conflict": "Somebody else just rotated this key, as you wanted. Look: `auth-service keys list`.",
+    "sign_up_closed": "An operator makes the accounts here (`ACCOUNTS__SIGNUP_OPEN`).",
+    "too_many_requests": "Wait for `Retry-After`.",
+    "unauthorized_client": "Register the client for this grant type.",
+    "unavailable": "Wait for `Retry-After` and try again.",
+    "unsupported_grant_type": "Use a grant type that the metadata lists.",
+    "unsupported_media_type": "Send `Content-Type: application/json`.",
+    "user_not_found": "`auth-service users list --email …` shows who there is.",
+    "user_suspended": "`auth-service users reactivate EMAIL` first.",
+    "validation_failed": "Read `errors`: each entry has a `pointer` into your body and says what is right there.",
+}
