@@ -140,10 +140,24 @@ class Database:
     async def _fetchrow(self, statement: str, arguments: tuple[object, ...]) -> asyncpg.Record | None:
         if self._hot is None:
             raise DatabaseUnavailable(detail="the hot pool is not open")
-        async with self._turn(), self._hot.acquire() as connection:
+        async with self._turn():
+            for _ in range(self._pool_size):
+                try:
+                    return await self._fetchrow_once(self._hot, statement, arguments)
+                except asyncpg.InternalClientError:
+                    # The server has said goodbye and not yet hung up: the driver refuses to send anything on this
+                    # connection, so nothing was sent. Every other one may be in the same state.
+                    continue
+            return await self._fetchrow_once(self._hot, statement, arguments)
+
+    @staticmethod
+    async def _fetchrow_once(
+        pool: asyncpg.Pool, statement: str, arguments: tuple[object, ...]
+    ) -> asyncpg.Record | None:
+        async with pool.acquire() as connection:
             try:
                 return await connection.fetchrow(statement, *arguments)
-            except _GIVEN_UP:
+            except (*_GIVEN_UP, asyncpg.InternalClientError):
                 # Given back as it is, it would wait for the server to confirm the cancellation.
                 connection.terminate()
                 raise
