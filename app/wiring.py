@@ -15,6 +15,7 @@ from app.foundation.cache import Cache
 from app.foundation.clock import Clock
 from app.foundation.db import Database
 from app.foundation.encryption import Keyring
+from app.foundation.language import Languages
 from app.foundation.origin import Origin
 from app.foundation.pagination import Cursors
 from app.foundation.principal import ResolverSlot
@@ -46,6 +47,7 @@ class Services:
     db: Database
     cache: Cache
     keyring: Keyring
+    languages: Languages
     audit: AuditLog
     keys: SigningKeys
     audiences: Audiences
@@ -141,6 +143,7 @@ def build(settings: Settings) -> Services:
         db=db,
         cache=Cache(settings.redis.url.get_secret_value() if settings.redis.url else None),
         keyring=keyring,
+        languages=Languages(),
         audit=audit,
         keys=keys,
         audiences=audiences,
