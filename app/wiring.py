@@ -9,8 +9,10 @@ from app.audiences.service import Audiences
 from app.audit.event import SYSTEM
 from app.audit.service import AuditLog
 from app.factors.password.blocklist import CommonPasswords
+from app.factors.password.factor import PasswordFactor
 from app.factors.password.hashing import PasswordHasher
 from app.factors.password.service import Passwords
+from app.factors.service import Factors
 from app.foundation.cache import Cache
 from app.foundation.clock import Clock
 from app.foundation.db import Database
@@ -58,6 +60,7 @@ class Services:
     users: Users
     hasher: PasswordHasher
     passwords: Passwords
+    factors: Factors
     sessions: Sessions
     issuance: GrantIssuance
     rotation: RefreshTokenRotation
@@ -154,6 +157,7 @@ def build(settings: Settings) -> Services:
         users=users,
         hasher=hasher,
         passwords=passwords,
+        factors=Factors([PasswordFactor(db, passwords)]),
         sessions=sessions,
         issuance=issuance,
         rotation=RefreshTokenRotation(
