@@ -102,6 +102,9 @@ class Database:
             timeout=CONNECT_SECONDS,
             command_timeout=STATEMENT_SECONDS,
             max_inactive_connection_lifetime=300,
+            # Every hot statement looks rows up by their keys, whatever its values; to plan one anew costs more than
+            # to run it, and the server would, because it cannot tell beforehand which partition is meant.
+            server_settings={"plan_cache_mode": "force_generic_plan"},
             # Single statements leave nothing behind; asking the server to forget would double the round trips.
             reset=_leave_as_is,
         )
