@@ -4,10 +4,13 @@ import base64
 import hashlib
 import hmac
 import secrets
+import string
 from typing import NewType
 
 SecretHash = NewType("SecretHash", bytes)
 """SHA-256 of a random value of at least 256 bits: all that is stored of a token."""
+
+_BASE62 = string.digits + string.ascii_letters
 
 
 def random_bytes(size_bytes: int) -> bytes:
@@ -23,6 +26,11 @@ def random_id() -> str:
 def random_secret() -> str:
     """256 random bits as 43 characters of base64url."""
     return secrets.token_urlsafe(32)
+
+
+def random_base62(characters: int) -> str:
+    """Random letters and digits, just under six bits each."""
+    return "".join(secrets.choice(_BASE62) for _ in range(characters))
 
 
 def encode_secret(value: bytes) -> str:

@@ -1,0 +1,1 @@
+"""Rules of OAuth 2.0 as pure functions of values."""
