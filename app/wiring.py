@@ -8,6 +8,8 @@ from app.audiences.define import AudienceRegistration
 from app.audiences.service import Audiences
 from app.audit.event import SYSTEM
 from app.audit.service import AuditLog
+from app.clients.authenticate import ClientAuthentication
+from app.clients.service import Clients
 from app.factors.password.blocklist import CommonPasswords
 from app.factors.password.factor import PasswordFactor
 from app.factors.password.hashing import PasswordHasher
@@ -57,6 +59,8 @@ class Services:
     roles: Roles
     role_registration: RoleRegistration
     role_assignments: RoleAssignments
+    clients: Clients
+    client_authentication: ClientAuthentication
     users: Users
     hasher: PasswordHasher
     passwords: Passwords
@@ -154,6 +158,8 @@ def build(settings: Settings) -> Services:
         roles=roles,
         role_registration=role_registration,
         role_assignments=role_assignments,
+        clients=Clients(clock, audit, audiences),
+        client_authentication=ClientAuthentication(db, clock, audit),
         users=users,
         hasher=hasher,
         passwords=passwords,

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from app.foundation.engines.errors import EngineError
@@ -18,7 +18,8 @@ class Notes:
     """What an instance remembers. The key decrypts what its database holds: without it the data is lost.
 
     `public_url` is that of the last run. `prepared` names what has been done to the database: the schema's
-    revision and the month it was last looked after. `demo` says that the demo data were written.
+    revision and the month it was last looked after. `demo` says that the demo data were written. `clients` holds the
+    credentials of the examples: for each, what stands in its environment.
     """
 
     encryption_key: str
@@ -26,6 +27,7 @@ class Notes:
     public_url: str = "http://localhost:8000"
     prepared: str = ""
     demo: bool = False
+    clients: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 class DataFolder:

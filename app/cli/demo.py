@@ -4,6 +4,9 @@ from app.audiences.definition import AudienceDefinition
 from app.audiences.errors import AudienceExists
 from app.cli.operator import Acting
 from app.cli.panel import ADMIN_EMAIL, DEMO_EMAIL, DEMO_PASSWORD
+from app.clients.errors import ClientNotFound
+from app.clients.rules import ClientDefinition, ServiceScope
+from app.foundation.db import Transaction
 from app.users.user import Entry
 from app.wiring import Services
 
@@ -28,6 +31,29 @@ async def write_demo(services: Services, *, admin_password: str) -> None:
     await services.administrators.create(
         email=ADMIN_EMAIL, password=admin_password, actor=acting.actor, origin=acting.origin
     )
+
+
+async def write_clients(services: Services, noted: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """The credentials of the examples, each as its environment: those noted, or new ones where they are not here."""
+    acting = Acting()
+    credentials: dict[str, dict[str, str]] = {}
+    for audience in (definition.name for definition in AUDIENCES):
+        async with services.db.transaction() as tx:
+            if await _exists(services, tx, noted.get(audience, {}).get("AUTH_CLIENT_ID", "")):
+                credentials[audience] = noted[audience]
+                continue
+            definition = ClientDefinition(name=audience, audience=audience, scopes=tuple(ServiceScope))
+            made = await services.clients.create(tx, definition, actor=acting.actor, origin=acting.origin)
+            credentials[audience] = {"AUTH_CLIENT_ID": made.client_id, "AUTH_CLIENT_SECRET": made.raw_secret}
+    return credentials
+
+
+async def _exists(services: Services, tx: Transaction, client_id: str) -> bool:
+    try:
+        await services.clients.get(tx, client_id)
+    except ClientNotFound:
+        return False
+    return True
 
 
 async def _write_user(services: Services, acting: Acting) -> None:

@@ -50,6 +50,7 @@ class Development:
         own = own_servers()
         self._instance = Instance(folder.path, database_url=own.database_url, redis_url=own.redis_url)
         self._admin_password: str | None = None
+        self._clients: dict[str, dict[str, str]] = {}
         self._service: Child | None = None
         self._examples: list[Child] = []
 
@@ -79,6 +80,7 @@ class Development:
             engines = self._start_engines()
             notes = asyncio.run(prepare_instance(self.folder, engines, url=self.url, demo=self._demo))
             self._admin_password = notes.admin_password if self._demo else None
+            self._clients = notes.clients
             told.write(json.dumps(environment_for(engines, notes)).encode())
             told.close()
             if self._has_examples:
@@ -158,7 +160,8 @@ class Development:
         environment = dict(os.environ) | {"AUTH_BASE_URL": self.url}
         for port, (name, application) in zip(self.ports[1:], EXAMPLES.items(), strict=True):
             arguments = ["-m", "uvicorn", application, "--host", LOOPBACK, "--port", str(port)]
-            child = start_python(self.folder, name, arguments, environment=environment, stop=_STOP_EXAMPLE)
+            own = environment | self._clients.get(name, {})
+            child = start_python(self.folder, name, arguments, environment=own, stop=_STOP_EXAMPLE)
             self._examples.append(child)
 
     def _stop_examples(self) -> None:

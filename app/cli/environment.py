@@ -37,9 +37,11 @@ async def prepare_instance(
     newest = newest_revision()
     state = f"{newest} {Clock().now():%Y-%m}"
     is_current = schema.revision == newest and notes.prepared == state
-    if not is_current or (demo and not notes.demo):
+    if not is_current or (demo and not (notes.demo and notes.clients)):
+        folder.write(notes)
         _run_preparation(folder, environment_for(engines, notes), demo=demo)
-        notes = dataclasses.replace(notes, prepared=state, demo=notes.demo or demo)
+        # The preparation has noted the credentials that it made.
+        notes = dataclasses.replace(folder.read() or notes, prepared=state, demo=notes.demo or demo)
     folder.write(notes)
     return notes
 

@@ -19,6 +19,8 @@ COMMANDS = {
     "users": "app.cli.users",
     "audiences": "app.cli.audiences",
     "roles": "app.cli.roles",
+    "create-client": "app.cli.create_client",
+    "clients": "app.cli.clients",
     "keys": "app.cli.keys",
     "rotate-signing-key": "app.cli.rotate_signing_key",
     "settings": "app.cli.settings",

@@ -19,6 +19,9 @@ _CURES = {
         "`auth-service audiences create NAME` makes it; `auth-service audiences list` shows every audience. "
         "This service itself is called self."
     ),
+    "client_not_found": (
+        "`auth-service clients list` shows every client; `auth-service create-client --name N` makes one."
+    ),
     "user_suspended": "`auth-service users reactivate EMAIL` does.",
     "last_administrator": "`auth-service create-admin --email E` does.",
 }

@@ -1,13 +1,14 @@
 """`prepare`: the step that `dev` runs in a process of its own when an instance is new or behind."""
 
 import asyncio
+import dataclasses
 from typing import Annotated
 
 import typer
 
 from app.cli.context import open_services, read_settings
-from app.cli.data_folder import DataFolder
-from app.cli.demo import write_demo
+from app.cli.data_folder import DataFolder, Notes
+from app.cli.demo import write_clients, write_demo
 from app.cli.options import DataDir
 from app.foundation.clock import Clock
 from app.foundation.engines.errors import EngineError
@@ -28,14 +29,16 @@ def prepare(
     settings = read_settings()
     if settings.is_production:
         raise EngineError("prepare works on development instances alone; for others there is `migrate`.")
-    notes = DataFolder(data_dir).read()
+    folder = DataFolder(data_dir)
+    notes = folder.read()
     if notes is None:
         raise EngineError("This folder holds no development instance; `auth-service dev` makes one.")
-    asyncio.run(_prepare(settings, admin_password=notes.admin_password if demo else None))
+    asyncio.run(_prepare(settings, folder, notes, demo=demo))
 
 
-async def _prepare(settings: Settings, *, admin_password: str | None) -> None:
+async def _prepare(settings: Settings, folder: DataFolder, notes: Notes, *, demo: bool) -> None:
     await migrate(settings.database.url.get_secret_value(), Clock().now())
-    if admin_password is not None:
+    if demo:
         async with open_services(settings) as services:
-            await write_demo(services, admin_password=admin_password)
+            await write_demo(services, admin_password=notes.admin_password)
+            folder.write(dataclasses.replace(notes, clients=await write_clients(services, notes.clients)))

@@ -11,6 +11,7 @@ CURES = {
     "cache_unavailable": "For operators: Valkey does not answer. `auth-service doctor` says more; the service goes on "
     "without it.",
     "client_disconnected": "The connection ended before the request was whole; nobody reads this. Send it again.",
+    "client_not_found": "`auth-service clients list` shows every client; `auth-service create-client` makes one.",
     "conflict": "Read the present state again, and decide anew.",
     "database_unavailable": "Wait for `Retry-After` and send the request again. Whether the first one was done is not "
     "known: make sure before you repeat what must not happen twice. For operators: `auth-service doctor`.",
@@ -33,6 +34,7 @@ CURES = {
     "invalid_attribute": "Read `errors`: it names the attribute's rule. A value is a text, a number or a boolean.",
     "invalid_audience": "Read `errors`: each entry points at a part of the definition and says what is right.",
     "invalid_client": "Check client id and secret, and that the client authenticates by its registered method.",
+    "invalid_client_definition": "Read `errors`: each entry points at a part of the definition and says what is right.",
     "invalid_content_length": "Send `Content-Length` once, as a number. A proxy in between may have added a second.",
     "invalid_credentials": "Address and password do not match, the account is suspended, or it does not exist: the "
     "answer never tells which. For operators: the reason is in the audit log (`login.failed`).",

@@ -1,0 +1,147 @@
+"""`clients`: programs that prove themselves by a secret."""
+
+import asyncio
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from app.cli.context import opened
+from app.cli.create_client import print_credentials
+from app.cli.operator import Acting, explained
+from app.cli.options import AsJson, DataDir
+from app.cli.printing import print_columns, print_json
+from app.clients.service import Client, NewCredentials
+from app.foundation.clock import rfc3339
+
+app = typer.Typer(no_args_is_help=True, help="Programs that prove themselves by a secret; create-client makes one.")
+
+_PAGE = 200
+
+ClientID = Annotated[str, typer.Argument(metavar="CLIENT_ID", help="As create-client printed it.", show_default=False)]
+
+
+@app.command("list")
+def list_clients(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Show every client.
+
+    Example: auth-service clients list --json
+    """
+
+    async def work() -> list[Client]:
+        found: list[Client] = []
+        async with opened(data_dir) as services, services.db.transaction() as tx:
+            while page := await services.clients.list(tx, limit=_PAGE, after=found[-1].id if found else None):
+                found.extend(page)
+        return found
+
+    found = asyncio.run(work())
+    if as_json:
+        print_json([_as_json(client) for client in found])
+    else:
+        print_columns(
+            ("CLIENT", "NAME", "AUDIENCE", "SCOPES", "STATE"),
+            [
+                (
+                    client.client_id,
+                    client.name,
+                    client.audience or "-",
+                    " ".join(client.scopes) or "-",
+                    "disabled" if client.disabled_at else "active",
+                )
+                for client in found
+            ],
+        )
+
+
+@app.command("show")
+def show(client_id: ClientID, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Show one client.
+
+    Example: auth-service clients show c_0123456789abcdefABCDEF
+    """
+
+    async def work() -> Client:
+        async with opened(data_dir) as services, services.db.transaction() as tx:
+            return await services.clients.get(tx, client_id)
+
+    with explained():
+        _print_one(asyncio.run(work()), as_json=as_json)
+
+
+@app.command("disable")
+def disable(client_id: ClientID, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Let a client authenticate no more; `enable` takes that back.
+
+    Example: auth-service clients disable c_0123456789abcdefABCDEF
+    """
+
+    async def work() -> Client:
+        acting = Acting()
+        async with opened(data_dir) as services, services.db.transaction() as tx:
+            return await services.clients.disable(tx, client_id, actor=acting.actor, origin=acting.origin)
+
+    with explained():
+        _print_one(asyncio.run(work()), as_json=as_json)
+
+
+@app.command("enable")
+def enable(client_id: ClientID, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Let a disabled client authenticate again, by the secrets that it had.
+
+    Example: auth-service clients enable c_0123456789abcdefABCDEF
+    """
+
+    async def work() -> Client:
+        acting = Acting()
+        async with opened(data_dir) as services, services.db.transaction() as tx:
+            return await services.clients.enable(tx, client_id, actor=acting.actor, origin=acting.origin)
+
+    with explained():
+        _print_one(asyncio.run(work()), as_json=as_json)
+
+
+@app.command("rotate-secret")
+def rotate_secret(
+    client_id: ClientID,
+    overlap_seconds: Annotated[
+        int, typer.Option("--overlap-seconds", metavar="N", min=0, max=604_800, help="How long the former ones count.")
+    ] = 86_400,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a client another secret and print it; the former ones count until the overlap ends.
+
+    Example: auth-service clients rotate-secret c_0123456789abcdefABCDEF --overlap-seconds 3600
+    """
+
+    async def work() -> NewCredentials:
+        acting = Acting()
+        overlap = timedelta(seconds=overlap_seconds)
+        async with opened(data_dir) as services, services.db.transaction() as tx:
+            return await services.clients.rotate_secret(
+                tx, client_id, overlap=overlap, actor=acting.actor, origin=acting.origin
+            )
+
+    with explained():
+        print_credentials(asyncio.run(work()), as_json=as_json)
+
+
+def _as_json(client: Client) -> dict[str, object]:
+    return {
+        "client_id": client.client_id,
+        "name": client.name,
+        "audience": client.audience,
+        "scopes": list(client.scopes),
+        "created_at": rfc3339(client.created_at),
+        "disabled_at": rfc3339(client.disabled_at) if client.disabled_at else None,
+    }
+
+
+def _print_one(client: Client, *, as_json: bool) -> None:
+    shown = _as_json(client)
+    if as_json:
+        print_json(shown)
+        return
+    for head, value in (shown | {"scopes": " ".join(client.scopes)}).items():
+        print(f"{head:<12} {value or '-'}")
