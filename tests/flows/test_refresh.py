@@ -17,6 +17,13 @@ async def refresh(api: httpx2.AsyncClient, refresh_token: str, **fields: object)
     return await api.post("/auth/refresh", json={"refresh_token": refresh_token, **fields})
 
 
+async def refresh_in_a_crowd(api: httpx2.AsyncClient, refresh_token: str) -> httpx2.Response:
+    """As clients do: who finds no free connection in time, as on a busy machine, comes again when told to."""
+    while (answer := await refresh(api, refresh_token)).status_code == 503:
+        await asyncio.sleep(float(answer.headers["retry-after"]))
+    return answer
+
+
 async def test_refreshing_rotates_the_refresh_token(api: httpx2.AsyncClient, people: People, events: Events) -> None:
     first = await people.signed_in(audience="orders-api")
     answer = await refresh(api, first["refresh_token"])
@@ -73,7 +80,7 @@ async def test_twenty_clients_spending_one_token_at_once_get_one_successor(
     api: httpx2.AsyncClient, people: People, services: Services
 ) -> None:
     tokens = await people.signed_in()
-    answers = await asyncio.gather(*(refresh(api, tokens["refresh_token"]) for _ in range(20)))
+    answers = await asyncio.gather(*(refresh_in_a_crowd(api, tokens["refresh_token"]) for _ in range(20)))
     assert [answer.status_code for answer in answers] == [200] * 20
     assert len({answer.json()["refresh_token"] for answer in answers}) == 1
     row = await services.db.fetchrow("SELECT count(*) FROM refresh_tokens")
@@ -115,7 +122,7 @@ async def test_reuse_of_one_token_by_many_at_once_ends_the_session_once(
     tokens = await people.signed_in()
     await refresh(api, tokens["refresh_token"])
     services.clock.offset += timedelta(seconds=11)
-    answers = await asyncio.gather(*(refresh(api, tokens["refresh_token"]) for _ in range(10)))
+    answers = await asyncio.gather(*(refresh_in_a_crowd(api, tokens["refresh_token"]) for _ in range(10)))
     assert {answer.status_code for answer in answers} == {401}
     assert len(await events.of("session.revoked")) == 1
 
