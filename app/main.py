@@ -11,7 +11,8 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from app.account import routes as account
-from app.foundation import health
+from app.audit.pending import sample_pending
+from app.foundation import health as health_routes
 from app.foundation.background import Background
 from app.foundation.client_address import ClientAddresses
 from app.foundation.cors import CORS
@@ -26,6 +27,7 @@ from app.foundation.partitions import keep_partitions
 from app.foundation.problems import REFUSALS, internal_error, render_refusal
 from app.foundation.provide import install
 from app.foundation.routing import HotEndpoint, Router
+from app.foundation.sampling import keep_sampling
 from app.grants import routes as grants
 from app.login import routes as login
 from app.migrations.chain import newest_revision
@@ -37,7 +39,7 @@ from app.signing_keys import routes as signing_keys
 from app.wiring import Services, build
 
 ROUTERS: tuple[Router, ...] = (
-    health.router,
+    health_routes.router,
     signing_keys.router,
     registration.router,
     login.router,
@@ -136,6 +138,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     settings = services.settings
     drain = Drain()
     background = Background()
+    health = Health(_checks(services, background), drain)
     policy = EdgePolicy(
         addresses=ClientAddresses(settings.trusted_proxies),
         cors=CORS(settings.cors.origins),
@@ -148,6 +151,8 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         if owned:
             await services.open()
         _start(background, services)
+        if settings.metrics.port is not None:
+            background.start("metrics", partial(_sample, services, health))
         try:
             yield {STATE_KEY: drain}
         finally:
@@ -156,7 +161,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
                 await services.close()
 
     app = Application(*ROUTERS, policy=policy, lifespan=lifespan)
-    install(app, *services.each(), Health(_checks(services, background), drain))
+    install(app, *services.each(), health)
     return app
 
 
@@ -175,6 +180,12 @@ def _start(background: Background, services: Services) -> None:
     background.start("audiences", services.audiences.follow)
     background.start("roles", services.roles.follow)
     background.start("partitions", partial(keep_partitions, services.db, services.clock))
+
+
+async def _sample(services: Services, health: Health) -> None:
+    """Keep the gauges fresh that are looked at instead of being told."""
+    db = services.db
+    await keep_sampling([db.sample, health.sample, partial(sample_pending, db, services.clock)])
 
 
 def _checks(services: Services, background: Background) -> list[Check]:

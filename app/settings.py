@@ -23,6 +23,7 @@ from app.foundation.settings import (
     DatabaseSettings,
     EncryptionSettings,
     HTTPSettings,
+    MetricsSettings,
     RedisSettings,
     is_loopback,
     issuer_url,
@@ -81,6 +82,7 @@ class Settings(BaseSettings):
     encryption: EncryptionSettings
     http: HTTPSettings = HTTPSettings()
     cors: CORSSettings = CORSSettings()
+    metrics: MetricsSettings = MetricsSettings()
     jwt: JWTSettings = JWTSettings()
     signing: PublicationSettings = PublicationSettings()
     sessions: SessionSettings = SessionSettings()

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from app.foundation.engines.processes import Child
 EXAMPLES = {"orders-api": "examples.orders_api.main:app", "billing-api": "examples.billing_api.main:app"}
 
 LOOPBACK = "127.0.0.1"
+# The service at 8000 shows its metrics at 9464, where OpenTelemetry's exporters for Prometheus do.
+_TO_METRICS_PORT = 1464
 
 # The service drains within limits of its own, which are shorter than this.
 _STOP_SERVICE = ((signal.SIGTERM, 30.0), (signal.SIGKILL, 5.0))
@@ -46,6 +49,7 @@ class Development:
         self.url = f"http://localhost:{port}"
         self._port = port
         self._demo = demo
+        self._metrics_port = _metrics_port(port)
         self._has_examples = examples and (PROJECT / "examples").is_dir()
         own = own_servers()
         self._instance = Instance(folder.path, database_url=own.database_url, redis_url=own.redis_url)
@@ -81,7 +85,8 @@ class Development:
             notes = asyncio.run(prepare_instance(self.folder, engines, url=self.url, demo=self._demo))
             self._admin_password = notes.admin_password if self._demo else None
             self._clients = notes.clients
-            told.write(json.dumps(environment_for(engines, notes)).encode())
+            environment = environment_for(engines, notes) | {"METRICS__PORT": str(self._metrics_port)}
+            told.write(json.dumps(environment).encode())
             told.close()
             if self._has_examples:
                 stack.callback(self._stop_examples)
@@ -104,6 +109,7 @@ class Development:
             url=self.url,
             orders_url=orders,
             billing_url=billing,
+            metrics_url=f"http://localhost:{self._metrics_port}/metrics",
             admin_password=self._admin_password,
             data_dir=self.folder.path,
         )
@@ -169,6 +175,19 @@ class Development:
             child.ask_to_stop()
         for child in self._examples:
             child.stop()
+
+
+def _metrics_port(port: int) -> int:
+    """The port that METRICS__PORT names; else one that goes with the service's, or any that is free."""
+    given = os.environ.get("METRICS__PORT", "")
+    if given.isdecimal():
+        return int(given)
+    wanted = port + _TO_METRICS_PORT
+    with contextlib.suppress(OSError, OverflowError), socket.create_server((LOOPBACK, wanted)):
+        return wanted
+    with socket.create_server((LOOPBACK, 0)) as free:
+        chosen: int = free.getsockname()[1]
+        return chosen
 
 
 def _answers(host: str, port: int, path: str) -> bool:

@@ -17,6 +17,7 @@ class Panel:
     url: str
     orders_url: str | None
     billing_url: str | None
+    metrics_url: str
     admin_password: str | None
     data_dir: Path
 
@@ -27,7 +28,7 @@ class Panel:
         return "\n\n".join(part for part in (*parts, closing) if part)
 
     def _addresses(self) -> str:
-        rows = [("service", self.url), ("its API", f"{self.url}/openapi.json")]
+        rows = [("service", self.url), ("its API", f"{self.url}/openapi.json"), ("metrics", self.metrics_url)]
         rows += [(name, url) for name, url in self._examples().items()]
         return "\n".join(f"  {name:<12} {url}" for name, url in rows)
 

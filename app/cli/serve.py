@@ -19,6 +19,7 @@ from app.cli.servers import own_servers
 from app.cli.workers import Workers
 from app.foundation.engines.errors import EngineError
 from app.foundation.engines.instance import attach_or_start
+from app.foundation.exposition import shared, showing
 from app.foundation.server import BACKLOG, ServerOptions
 from app.foundation.server import serve as run_server
 from app.settings import Settings
@@ -52,11 +53,21 @@ def serve(  # noqa: PLR0917 — typer hands them over by name
             # Without arguments the kernel is asked what kind of socket it is.
             sys.exit(run_server(options, listener=socket.socket(fileno=descriptor)))
         if workers == 1:
+            stack.enter_context(showing(settings.metrics.host, settings.metrics.port))
             sys.exit(run_server(options))
-        command = ["-m", "app.cli", "serve", "--host", host, "--port", str(port), "--descriptor"]
-        stop_seconds = options.drain_seconds + options.shutdown_seconds + 10
-        with _listener(host, port) as listener:
-            Workers(command, listener, count=workers, stop_seconds=stop_seconds).run()
+        _supervise(stack, settings, options, count=workers)
+
+
+def _supervise(stack: contextlib.ExitStack, settings: Settings, options: ServerOptions, *, count: int) -> None:
+    """Run several processes behind one socket, and show the metrics of all of them."""
+    metrics = stack.enter_context(shared(settings.metrics.port))
+    if metrics is not None:
+        stack.enter_context(showing(settings.metrics.host, settings.metrics.port, metrics.text))
+    host, port = options.host, options.port
+    command = ["-m", "app.cli", "serve", "--host", host, "--port", str(port), "--descriptor"]
+    stop_seconds = options.drain_seconds + options.shutdown_seconds + 10
+    with _listener(host, port) as listener:
+        Workers(command, listener, count=count, stop_seconds=stop_seconds, metrics=metrics).run()
 
 
 def _hear_environment(pipe: int) -> None:

@@ -17,6 +17,7 @@ from app.cli.data_folder import PROJECT
 from app.foundation.engines.errors import EngineError
 from app.foundation.engines.privileges import Identity
 from app.foundation.engines.processes import Child
+from app.foundation.exposition import SharedMetrics
 
 _WATCH_SECONDS = 0.05
 # A worker that dies younger than this is started again ever later; an older one at once.
@@ -30,11 +31,12 @@ _TRIES = 3
 
 
 class Worker:
-    """One place among the workers, and the process that fills it at the moment."""
+    """One place among the workers, and the process that fills it at the moment. `bury` hears whose process ended."""
 
-    def __init__(self, name: str, start: Callable[[str], Child]) -> None:
+    def __init__(self, name: str, start: Callable[[str], Child], bury: Callable[[int], None]) -> None:
         self._name = name
         self._start = start
+        self._bury = bury
         self._starts_at = 0.0
         self._started_at = 0.0
         self._pause = _FIRST_PAUSE_SECONDS
@@ -58,6 +60,7 @@ class Worker:
         assert self.child is not None  # noqa: S101 — the caller has looked
         print(f"warning: {self.child.last_words()}: starting another", file=sys.stderr, flush=True)
         age, status = now - self._started_at, self.child.wait(0)
+        self._bury(self.child.pid)
         self.child = None
         # Below zero it is a signal: somebody killed it. A status of its own says that it could not go on.
         gave_up = status is not None and status > 0 and age <= _PROVED_SECONDS
@@ -70,13 +73,25 @@ class Worker:
 
 
 class Workers:
-    """Runs `count` workers of `command`, which takes the number of the listening descriptor as its last argument."""
+    """Runs `count` workers of `command`, which takes the number of the listening descriptor as its last argument.
 
-    def __init__(self, command: Sequence[str], listener: socket.socket, *, count: int, stop_seconds: float) -> None:
+    Where `metrics` are shown, the workers take part in them.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        listener: socket.socket,
+        *,
+        count: int,
+        stop_seconds: float,
+        metrics: SharedMetrics | None = None,
+    ) -> None:
         self._command = command
         self._listener = listener
         self._stop = ((signal.SIGTERM, stop_seconds), (signal.SIGKILL, 5.0))
-        self._workers = [Worker(f"worker {number}", self._start) for number in range(1, count + 1)]
+        self._metrics = metrics
+        self._workers = [Worker(f"worker {number}", self._start, self._bury) for number in range(1, count + 1)]
         self._signals = 0
 
     def run(self) -> None:
@@ -122,10 +137,14 @@ class Workers:
             [sys.executable, "-P", *self._command, str(descriptor)],
             log=None,
             stop=self._stop,
-            environment=dict(os.environ) | {"PYTHONPATH": path},
+            environment=dict(os.environ) | {"PYTHONPATH": path} | (self._metrics.environment if self._metrics else {}),
             folder=Path.cwd(),
             pass_files=(descriptor,),
         )
+
+    def _bury(self, pid: int) -> None:
+        if self._metrics is not None:
+            self._metrics.forget(pid)
 
     def _note_signal(self, _: int, __: FrameType | None) -> None:
         self._signals += 1

@@ -5,11 +5,27 @@ import logging
 from collections.abc import Callable, Coroutine
 from functools import partial
 
+from app.foundation.metrics import FROM_CODE, Counter, Gauge
+
 Work = Callable[[], Coroutine[object, object, None]]
 
 RESTART_SECONDS = 1.0
 # Work that runs this long again counts as mended.
 MENDED_SECONDS = 10.0
+
+_ALIVE = Gauge(
+    "background_work_alive",
+    "1 while a piece of background work runs, 0 after it broke.",
+    unit="truth",
+    across="min",
+    work=FROM_CODE,
+)
+_RESTARTS = Counter(
+    "background_work_restarts",
+    "Pieces of background work that ended and were started again.",
+    unit="restarts",
+    work=FROM_CODE,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -29,6 +45,7 @@ class Background:
         task = asyncio.get_running_loop().create_task(work(), name=name)
         task.add_done_callback(partial(self._ended, name, work))
         self._tasks[name] = task
+        _ALIVE.set(name not in self._broken, name)
 
     @property
     def broken(self) -> tuple[str, ...]:
@@ -50,6 +67,8 @@ class Background:
             return
         _logger.error("background work %s ended and is started again", name, exc_info=task.exception())
         self._broken.add(name)
+        _ALIVE.set(0, name)
+        _RESTARTS.add(name)
         loop = asyncio.get_running_loop()
         self._timers[name] = loop.call_later(self._restart_seconds, self._restart, name, work)
 
@@ -61,3 +80,4 @@ class Background:
     def _mended(self, name: str, task: asyncio.Task[None]) -> None:
         if self._tasks.get(name) is task and not task.done():
             self._broken.discard(name)
+            _ALIVE.set(1, name)

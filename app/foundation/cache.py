@@ -12,12 +12,15 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from app.foundation.errors import Unavailable
+from app.foundation.metrics import Counter
 
 # What a request may lose to a cache that does not answer. The client library's own limits count per attempt and
 # per step, so the sum is capped here.
 TOTAL_SECONDS = 0.1
 _STEP_SECONDS = 0.05
 _MAX_CONNECTIONS = 64
+
+_ERRORS = Counter("cache_errors", "Uses of the cache that failed or took too long.", unit="uses")
 
 
 class CacheUnavailable(Unavailable):
@@ -49,6 +52,7 @@ class Cache:
             async with asyncio.timeout(seconds):
                 yield self._client
         except (RedisError, OSError, TimeoutError) as error:
+            _ERRORS.add()
             raise CacheUnavailable(detail=f"{type(error).__name__}: {error}") from error
 
     async def ping(self) -> None:

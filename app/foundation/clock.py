@@ -8,8 +8,17 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
+from app.foundation.metrics import Gauge
+
 # Beyond this distance from the database's clock a process refuses work: its host needs its clock mended.
 MAX_OFFSET = timedelta(seconds=10)
+
+_OFFSET = Gauge(
+    "clock_offset_seconds",
+    "How far the host's clock stands from the database's, either way.",
+    unit="seconds",
+    across="max",
+)
 
 
 class Clock:
@@ -38,6 +47,7 @@ class Clock:
         after = time.time()
         here = datetime.fromtimestamp((before + after) / 2, UTC)
         self.measured_offset = there - here
+        _OFFSET.set(abs(self.measured_offset.total_seconds()))
         return self.measured_offset
 
 

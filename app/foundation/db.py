@@ -17,9 +17,11 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import QueuePool
 
 from app.foundation.dsn import ENGINE_URL, connecting, driver_dsn
 from app.foundation.errors import Unavailable
+from app.foundation.metrics import Counter, Gauge
 
 Transaction = AsyncConnection
 
@@ -28,6 +30,15 @@ Transaction = AsyncConnection
 POOL_WAIT_SECONDS = 0.7
 CONNECT_SECONDS = 1.1
 STATEMENT_SECONDS = 1.1
+
+_POOLS = ("transactions", "statements")
+_IN_USE = Gauge(
+    "db_connections_in_use", "Connections to PostgreSQL at work.", unit="connections", across="sum", pool=_POOLS
+)
+_LIMIT = Gauge(
+    "db_connections_limit", "Connections that the pools may open.", unit="connections", across="sum", pool=_POOLS
+)
+_WAITS = Counter("db_pool_waits", "Callers that found every connection at work.", unit="callers", pool=_POOLS)
 
 # Whoever gave up on a statement cannot use its connection again: the answer may still come.
 _GIVEN_UP = (TimeoutError, asyncio.CancelledError)
@@ -80,6 +91,7 @@ class Database:
         self._hot: asyncpg.Pool | None = None
         # asyncpg's own queue has no time limit apart from that of connecting.
         self._turns = asyncio.Semaphore(pool_size)
+        self._at_work = 0
         self.engine: AsyncEngine = create_async_engine(
             ENGINE_URL,
             async_creator=connecting(url, timeout=CONNECT_SECONDS, command_timeout=STATEMENT_SECONDS),
@@ -122,6 +134,8 @@ class Database:
         Raises DatabaseUnavailable when the database cannot be reached, also at the commit: what was not
         acknowledged may or may not have happened, and the caller is told to try again.
         """
+        if self._checked_out() >= self._pool_size:
+            _WAITS.add("transactions")
         with translated():
             async with self.engine.begin() as connection:
                 yield connection
@@ -168,14 +182,28 @@ class Database:
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         if self._turns.locked():
+            _WAITS.add("statements")
             async with asyncio.timeout(POOL_WAIT_SECONDS):
                 await self._turns.acquire()
         else:
             await self._turns.acquire()
+        self._at_work += 1
         try:
             yield
         finally:
+            self._at_work -= 1
             self._turns.release()
+
+    def sample(self) -> None:
+        """Bring the gauges of both pools up to date."""
+        _IN_USE.set(self._checked_out(), "transactions")
+        _IN_USE.set(self._at_work, "statements")
+        for pool in _POOLS:
+            _LIMIT.set(self._pool_size, pool)
+
+    def _checked_out(self) -> int:
+        pool = self.engine.pool
+        return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
     async def time(self) -> datetime:
         """The database's clock at this moment."""

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from app.foundation.draining import Drain
 from app.foundation.errors import Unavailable
+from app.foundation.metrics import FROM_CODE, Gauge
 from app.foundation.provide import provided
 from app.foundation.routing import Router
 
@@ -19,6 +20,11 @@ LOOK_SECONDS = 1.0
 SHARED_SECONDS = 0.5
 # An engine that is away for a moment is no reason to take a process out: requests wait or fail with 503 meanwhile.
 GRACE_SECONDS = 5.0
+
+_READY = Gauge("ready", "1 while every process can serve.", unit="truth", across="min")
+_FINE = Gauge(
+    "check_fine", "1 while what `/health/ready` looks at is well.", unit="truth", across="min", check=FROM_CODE
+)
 
 router = Router(tags=["health"])
 
@@ -90,6 +96,13 @@ class Health:
         if self._drain.active:
             return Report(("draining", *report.failing), report.degraded, report.checks)
         return report
+
+    async def sample(self) -> None:
+        """Bring the gauges up to date."""
+        report = await self.report()
+        _READY.set(not report.failing)
+        for check in self._checks:
+            _FINE.set(check.name not in report.failing and check.name not in report.degraded, check.name)
 
     async def _look(self, check: Check) -> Finding:
         started = time.perf_counter()

@@ -13,6 +13,7 @@ from app.foundation.draining import Drain
 from app.foundation.errors import ServiceError
 from app.foundation.limits import MAX_HEADER_BYTES, MAX_HEADERS, BoundedBody, HeadersTooLarge, check_length
 from app.foundation.logs import log_request
+from app.foundation.metrics import FROM_CODE, Histogram
 from app.foundation.origin import MAX_USER_AGENT_CHARACTERS, Origin
 from app.foundation.problems import render
 from app.foundation.tracing import current_trace_id, trace_id_from
@@ -33,6 +34,17 @@ _SECURITY: Headers = [
 ]
 _READ = frozenset(
     {b"traceparent", b"x-forwarded-for", b"user-agent", b"content-length", b"origin", b"access-control-request-method"}
+)
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+_UNMATCHED = "unmatched"
+_CLASSES = {None: "broken_off"} | {status: f"{status // 100}xx" for status in range(100, 600)}
+_REQUESTS = Histogram(
+    "request_seconds",
+    "How long requests took, by route, method and class of status.",
+    route=FROM_CODE,
+    method=_METHODS,
+    status=tuple(dict.fromkeys(_CLASSES.values())),
 )
 
 
@@ -91,12 +103,14 @@ class Edge:
                 await self._app(scope, BoundedBody(receive), answer)
         finally:
             route = state.get("route") or getattr(scope.get("route"), "path", None)
+            seconds = time.perf_counter() - started
+            _REQUESTS.observe(seconds, route or _UNMATCHED, method, _CLASSES[answer.status])
             log_request(
                 method=method,
                 path=route or scope["path"],
                 matched=route is not None,
                 status=answer.status,
-                seconds=time.perf_counter() - started,
+                seconds=seconds,
                 ip=origin.ip,
                 problem=state.get("problem"),
                 detail=state.get("problem_detail"),

@@ -22,6 +22,7 @@ from starlette.routing import compile_path
 from starlette.types import Scope
 
 from app.foundation.errors import NotAuthenticated, ServiceError, Unprocessable
+from app.foundation.metrics import FROM_CODE, Counter
 from app.foundation.oauth_errors import OAUTH_PATHS, OAuthError, oauth_code
 from app.foundation.validation import request_faults
 
@@ -29,6 +30,8 @@ PROBLEM_TYPE = "application/problem+json"
 _NOT_QUOTABLE = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
 
 _logger = logging.getLogger(__name__)
+
+_REFUSALS = Counter("refusals", "Requests that were refused, by stable code.", unit="requests", code=FROM_CODE)
 
 REFUSALS = (ServiceError, HTTPException, RequestValidationError, ClientDisconnect)
 """The exceptions that `render` answers; anything else is a fault of ours."""
@@ -51,6 +54,7 @@ def render(scope: Scope, error: Exception) -> Response:
     refusal = _refusal(scope, error)
     state = scope.setdefault("state", {})
     state["problem"] = refusal.code
+    _REFUSALS.add(refusal.code)
     state["problem_detail"] = error.detail if isinstance(error, ServiceError) else None
     if refusal.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         _logger.error("a use case failed: %s", error, exc_info=error)
@@ -91,6 +95,7 @@ def oauth_problem(refusal: Refusal, code: str, trace_id: str) -> Response:
 def internal_error(scope: Scope) -> Response:
     """The answer to an exception that nobody expected: a trace id and no internals."""
     scope.setdefault("state", {})["problem"] = ServiceError.code
+    _REFUSALS.add(ServiceError.code)
     refusal = refusal_of(ServiceError())
     if scope["path"].startswith(OAUTH_PATHS):
         return oauth_problem(refusal, oauth_code(refusal.status), trace_id_of(scope))

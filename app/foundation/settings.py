@@ -1,11 +1,11 @@
-"""The settings of what foundation reaches: database, cache, encryption, HTTP and other origins."""
+"""The settings of what foundation reaches: database, cache, encryption, HTTP, other origins, and who looks on."""
 
 import re
 from ipaddress import ip_address
 from typing import Annotated, Self
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from app.foundation.encryption import parse_keys
 
@@ -174,3 +174,31 @@ class CORSSettings(BaseModel):
         description="Origins whose scripts may call this service from a browser, comma-separated, each exact.",
         examples=["https://app.example.com,https://admin.example.com"],
     )
+
+
+class MetricsSettings(BaseModel):
+    """The `METRICS__…` settings."""
+
+    model_config = ConfigDict(frozen=True)
+
+    port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65_535,
+        description="Show Prometheus metrics at /metrics on this port of their own. Left out: nowhere. `dev` sets it.",
+        examples=["9464"],
+    )
+    host: str = Field(
+        default="127.0.0.1",
+        description="The address of that port. It asks for no password: let nobody but your Prometheus reach it.",
+        examples=["10.0.0.5"],
+    )
+
+    @field_validator("host")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        try:
+            ip_address(value)
+        except ValueError:
+            raise ValueError("it must be an address such as 127.0.0.1, 0.0.0.0 or ::1") from None
+        return value

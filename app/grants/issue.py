@@ -9,6 +9,7 @@ from app.audiences.service import AudienceView
 from app.foundation.clock import Clock
 from app.foundation.db import Transaction
 from app.foundation.ids import new_id
+from app.foundation.metrics import Counter
 from app.foundation.secrets import hash_secret, random_id, random_secret
 from app.grants import store
 from app.grants.access_token import TokenContext, TokenSubject
@@ -18,6 +19,8 @@ from app.roles.service import Roles
 from app.sessions.service import StartedSession
 
 FIRST_PARTY_CLIENT = "first-party"
+
+_ISSUED = Counter("grants_issued", "Grants opened, each with its first refresh token.", unit="grants")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -69,6 +72,7 @@ class GrantIssuance:
                 "token_expires_at": refresh_expires_at,
             },
         )
+        _ISSUED.add()
         context = TokenContext(
             sid=session.sid,
             grant_id=grant_id,

@@ -13,6 +13,7 @@ from app.foundation.clock import Clock
 from app.foundation.db import Database
 from app.foundation.encryption import Keyring, UnknownKey
 from app.foundation.ids import new_id
+from app.foundation.metrics import Counter
 from app.foundation.origin import Origin
 from app.foundation.secrets import equal, hash_secret, random_bytes
 from app.grants import store
@@ -24,6 +25,9 @@ from app.roles.service import Roles
 from app.sessions.service import Sessions
 
 SALT_BYTES = 32
+
+_RESULTS = ("rotated", "replayed", "reused", "malformed", "unknown", "expired", "session_over")
+_REFRESHES = Counter("refreshes", "Refresh tokens presented, by what came of it.", unit="tokens", result=_RESULTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,7 @@ class RefreshTokenRotation:
         asked = None if request.audience is None else await self._audiences.resolve(request.audience)
         presented = parse_token(raw_token)
         if presented is None:
+            _REFRESHES.add("malformed")
             await self._record(RefreshRefused(actor=ANONYMOUS, origin=request.origin, reason="malformed"))
             raise InvalidRefreshToken(detail="malformed refresh token")
         salt, successor_id = random_bytes(SALT_BYTES), new_id(self._clock.now())
@@ -88,6 +93,8 @@ class RefreshTokenRotation:
             row = await self._judge(presented, request)
             successor_id = row["successor_id"]
             raw_successor = self._same_successor(presented, row)
+        else:
+            _REFRESHES.add("rotated")
         return await self._answer(row, format_token(successor_id, raw_successor), asked)
 
     def _successor(self, presented: PresentedToken, salt: bytes, successor_id: UUID, key_id: str) -> str:
@@ -125,17 +132,21 @@ class RefreshTokenRotation:
         row = await self._db.fetchrow(store.JUDGE, presented.id, now, repeatable=True)
         refused = RefreshRefused(actor=ANONYMOUS, origin=request.origin, reason="unknown")
         if row is None or not equal(row["secret_hash"], presented.secret_hash):
+            _REFRESHES.add("unknown")
             await self._record(refused)
             raise InvalidRefreshToken(detail="unknown refresh token")
         refused = replace(refused, subject=row["sub"], sid=row["sid"], grant_id=row["grant_id"])
         if row["rotated_at"] is None or not row["live"]:
             reason = "expired" if row["live"] else "session over"
+            _REFRESHES.add(reason.replace(" ", "_"))
             await self._record(replace(refused, reason=reason))
             raise InvalidRefreshToken(detail=f"refresh token refused: {reason}")
         in_grace = now - row["rotated_at"] <= self._lifetimes.grace and row["successor_unspent"]
         if not in_grace or row["client_id"] != request.client_id:
+            _REFRESHES.add("reused")
             await self._end_for_reuse(row, request.origin)
             raise RefreshTokenReused(detail=f"refresh token {presented.id} came back after its rotation")
+        _REFRESHES.add("replayed")
         actor = Actor(ActorKind.USER, row["sub"])
         names = {"subject": row["sub"], "sid": row["sid"], "grant_id": row["grant_id"]}
         await self._record(RefreshReplayed(actor=actor, origin=request.origin, **names))

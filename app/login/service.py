@@ -7,6 +7,7 @@ from app.audit.event import ANONYMOUS, Actor, ActorKind
 from app.audit.service import AuditLog
 from app.factors.password.service import LoginCandidate, Passwords
 from app.foundation.db import Database
+from app.foundation.metrics import Counter
 from app.foundation.origin import Origin
 from app.grants.access_token import TokenSubject
 from app.grants.issue import FIRST_PARTY_CLIENT, GrantIssuance, IssuedGrant
@@ -18,6 +19,12 @@ from app.sessions.events import SessionCreated
 from app.sessions.service import Authentication, Sessions
 from app.users.email import find_key
 from app.users.user import User
+
+_REFUSALS = {
+    reason: reason.replace(" ", "_").replace("-", "_")
+    for reason in ("unknown user", "wrong password", "suspended", "email not verified", "changed during sign-in")
+}
+_SIGN_INS = Counter("sign_ins", "Sign-ins by how they ended.", unit="sign-ins", result=("success", *_REFUSALS.values()))
 
 PASSWORD_ONLY = Authentication(amr=("pwd",), acr="aal1")
 
@@ -75,6 +82,7 @@ class Login:
             reason = "changed during sign-in"
             await self._record_refusal(reason, candidate, presented, origin, audience)
             raise InvalidCredentials(detail=reason)
+        _SIGN_INS.add("success")
         subject = subject_of(candidate.user)
         return await self._grants.sign(grant, subject=subject, audience=audience, requested=requested)
 
@@ -140,6 +148,7 @@ class Login:
         origin: Origin,
         audience: AudienceView,
     ) -> None:
+        _SIGN_INS.add(_REFUSALS.get(reason, reason))
         event = LoginFailed(
             actor=ANONYMOUS,
             origin=origin,

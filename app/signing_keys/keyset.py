@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -67,6 +68,7 @@ class KeySet:
         self.signers: Mapping[Algorithm, Signer] = {
             algorithm: key.prepared.signer for algorithm in Algorithm if (key := _signing_key(keys, algorithm, now))
         }
+        self.counts = Counter((key.algorithm, key.state) for key in keys)
         ordered = sorted(keys, key=lambda key: (key.algorithm.value != Algorithm.RS256, *_place(key)))
         document = {"keys": [key.prepared.public_jwk for key in ordered]}
         self.jwks = json.dumps(document, separators=(",", ":")).encode()

@@ -5,6 +5,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.foundation.metrics import Counter
 from app.foundation.provide import provided
 from app.foundation.routing import Router
 from app.signing_keys.service import SigningKeys
@@ -12,6 +13,10 @@ from app.signing_keys.service import SigningKeys
 JWKS_PATH = "/.well-known/jwks.json"
 
 router = Router(tags=["discovery"])
+
+_SERVED = Counter(
+    "jwks_served", "Key sets asked for, sent anew or known already.", unit="answers", answer=("new", "known")
+)
 
 _DOCUMENTATION: dict[str, Any] = {
     "responses": {
@@ -46,7 +51,9 @@ async def jwks(request: Request) -> Response:
         "Access-Control-Allow-Origin": "*",
     }
     if _is_known(request.headers.get("if-none-match"), keys.jwks_etag):
+        _SERVED.add("known")
         return Response(status_code=304, headers=headers)
+    _SERVED.add("new")
     return Response(keys.jwks(), media_type="application/json", headers=headers)
 
 

@@ -13,6 +13,7 @@ from app.foundation.clock import Clock
 from app.foundation.db import Database, DatabaseUnavailable
 from app.foundation.encryption import DecryptionFailed, Keyring
 from app.foundation.errors import StartupRefused, Unavailable
+from app.foundation.metrics import FROM_CODE, Counter, Gauge
 from app.foundation.origin import Origin
 from app.protocols.jose import compact
 from app.protocols.jose.algorithms import Algorithm
@@ -23,7 +24,7 @@ from app.signing_keys import store
 from app.signing_keys.errors import InvalidToken, NoSigningKey, UnknownSigningKey
 from app.signing_keys.establish import KeyEstablishment, own_origin
 from app.signing_keys.events import SigningKeyRetired
-from app.signing_keys.keyset import KeyDescription, KeySet, KeyState, PreparedKey, PublishedKey
+from app.signing_keys.keyset import PUBLISHED, KeyDescription, KeySet, KeyState, PreparedKey, PublishedKey
 from app.signing_keys.material import unseal
 from app.signing_keys.pem import read_given_key
 from app.signing_keys.rotate import KeyRotation, Rotation
@@ -33,6 +34,18 @@ from app.signing_keys.store import StoredKey
 POLL_SECONDS = 1.0
 # A token that names an unknown key makes a process read the key set, this often at most.
 LEAST_SECONDS_BETWEEN_LOOKS = 0.2
+
+_SIGNED = Counter(
+    "tokens_signed", "Tokens signed, by their `typ` and algorithm.", unit="tokens", typ=FROM_CODE, algorithm=FROM_CODE
+)
+_KEYS = Gauge(
+    "signing_keys",
+    "Signing keys that this deployment publishes, by algorithm and state.",
+    unit="keys",
+    across="min",
+    algorithm=tuple(algorithm.value for algorithm in Algorithm),
+    state=tuple(state.value for state in PUBLISHED),
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -90,6 +103,7 @@ class SigningKeys:
         signer = self._set.signers.get(algorithm)
         if signer is None:
             raise NoSigningKey(detail=f"no {algorithm.value} key to sign with")
+        _SIGNED.add(typ, algorithm.value)
         return signer.sign(claims, typ=typ)
 
     async def verify(self, token: str, *, typ: str, issuer: str, audience: str | None = None) -> TokenClaims:
@@ -206,6 +220,9 @@ class SigningKeys:
         if fresh.jwks != self._set.jwks:
             _logger.info("signing keys: %s", ", ".join(f"{key.state.value} {key.kid}" for key in stored))
         self._set = fresh
+        for algorithm in Algorithm:
+            for state in PUBLISHED:
+                _KEYS.set(fresh.counts[algorithm, state], algorithm.value, state.value)
 
     async def _retire_due(self, now: datetime) -> None:
         async with self._db.transaction() as tx:

@@ -6,6 +6,7 @@ FULL = Panel(
     url="http://localhost:1",
     orders_url="http://localhost:2",
     billing_url="http://localhost:3",
+    metrics_url="http://localhost:4/metrics",
     admin_password="made-up",
     data_dir=Path("/data"),
 )
@@ -13,7 +14,14 @@ FULL = Panel(
 
 def test_it_shows_addresses_sign_ins_and_three_lines_to_copy():
     text = FULL.text()
-    for shown in ("http://localhost:1", "http://localhost:2", "http://localhost:3", "user@example.com", "made-up"):
+    for shown in (
+        "http://localhost:1",
+        "http://localhost:2",
+        "http://localhost:3",
+        "http://localhost:4/metrics",
+        "user@example.com",
+        "made-up",
+    ):
         assert shown in text
     lines = [line for line in text.splitlines() if line.startswith(("TOKEN=", "curl"))]
     assert len(lines) == 3
@@ -24,6 +32,7 @@ def test_without_demo_data_it_shows_no_sign_ins_and_no_lines():
         url=FULL.url,
         orders_url=FULL.orders_url,
         billing_url=FULL.billing_url,
+        metrics_url=FULL.metrics_url,
         admin_password=None,
         data_dir=FULL.data_dir,
     ).text()
@@ -33,7 +42,12 @@ def test_without_demo_data_it_shows_no_sign_ins_and_no_lines():
 
 def test_without_examples_it_shows_no_lines_that_would_fail():
     text = Panel(
-        url=FULL.url, orders_url=None, billing_url=None, admin_password="made-up", data_dir=FULL.data_dir
+        url=FULL.url,
+        orders_url=None,
+        billing_url=None,
+        metrics_url=FULL.metrics_url,
+        admin_password="made-up",
+        data_dir=FULL.data_dir,
     ).text()
     assert "user@example.com" in text
     assert "curl" not in text

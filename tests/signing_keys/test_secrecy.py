@@ -6,6 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from app.foundation.errors import StartupRefused
+from app.foundation.exposition import own_metrics
 from app.protocols.jose.algorithms import Algorithm
 from app.signing_keys.keyset import PublishedKey
 from app.signing_keys.material import KeyMaterial, generate
@@ -38,7 +39,7 @@ def spellings(material: KeyMaterial) -> list[bytes]:
 
 @pytest.mark.attack("KEY-04")
 @pytest.mark.parametrize("algorithm", list(Algorithm))
-async def test_a_private_key_is_in_no_row_log_or_printed_object(deployment, caplog, algorithm):
+async def test_a_private_key_is_in_no_row_log_metric_or_printed_object(deployment, caplog, algorithm):
     caplog.set_level(logging.DEBUG)
     material = await generate(algorithm)
     pem = material.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -60,9 +61,12 @@ async def test_a_private_key_is_in_no_row_log_or_printed_object(deployment, capl
     ours = [thing for thing in gc.get_objects() if isinstance(thing, KeyMaterial | StoredKey | PublishedKey)]
     shown = [keys, settings, material, *ours, keys._set, *keys._prepared.values(), refused.value]
     printed = "\n".join(f"{thing!r} {thing!s}" for thing in shown).encode()
+    metrics = own_metrics()
+    assert b"auth_service_tokens_signed_total" in metrics
     for spelling in spellings(material):
         assert spelling not in stored
         assert spelling not in caplog.text.encode()
         assert spelling not in printed
         assert spelling not in keys.jwks()
+        assert spelling not in metrics
         assert spelling not in settings.model_dump_json().encode()

@@ -1,4 +1,4 @@
-"""What the code holds: its refusals and its events, found by importing every module."""
+"""What the code holds: its refusals, its events and its metrics, found by importing every module."""
 
 import importlib
 import pkgutil
@@ -11,6 +11,7 @@ from typing import TypeVar
 import app
 from app.audit.event import Event
 from app.foundation.errors import ServiceError
+from app.foundation.metrics import DECLARED, Declared
 from app.foundation.oauth_errors import OAuthError
 from auth_service_sdk.errors import Refusal
 
@@ -49,6 +50,12 @@ def events() -> list[type[Event]]:
     """Every kind of event, by type."""
     _import_everything()
     return sorted((kind for kind in _family(Event) if "type" in vars(kind)), key=lambda kind: kind.type)
+
+
+def metrics() -> list[Declared]:
+    """Every metric, by name."""
+    _import_everything()
+    return sorted(DECLARED.values(), key=lambda metric: metric.name)
 
 
 def _code(name: str, kinds: list[type[ServiceError | Refusal]]) -> Code:

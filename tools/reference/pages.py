@@ -12,10 +12,11 @@ import typer
 from app.audit.event import Event
 from app.cli.main import COMMANDS, program
 from app.foundation.environment import Variable, variables
+from app.foundation.metrics import Declared
 from app.main import create_app
 from app.settings import Settings
 from tools.reference.cures import CURES
-from tools.reference.inventory import Code, codes, events
+from tools.reference.inventory import Code, codes, events, metrics
 
 _MADE = "<!-- Made by `python -m tools.reference`; do not edit. -->\n"
 # Nothing is connected: the document is made of routes alone.
@@ -86,6 +87,26 @@ def events_page() -> str:
     return _page(lines)
 
 
+def metrics_page() -> str:
+    """Every metric that is shown at `/metrics`."""
+    lines = [
+        "# Metrics",
+        "",
+        (
+            "At `/metrics` on the port that `METRICS__PORT` names, in Prometheus' text format. Histograms are exposed "
+            "as `_bucket`, `_sum` and `_count`. Labels have closed sets of values; what does not belong to one counts "
+            "as `other`. How to collect them: [operations](../operations.md#metrics-and-traces)."
+        ),
+        "",
+        "| metric | kind | unit | labels | meaning |",
+        "|---|---|---|---|---|",
+    ]
+    for metric in metrics():
+        name = f"{metric.name}_total" if metric.kind == "counter" else metric.name
+        lines.append(f"| `{name}` | {metric.kind} | {metric.unit} | {_labels(metric)} | {_cell(metric.meaning)} |")
+    return _page(lines)
+
+
 def cli_page() -> str:
     """The help of every command, as it is printed."""
     lines = ["# Commands", "", "`auth-service …` and `python -m app.cli …` are the same program."]
@@ -104,6 +125,7 @@ PAGES: dict[Path, Callable[[], str]] = {
     Path("settings.md"): settings_page,
     Path("errors.md"): errors_page,
     Path("events.md"): events_page,
+    Path("metrics.md"): metrics_page,
     Path("cli.md"): cli_page,
     Path("openapi.json"): openapi_document,
 }
@@ -137,6 +159,15 @@ def _error(code: Code) -> Iterator[str]:
 def _details(kind: type[Event]) -> str:
     names = [item.name for item in dataclasses.fields(kind) if item.name not in {"actor", "origin", "subject"}]
     return ", ".join(f"`{name}`" for name in names) or "none"
+
+
+def _labels(metric: Declared) -> str:
+    """Each label, with its values where they are few."""
+    told = [
+        f"`{label}`" if values is None else f"`{label}` ({', '.join(values)})"
+        for label, values in metric.labels.items()
+    ]
+    return "; ".join(told) or "none"
 
 
 def _commands() -> Iterator[tuple[str, Any]]:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,12 +14,18 @@ from nacl.exceptions import InvalidkeyError
 from nacl.pwhash import argon2id
 
 from app.foundation.errors import Unavailable
+from app.foundation.metrics import Counter, Gauge, Histogram
 
 _Result = TypeVar("_Result")
 
 # How far the threads stand behind the event loop for a CPU: on a single one it still gets three quarters when it asks.
 _NICENESS = 5
 _LOWEST = 19
+
+_TAKEN = Gauge("hashing_places_taken", "Passwords being hashed or waiting for it.", unit="passwords", across="sum")
+_PLACES = Gauge("hashing_places", "Passwords that may be hashed or wait for it.", unit="passwords", across="sum")
+_WAIT = Histogram("hashing_wait_seconds", "How long a password waited for a thread.")
+_REJECTED = Counter("hashing_rejections", "Passwords for which there was no place.", unit="passwords")
 
 
 class HashingBusy(Unavailable):
@@ -50,6 +57,7 @@ class PasswordHasher:
         self._cost = cost or HashingCost()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="hashing", initializer=_stand_back)
         self._places = threading.BoundedSemaphore(threads + queue)
+        _PLACES.set(threads + queue)
         # A hash that no password is known for: verifying against it is the same work as against a real one.
         self._nobody = f"{self._cost.prefix}{'A' * 22}${'A' * 43}"
 
@@ -79,18 +87,27 @@ class PasswordHasher:
 
     async def _run(self, work: Callable[[], _Result]) -> _Result:
         if not self._places.acquire(blocking=False):
+            _REJECTED.add()
             raise HashingBusy("Try again in a moment.", detail="the queue for hashing passwords is full")
         try:
-            future = self._pool.submit(work)
+            future = self._pool.submit(_timed, work, time.perf_counter())
         except RuntimeError as error:
             self._places.release()
             raise HashingBusy("Try again in a moment.", detail="this process is stopping") from error
         # Called once, whether the work ended or was cancelled while it waited; work under way keeps its place.
+        _TAKEN.move(1)
         future.add_done_callback(self._leave)
         return await asyncio.wrap_future(future)
 
     def _leave(self, _: Future[_Result]) -> None:
+        _TAKEN.move(-1)
         self._places.release()
+
+
+def _timed(work: Callable[[], _Result], asked_at: float) -> _Result:
+    """Do the work in a thread, and count how long it waited for one."""
+    _WAIT.observe(time.perf_counter() - asked_at)
+    return work()
 
 
 def _verify(password_hash: str, password: bytes) -> bool:
