@@ -22,6 +22,7 @@ from app.foundation.errors import StartupRefused, Unavailable
 from app.foundation.health import Check, Health
 from app.foundation.hot import HotPath
 from app.foundation.logs import configure_logs
+from app.foundation.mail import routes as mail
 from app.foundation.middleware import Edge, EdgePolicy
 from app.foundation.partitions import keep_partitions
 from app.foundation.problems import REFUSALS, internal_error, render_refusal
@@ -46,6 +47,7 @@ ROUTERS: tuple[Router, ...] = (
     grants.router,
     principals.router,
     account.router,
+    mail.router,
 )
 
 _logger = logging.getLogger(__name__)

@@ -18,6 +18,7 @@ from app.account.settings import AccountSettings
 from app.audiences.settings import AudienceSettings
 from app.factors.password.settings import PasswordSettings
 from app.foundation.environment import Fault, SettingsError, faults_of, read, variables
+from app.foundation.mail.settings import SMTPSettings
 from app.foundation.settings import (
     CORSSettings,
     DatabaseSettings,
@@ -83,6 +84,7 @@ class Settings(BaseSettings):
     http: HTTPSettings = HTTPSettings()
     cors: CORSSettings = CORSSettings()
     metrics: MetricsSettings = MetricsSettings()
+    smtp: SMTPSettings = SMTPSettings()
     jwt: JWTSettings = JWTSettings()
     signing: PublicationSettings = PublicationSettings()
     sessions: SessionSettings = SessionSettings()
@@ -107,6 +109,11 @@ class Settings(BaseSettings):
     def is_production(self) -> bool:
         """Whether the rules of production hold."""
         return self.environment is Environment.PRODUCTION
+
+    @property
+    def host(self) -> str:
+        """The host of PUBLIC_URL, by which people know this service."""
+        return urlsplit(self.public_url).hostname or "localhost"
 
     @property
     def hides_existence(self) -> bool:
@@ -147,10 +154,12 @@ def refusals(settings: Settings, *, processes: int = 1) -> list[Fault]:
         faults.append(_fault("PUBLIC_URL", "In production the issuer is https: tokens and passwords travel to it."))
     if processes > 1 and settings.redis.url is None:
         faults.append(_fault("REDIS__URL", "More than one web process needs Valkey or Redis, which they share."))
-    if settings.hides_existence:
+    if settings.smtp.username is not None and settings.smtp.password is None:
+        faults.append(_fault("SMTP__PASSWORD", "SMTP__USERNAME needs a password."))
+    if settings.hides_existence and settings.smtp.host is None:
         words = (
-            "Hiding who has an account needs mail, which this release does not send; nobody could verify an address "
-            "and log in. It is on by default in production: set it to false."
+            "Hiding who has an account needs mail: without it nobody could verify an address and log in. It is on by "
+            "default in production: set SMTP__HOST, or set this to false."
         )
         faults.append(Fault(variable="ACCOUNTS__HIDE_EXISTENCE", words=words, example="ACCOUNTS__HIDE_EXISTENCE=false"))
     return faults

@@ -20,6 +20,9 @@ from app.foundation.clock import Clock
 from app.foundation.db import Database
 from app.foundation.encryption import Keyring
 from app.foundation.language import Languages
+from app.foundation.mail.composition import Composer
+from app.foundation.mail.outbox import Outbox
+from app.foundation.mail.sent import SentMails
 from app.foundation.origin import Origin
 from app.foundation.pagination import Cursors
 from app.foundation.principal import ResolverSlot
@@ -53,6 +56,9 @@ class Services:
     keyring: Keyring
     languages: Languages
     audit: AuditLog
+    composer: Composer
+    outbox: Outbox
+    sent_mails: SentMails
     keys: SigningKeys
     audiences: Audiences
     audience_registration: AudienceRegistration
@@ -116,6 +122,7 @@ def build(settings: Settings) -> Services:
     clock = Clock()
     db = Database(settings.database.url.get_secret_value(), pool_size=settings.database.pool_size)
     audit = AuditLog(clock)
+    composer = Composer(service=settings.host)
     keyring = Keyring(settings.encryption.parsed())
     keys = SigningKeys(
         db, clock, keyring, audit, settings.jwt, jwks_max_age_seconds=settings.signing.jwks_max_age_seconds
@@ -152,6 +159,9 @@ def build(settings: Settings) -> Services:
         keyring=keyring,
         languages=Languages(),
         audit=audit,
+        composer=composer,
+        outbox=Outbox(clock, keyring, domain=settings.host),
+        sent_mails=SentMails(db, keyring=keyring, composer=composer, development=not settings.is_production),
         keys=keys,
         audiences=audiences,
         audience_registration=AudienceRegistration(db, clock, audit, audiences, keys, issuer=issuer),

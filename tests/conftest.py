@@ -17,6 +17,7 @@ from app.main import create_app
 from app.migrations.run import migrate
 from app.settings import Settings
 from app.wiring import Services, build
+from tests.mailbox import Mailbox, mailbox_of
 from tests.servers import database_named, database_of_this_run, execute, given_servers
 from tests.support import ISSUER, RUN, Events, People
 
@@ -110,6 +111,13 @@ async def api(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
 def events(services: Services) -> Events:
     """What the audit log and the table of events hold."""
     return Events(services)
+
+
+@pytest.fixture
+async def mailbox(services: Services) -> AsyncIterator[Mailbox]:
+    """A real mail server and a worker that delivers to it: see `tests.mailbox.Mailbox`."""
+    async with mailbox_of(services) as box:
+        yield box
 
 
 @pytest.fixture

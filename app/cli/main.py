@@ -13,6 +13,7 @@ from app.foundation.errors import ServiceError, StartupRefused
 COMMANDS = {
     "dev": "app.cli.dev",
     "serve": "app.cli.serve",
+    "worker": "app.cli.worker",
     "migrate": "app.cli.migrate",
     "prepare": "app.cli.prepare",
     "create-admin": "app.cli.admin",

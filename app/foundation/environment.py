@@ -74,7 +74,8 @@ def variables(settings: type[BaseModel]) -> Iterator[Variable]:
         section = field.annotation
         if isinstance(section, type) and issubclass(section, BaseModel):
             for inner, inner_field in section.model_fields.items():
-                yield Variable(name=f"{name}__{inner}".upper(), place=(name, inner), field=inner_field)
+                # A field named by a word of Python's ends in an underscore, which is not part of the name outside.
+                yield Variable(name=f"{name}__{inner}".upper().rstrip("_"), place=(name, inner), field=inner_field)
         else:
             yield Variable(name=name.upper(), place=(name,), field=field)
 

@@ -16,9 +16,9 @@ LOCK_TIMEOUT_MILLISECONDS = 2000
 
 
 def include_object(_: object, name: str | None, kind: str, reflected: bool, __: object) -> bool:  # noqa: FBT001
-    """Leave partitions out of autogeneration: they come and go with the months."""
-    is_partition = kind == "table" and reflected and name is not None and name not in metadata.tables and "_p" in name
-    return not is_partition
+    """Leave out of autogeneration what no model speaks of: partitions, which come and go, and the job queue's own."""
+    is_foreign = kind == "table" and reflected and name is not None and name not in metadata.tables
+    return not (is_foreign and name is not None and ("_p" in name or name.startswith("pgqueuer")))
 
 
 def run(connection: Connection) -> None:

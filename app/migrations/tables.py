@@ -4,6 +4,7 @@ import app.audiences.models
 import app.audit.models
 import app.clients.models
 import app.factors.password.models
+import app.foundation.mail.models
 import app.grants.models
 import app.roles.models
 import app.sessions.models

@@ -341,6 +341,47 @@ def test_production_refuses_to_hide_existence_while_no_mail_is_sent(value):
     found = faults(environ | ({"ACCOUNTS__HIDE_EXISTENCE": value} if value else {}))
     assert set(found) == {"ACCOUNTS__HIDE_EXISTENCE"}
     assert found["ACCOUNTS__HIDE_EXISTENCE"].example == "ACCOUNTS__HIDE_EXISTENCE=false"
+    assert "SMTP__HOST" in found["ACCOUNTS__HIDE_EXISTENCE"].words
+
+
+def test_production_hides_existence_by_default_where_there_is_a_mail_server():
+    environ = {name: text for name, text in GOOD.items() if name != "ACCOUNTS__HIDE_EXISTENCE"}
+    settings = load(environ | {"SMTP__HOST": "smtp.example.com", "SMTP__FROM": "Us <us@example.com>"})
+    assert settings.hides_existence
+    assert settings.smtp.from_ == "Us <us@example.com>"
+
+
+@pytest.mark.parametrize(
+    ("environ", "variable"),
+    [
+        ({"SMTP__FROM": "nobody"}, "SMTP__FROM"),
+        ({"SMTP__FROM": "A\r\nBcc: b@example.com <a@example.com>"}, "SMTP__FROM"),
+        ({"SMTP__HOST": "smtp.example.com", "SMTP__USERNAME": "u"}, "SMTP__PASSWORD"),
+        ({"SMTP__TLS": "perhaps"}, "SMTP__TLS"),
+    ],
+)
+def test_mail_settings_that_cannot_work_are_refused(environ, variable):
+    assert set(faults(GOOD | environ)) == {variable}
+
+
+def test_a_mail_password_never_travels_in_clear():
+    smtp = {"SMTP__HOST": "smtp.example.com", "SMTP__USERNAME": "u", "SMTP__PASSWORD": "p"}
+    with pytest.raises(SettingsError, match="for all to read"):
+        load(GOOD | smtp | {"SMTP__TLS": "none"})
+    assert load(GOOD | smtp | {"SMTP__TLS": "none", "SMTP__HOST": "localhost"})
+
+
+@pytest.mark.parametrize(
+    ("environ", "mode"),
+    [
+        ({"SMTP__HOST": "smtp.example.com"}, "starttls"),
+        ({"SMTP__HOST": "smtp.example.com", "SMTP__PORT": "465"}, "implicit"),
+        ({"SMTP__HOST": "127.0.0.1"}, "none"),
+        ({"SMTP__HOST": "127.0.0.1", "SMTP__TLS": "starttls"}, "starttls"),
+    ],
+)
+def test_mail_travels_under_tls_save_on_this_machine(environ, mode):
+    assert load(GOOD | environ).smtp.tls_mode == mode
 
 
 @pytest.mark.attack("OPS-01")

@@ -1,0 +1,107 @@
+"""From committed events to those who subscribed to them.
+
+A feature's `jobs.py` offers its subscriptions; the worker collects them. Rows are claimed by status, never by "id
+greater than last": ids commit out of order.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+
+from app.foundation.clock import Clock
+from app.foundation.db import Database
+from app.foundation.jobs import Claimed, Job
+
+KIND = "event"
+KEPT_FOR = timedelta(days=7)
+_PURGE_BATCH = 5000
+
+_CLAIM = """
+UPDATE events SET status = 'done' WHERE id IN (
+  SELECT id FROM events WHERE status = 'pending' ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
+) RETURNING id, type
+"""
+_FIND = "SELECT id, type, subject, created_at, payload FROM events WHERE id = $1"
+_PURGE = """
+WITH gone AS (
+  DELETE FROM events WHERE id IN (
+    SELECT id FROM events WHERE status = 'done' AND created_at < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
+  ) RETURNING id
+) SELECT count(*) AS removed FROM gone
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastEvent:
+    """An event as it was recorded."""
+
+    id: UUID
+    type: str
+    subject: str | None
+    at: datetime
+    details: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Who is told of events of a type. `name` tells subscribers of one type apart, and outlives a release.
+
+    The handler is told at least once and must bear to be told again; an exception means: again later.
+    """
+
+    event_type: str
+    handler: Callable[[PastEvent], Awaitable[None]]
+    name: str
+
+
+class Fanout:
+    """Makes a job for each subscription of each event, and runs it. Raises ValueError for a name given twice."""
+
+    def __init__(self, db: Database, clock: Clock, subscriptions: Sequence[Subscription]) -> None:
+        self._db = db
+        self._clock = clock
+        self._handlers = {(each.event_type, each.name): each.handler for each in subscriptions}
+        self._names: dict[str, list[str]] = {}
+        for each in subscriptions:
+            self._names.setdefault(each.event_type, []).append(each.name)
+        if len(self._handlers) != len(subscriptions):
+            raise ValueError("two subscriptions to one type of event have the same name")
+
+    async def claim(self, connection: "asyncpg.Connection", limit: int) -> Claimed:
+        """A feed: pending events are done with, and each of their subscriptions is a job from then on."""
+        rows = await connection.fetch(_CLAIM, limit)
+        jobs = [
+            Job(KIND, f"{KIND}:{row['id']}:{name}", json.dumps([str(row["id"]), name]))
+            for row in rows
+            for name in self._names.get(row["type"], ())
+        ]
+        return Claimed(len(rows), jobs)
+
+    async def tell(self, argument: str) -> None:
+        """Tell one subscriber of one event. What was purged, or has no subscriber any more, is let be."""
+        event_id, name = json.loads(argument)
+        row = await self._db.fetchrow(_FIND, UUID(event_id), repeatable=True)
+        if row is None:
+            return
+        handler = self._handlers.get((row["type"], name))
+        if handler is None:
+            return
+        details = json.loads(row["payload"])
+        await handler(
+            PastEvent(id=row["id"], type=row["type"], subject=row["subject"], at=row["created_at"], details=details)
+        )
+
+    async def purge(self) -> int:
+        """Remove events that were fanned out a week ago; return how many."""
+        removed = 0
+        before = self._clock.now() - KEPT_FOR
+        while True:
+            row = await self._db.fetchrow(_PURGE, before, _PURGE_BATCH)
+            count = int(row["removed"]) if row is not None else 0
+            removed += count
+            if count < _PURGE_BATCH:
+                return removed

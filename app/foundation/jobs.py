@@ -1,0 +1,186 @@
+"""Work that outlives the process that began it: jobs, their feeds, and schedules, on PostgreSQL by pgqueuer.
+
+A request never makes a job: it writes a row of its own (an event, a mail) in its transaction. Workers claim such
+rows by their state, which is a *feed*, and make the jobs; a job carries an id and nothing else. Handlers run at
+least once and must bear a second run.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+import asyncpg
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.core.applications import PgQueuer
+from pgqueuer.core.executors import DatabaseRetryEntrypointExecutor
+from pgqueuer.domain.errors import PgqException
+from pgqueuer.domain.models import Job as QueuedJob
+from pgqueuer.domain.models import Schedule
+
+from app.foundation.db import Database
+from app.foundation.dsn import driver_dsn
+
+# A job whose worker has shown no sign of life for so long is given to another.
+HEARTBEAT_TIMEOUT = timedelta(seconds=10)
+FEED_SECONDS = 0.2
+FEED_BATCH = 500
+# How many jobs one worker has in hand; after a kill no more than these run a second time.
+CONCURRENCY = 20
+# Doubling from a second to an hour: about a day, after which a failing job is kept aside for an operator.
+MAX_ATTEMPTS = 35
+_LONGEST_DELAY = timedelta(hours=1)
+_RESTART_SECONDS = 1.0
+_STATEMENT_SECONDS = 10.0
+_LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, PgqException)
+
+_PURGE_LOG = """
+WITH log AS (
+  DELETE FROM pgqueuer_log WHERE aggregated AND created < now() - interval '1 day' RETURNING 1
+), counts AS (
+  DELETE FROM pgqueuer_statistics WHERE created < now() - interval '30 days' RETURNING 1
+) SELECT (SELECT count(*) FROM log) + (SELECT count(*) FROM counts) AS removed
+"""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to be done. While a job with the same `key` waits or runs, another is not made."""
+
+    kind: str
+    key: str
+    argument: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What one claim took: how many rows, and the jobs that come of them."""
+
+    rows: int
+    jobs: Sequence[Job]
+
+
+Claim = Callable[["asyncpg.Connection", int], Awaitable[Claimed]]
+"""Marks at most so many waiting rows as taken, in the transaction of the connection."""
+
+Handler = Callable[[str], Awaitable[None]]
+"""Does one job, given its argument. An exception means that it is tried again later."""
+
+Work = Callable[[], Awaitable[None]]
+
+
+class Jobs:
+    """One worker's share of the work. Register handlers, feeds and schedules, then `run`.
+
+    It has a pool of connections of its own, because a queue's waiting must not hold up anything else.
+    """
+
+    def __init__(self, database_url: str, *, heartbeat_timeout: timedelta = HEARTBEAT_TIMEOUT) -> None:
+        self._dsn = driver_dsn(database_url)
+        self._heartbeat_timeout = heartbeat_timeout
+        self._handlers: dict[str, Handler] = {}
+        self._feeds: list[Claim] = []
+        self._schedules: list[tuple[str, str, Work]] = []
+        self._woken = asyncio.Event()
+
+    def handle(self, kind: str, handler: Handler) -> None:
+        """Give jobs of a kind to `handler`. Every worker of a deployment has the same kinds."""
+        self._handlers[kind] = handler
+
+    def feed(self, claim: Claim) -> None:
+        """Ask `claim` for jobs several times a second."""
+        self._feeds.append(claim)
+
+    def schedule(self, name: str, cron: str, work: Work) -> None:
+        """Do `work` at the times that a cron expression names (UTC), in one of all workers."""
+        self._schedules.append((name, cron, work))
+
+    def wake(self) -> None:
+        """Ask the feeds now instead of within their interval."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Work until cancelled; jobs in hand are finished first. While the database is away it is waited for."""
+        while True:
+            try:
+                await self._work()
+            except _LOST as error:
+                _logger.warning("jobs wait for the database (%s)", type(error).__name__)
+            except BaseExceptionGroup as group:
+                if group.split(_LOST)[1] is not None:
+                    raise
+                _logger.warning("jobs wait for the database (%s)", type(group.exceptions[0]).__name__)
+            await asyncio.sleep(_RESTART_SECONDS)
+
+    async def _work(self) -> None:
+        pool = asyncpg.create_pool(self._dsn, min_size=1, max_size=8, command_timeout=_STATEMENT_SECONDS)
+        async with pool:
+            queue = self._queue(pool)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._feed(pool))
+                await queue.run(
+                    dequeue_timeout=timedelta(seconds=1),
+                    batch_size=CONCURRENCY // 2,
+                    max_concurrent_tasks=CONCURRENCY,
+                    heartbeat_timeout=self._heartbeat_timeout,
+                )
+
+    def _queue(self, pool: "asyncpg.Pool") -> PgQueuer:
+        queue = PgQueuer.from_asyncpg_pool(pool)
+        executor = partial(DatabaseRetryEntrypointExecutor, max_attempts=MAX_ATTEMPTS, max_delay=_LONGEST_DELAY)
+        for kind, handler in self._handlers.items():
+            queue.entrypoint(kind, accepts_context=False, on_failure="hold", executor_factory=executor)(
+                partial(_run_job, handler)
+            )
+        for name, cron, work in self._schedules:
+            queue.schedule(name, cron, accepts_context=False)(partial(_run_schedule, work))
+        return queue
+
+    async def _feed(self, pool: "asyncpg.Pool") -> None:
+        while True:
+            fullest = 0
+            async with pool.acquire() as connection:
+                for claim in self._feeds:
+                    fullest = max(fullest, await _claim_batch(connection, claim))
+            if fullest == FEED_BATCH:
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FEED_SECONDS):
+                    await self._woken.wait()
+            self._woken.clear()
+
+
+async def _claim_batch(connection: "asyncpg.Connection", claim: Claim) -> int:
+    """Claim rows and make their jobs, both or neither; return how many rows."""
+    async with connection.transaction():
+        claimed = await claim(connection, FEED_BATCH)
+        jobs = claimed.jobs
+        if jobs:
+            await Queries(AsyncpgDriver(connection)).enqueue(
+                [job.kind for job in jobs],
+                [job.argument.encode() for job in jobs],
+                [0] * len(jobs),
+                dedupe_key=[job.key for job in jobs],
+                on_conflict="skip",
+            )
+    return claimed.rows
+
+
+async def _run_job(handler: Handler, job: QueuedJob) -> None:
+    await handler((job.payload or b"").decode())
+
+
+async def _run_schedule(work: Work, _: Schedule) -> None:
+    await work()
+
+
+async def purge_log(db: Database) -> int:
+    """Remove what the queue notes of finished jobs: its log after a day, its counts after a month; return how many."""
+    row = await db.fetchrow(_PURGE_LOG)
+    return int(row["removed"]) if row is not None else 0

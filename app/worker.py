@@ -1,0 +1,150 @@
+"""The worker: fans events out, delivers mail, and keeps the schedules. Any number may run."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from email.headerregistry import Address
+from email.utils import parseaddr
+from functools import partial
+
+from app.audit import fanout
+from app.audit.event import SYSTEM
+from app.audit.events import MailUndeliverable
+from app.audit.fanout import Fanout, Subscription
+from app.audit.service import AuditLog
+from app.foundation.background import Background
+from app.foundation.db import Transaction
+from app.foundation.discipline import keep_time
+from app.foundation.errors import StartupRefused
+from app.foundation.jobs import HEARTBEAT_TIMEOUT, Jobs, purge_log
+from app.foundation.mail import delivery
+from app.foundation.mail.delivery import DeadMail, MailDelivery
+from app.foundation.mail.transport import AbsentTransport, KeptTransport, SMTPTransport, Transport
+from app.migrations.chain import newest_revision
+from app.migrations.revision import schema_fault
+from app.settings import Settings
+from app.wiring import Services, build, startup_origin
+
+_logger = logging.getLogger(__name__)
+
+
+def subscriptions(_: Services) -> Sequence[Subscription]:
+    """What every feature's `jobs.py` subscribes to."""
+    return ()
+
+
+class Worker:
+    """One worker on open services, which stay the caller's. `run` it; cancel it to end it.
+
+    `transport` takes the place of the mail server in the settings, `subscribed` that of the features' subscriptions.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        *,
+        transport: Transport | None = None,
+        subscribed: Sequence[Subscription] | None = None,
+        heartbeat_timeout: timedelta = HEARTBEAT_TIMEOUT,
+    ) -> None:
+        self._services = services
+        self._transport = transport or transport_for(services.settings)
+        self._fanout = Fanout(
+            services.db, services.clock, subscriptions(services) if subscribed is None else subscribed
+        )
+        self._mail = MailDelivery(
+            services.db,
+            services.clock,
+            keyring=services.keyring,
+            composer=services.composer,
+            transport=self._transport,
+            sender=sender_of(services.settings),
+            on_dead=partial(_record_dead_mail, services.audit),
+            keeps_sent=not services.settings.is_production,
+        )
+        self.jobs = Jobs(services.settings.database.url.get_secret_value(), heartbeat_timeout=heartbeat_timeout)
+        self._join()
+
+    def _join(self) -> None:
+        self.jobs.handle(fanout.KIND, self._fanout.tell)
+        self.jobs.feed(self._fanout.claim)
+        self.jobs.handle(delivery.KIND, self._mail.deliver)
+        self.jobs.feed(self._mail.claim)
+        self.jobs.schedule("purge events", "7 * * * *", partial(_purge, "events", self._fanout.purge))
+        self.jobs.schedule("purge mails", "17 * * * *", partial(_purge, "mails", self._mail.purge))
+        self.jobs.schedule(
+            "purge job log", "27 * * * *", partial(_purge, "notes of jobs", partial(purge_log, self._services.db))
+        )
+
+    async def run(self) -> None:
+        """Work until cancelled; what is in hand is finished first."""
+        try:
+            await self.jobs.run()
+        finally:
+            await self._transport.close()
+
+
+def transport_for(settings: Settings) -> Transport:
+    """Where mails go by the settings."""
+    if settings.smtp.host is not None:
+        return SMTPTransport(settings.smtp)
+    return AbsentTransport() if settings.is_production else KeptTransport()
+
+
+def sender_of(settings: Settings) -> Address:
+    """Whom mails are from."""
+    if settings.smtp.from_ is None:
+        return Address(username="no-reply", domain=settings.host)
+    name, address = parseaddr(settings.smtp.from_)
+    return Address(display_name=name, addr_spec=address)
+
+
+async def work(settings: Settings) -> None:
+    """Run one worker until SIGTERM or SIGINT. Raises StartupRefused, DatabaseUnavailable."""
+    if settings.is_production and settings.smtp.host is None:
+        _logger.warning("SMTP__HOST is not set: no mail is delivered")
+    services = build(settings)
+    background = Background()
+    try:
+        fault = await schema_fault(services.db, newest_revision())
+        if fault is not None:
+            raise StartupRefused(f"The worker cannot start: {fault}.")
+        await services.open()
+        worker = Worker(services)
+        stopped = _signalled()
+        background.start("clock", partial(keep_time, services.clock, services.db.time))
+        background.start("jobs", worker.run)
+        _logger.info("the worker is at work")
+        await stopped.wait()
+    finally:
+        await background.stop()
+        await services.close()
+
+
+def _signalled() -> asyncio.Event:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    return stopped
+
+
+async def _record_dead_mail(audit: AuditLog, tx: Transaction, dead: DeadMail) -> None:
+    event = MailUndeliverable(
+        actor=SYSTEM,
+        origin=startup_origin(),
+        mail_id=str(dead.id),
+        template=dead.template,
+        user_id=str(dead.user_id) if dead.user_id is not None else None,
+        attempts=dead.attempts,
+        reason=dead.reason,
+    )
+    await audit.record(tx, event)
+
+
+async def _purge(what: str, remove: Callable[[], Awaitable[int]]) -> None:
+    removed = await remove()
+    if removed:
+        _logger.info("%d %s purged", removed, what)
