@@ -12,6 +12,7 @@ FINISHED = frozenset(
         "SES-05",
         *("PWD-01", "PWD-04", "PWD-05", "PWD-13"),
         *("KEY-01", "KEY-03", "KEY-04", "KEY-05", "KEY-06"),
+        *("DOS-01", "DOS-02", "OPS-01", "OPS-02", "OPS-03", "OPS-05"),
         *(f"SDK-{number:02}" for number in range(1, 7)),
     }
 )

@@ -98,7 +98,8 @@ class Deployment:
 
     def _is_ready(self) -> bool:
         try:
-            return get(f"{self.url}/health/ready")[0] == 200
+            # Past any proxy.
+            return get(f"http://localhost:{self.port}/health/ready")[0] == 200
         except OSError:
             return False
 

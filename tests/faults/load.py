@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import ssl
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -43,11 +44,17 @@ class Load:
     """Sends `rate` requests a second to `url` until told to stop."""
 
     def __init__(
-        self, url: str, *, rate: float, mix: dict[str, float] | None = None, keeps_connections: bool = True
+        self,
+        url: str,
+        *,
+        rate: float,
+        mix: dict[str, float] | None = None,
+        keeps_connections: bool = True,
+        verify: ssl.SSLContext | bool = True,
     ) -> None:
         kept = MOST_IN_FLIGHT if keeps_connections else 0
         limits = httpx2.Limits(max_connections=MOST_IN_FLIGHT, max_keepalive_connections=kept)
-        self.client = httpx2.AsyncClient(base_url=url, timeout=20, limits=limits)
+        self.client = httpx2.AsyncClient(base_url=url, timeout=20, limits=limits, verify=verify)
         self.ledger = Ledger()
         self.samples: list[Sample] = []
         self._rate = rate

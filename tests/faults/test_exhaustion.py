@@ -93,6 +93,7 @@ async def connections(deployment: Deployment) -> dict[str, int]:
         await connection.close()
 
 
+@pytest.mark.attack("DOS-02")
 @pytest.mark.fault("F23")
 async def test_checking_passwords_does_not_starve_the_rest(deploy: Deploy) -> None:
     deployment = await deploy(PASSWORDS__HASH_QUEUE="32")

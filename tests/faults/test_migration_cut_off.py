@@ -45,6 +45,7 @@ async def shape(url: str) -> list[tuple]:
         await connection.close()
 
 
+@pytest.mark.attack("OPS-03")
 @pytest.mark.fault("F26")
 async def test_a_migration_cut_off_at_any_statement_is_finished_by_the_next(platform: Platform, proxy: Proxy) -> None:
     expected = await shape(await platform.database())
@@ -66,6 +67,7 @@ async def test_a_migration_cut_off_at_any_statement_is_finished_by_the_next(plat
     assert messages < _MOST_MESSAGES
 
 
+@pytest.mark.attack("OPS-03")
 @pytest.mark.fault("F26")
 async def test_a_migration_that_is_killed_is_finished_by_the_next(platform: Platform, proxy: Proxy) -> None:
     expected = await shape(await platform.database())
@@ -92,6 +94,7 @@ async def test_a_migration_that_is_killed_is_finished_by_the_next(platform: Plat
         assert await shape(url) == expected
 
 
+@pytest.mark.attack("OPS-03")
 @pytest.mark.fault("F26")
 async def test_of_two_migrations_at_once_one_does_the_work(platform: Platform) -> None:
     expected = await shape(await platform.database())

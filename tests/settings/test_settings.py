@@ -159,6 +159,7 @@ def test_any_setting_may_stand_in_a_file(tmp_path: Path):
     assert warnings == []
 
 
+@pytest.mark.attack("OPS-02")
 def test_a_file_with_a_secret_that_others_may_read_is_warned_of(tmp_path: Path):
     file = tmp_path / "keys"
     file.write_text(KEY)
