@@ -17,6 +17,8 @@ from app.factors.password.service import Passwords
 from app.factors.service import Factors
 from app.foundation.cache import Cache
 from app.foundation.clock import Clock
+from app.foundation.cookies import Cookies
+from app.foundation.csrf import CSRF
 from app.foundation.db import Database
 from app.foundation.encryption import Keyring
 from app.foundation.language import Languages
@@ -27,6 +29,7 @@ from app.foundation.origin import Origin
 from app.foundation.pagination import Cursors
 from app.foundation.principal import ResolverSlot
 from app.foundation.secrets import random_bytes
+from app.grants.by_cookie import BrowserInspection
 from app.grants.inspect import GrantInspection
 from app.grants.issue import GrantIssuance
 from app.grants.mint import AccessTokenMinter
@@ -34,7 +37,7 @@ from app.grants.rotate import RefreshTokenRotation, RotationLifetimes
 from app.lifecycle.administrator import AdministratorCreation
 from app.lifecycle.service import UserLifecycle
 from app.login.service import Login
-from app.principals.service import BearerPrincipals
+from app.principals.service import BearerPrincipals, Principals
 from app.registration.service import Registration
 from app.roles.assign import RoleAssignments
 from app.roles.define import RoleRegistration
@@ -80,9 +83,12 @@ class Services:
     registration: Registration
     login: Login
     principals: BearerPrincipals
+    browsers: BrowserInspection
     resolver: ResolverSlot
     account: Account
     cursors: Cursors
+    cookies: Cookies
+    csrf: CSRF
 
     def each(self) -> tuple[object, ...]:
         """Every service, for `provide`."""
@@ -144,11 +150,18 @@ def build(settings: Settings) -> Services:
     )
     refresh_lifetime = timedelta(seconds=settings.jwt.refresh_token_seconds)
     absolute = timedelta(seconds=settings.sessions.absolute_seconds)
-    sessions = Sessions(clock, audit, SessionLifetimes(idle=refresh_lifetime, absolute=absolute))
+    lifetimes = SessionLifetimes(
+        idle=refresh_lifetime,
+        absolute=absolute,
+        browser_idle=timedelta(seconds=settings.sessions.browser_idle_seconds),
+        browser_absolute=timedelta(seconds=settings.sessions.browser_absolute_seconds),
+    )
+    sessions = Sessions(clock, audit, lifetimes)
     minter = AccessTokenMinter(clock, keys, issuer=issuer, default_seconds=settings.jwt.access_token_seconds)
     issuance = GrantIssuance(clock, roles, minter, refresh_lifetime=refresh_lifetime)
     inspection = GrantInspection(db, clock)
     principals = BearerPrincipals(keys, inspection, issuer=issuer)
+    browsers = BrowserInspection(db, clock, audiences=audiences, roles=roles)
     lifecycle = UserLifecycle(db, users=users, passwords=passwords, roles=role_assignments, sessions=sessions)
     hides_existence = settings.hides_existence
     return Services(
@@ -211,7 +224,8 @@ def build(settings: Settings) -> Services:
             verified_email_required=hides_existence,
         ),
         principals=principals,
-        resolver=ResolverSlot(principals),
+        browsers=browsers,
+        resolver=ResolverSlot(Principals(principals, browsers)),
         account=Account(
             db,
             clock,
@@ -221,4 +235,6 @@ def build(settings: Settings) -> Services:
             fresh_auth=timedelta(seconds=settings.account.fresh_auth_seconds),
         ),
         cursors=Cursors(keyring),
+        cookies=Cookies(secure=settings.is_production or issuer.startswith("https:")),
+        csrf=CSRF(keyring, public_url=issuer, origins=settings.cors.origins),
     )

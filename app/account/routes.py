@@ -9,6 +9,7 @@ from app.account.schemas import ListedSessionBody, LogoutRequest, Profile, Profi
 from app.account.service import Account
 from app.foundation.caller import AnyAudienceCaller, Caller, RequestOrigin
 from app.foundation.clock import rfc3339
+from app.foundation.cookies import Cookies
 from app.foundation.pagination import Cursors, Paging
 from app.foundation.principal import Principal
 from app.foundation.provide import provide
@@ -18,6 +19,7 @@ from app.sessions.service import ListedSession
 router = Router(tags=["account"])
 
 OwnAccount = Annotated[Account, provide(Account)]
+BrowserCookies = Annotated[Cookies, provide(Cookies)]
 
 
 @router.get("/auth/me", summary="The caller's profile")
@@ -33,9 +35,10 @@ async def change(body: ProfileChange, account: OwnAccount, caller: Caller, origi
 
 
 @router.delete("/auth/me", summary="Delete the caller's account", status_code=204)
-async def delete(account: OwnAccount, caller: Caller, origin: RequestOrigin) -> None:
+async def delete(account: OwnAccount, caller: Caller, origin: RequestOrigin, cookies: BrowserCookies) -> Response:
     """Delete the account and end every session. Needs a sign-in within the last ten minutes (a setting)."""
     await account.delete(caller, origin)
+    return _without_cookies(caller, cookies)
 
 
 @router.get("/auth/sessions", summary="The caller's sessions")
@@ -59,14 +62,25 @@ async def end_session(session_id: UUID, account: OwnAccount, caller: Caller, ori
 
 @router.post("/auth/logout", summary="Sign out", status_code=204)
 async def log_out(
-    account: OwnAccount, caller: AnyAudienceCaller, origin: RequestOrigin, body: LogoutRequest | None = None
+    account: OwnAccount,
+    caller: AnyAudienceCaller,
+    origin: RequestOrigin,
+    cookies: BrowserCookies,
+    body: LogoutRequest | None = None,
 ) -> Response:
-    """End the session of this token, or with `everywhere` every session of its user.
+    """End the session of this token or cookie, or with `everywhere` every session of its user.
 
-    A token for another audience may end its own session and no other.
+    A token for another audience may end its own session and no other. A browser's cookies are taken away.
     """
     await account.log_out(caller, everywhere=body is not None and body.everywhere, origin=origin)
-    return Response(status_code=204)
+    return _without_cookies(caller, cookies)
+
+
+def _without_cookies(caller: Principal, cookies: Cookies) -> Response:
+    response = Response(status_code=204)
+    if caller.browser:
+        cookies.clear(response)
+    return response
 
 
 def _shown(session: ListedSession, caller: Principal) -> ListedSessionBody:

@@ -1,34 +1,61 @@
 """How a route receives its caller and where the request came from."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Depends
+from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection, Request
 
+from app.foundation.cookies import Cookies
+from app.foundation.csrf import refuse_forgery
 from app.foundation.origin import Origin
-from app.foundation.principal import Principal, ResolverSlot
+from app.foundation.principal import Credentials, Principal, ResolverSlot
 from app.foundation.provide import provided
 
 # Documents the scheme in OpenAPI; the resolver does the checking and words the refusal.
 _bearer_scheme = HTTPBearer(auto_error=False, scheme_name="bearer", bearerFormat="JWT")
 
 
-def _authorization(request: Request) -> Sequence[str]:
-    return request.headers.getlist("authorization")
+def credentials_of(connection: HTTPConnection) -> Credentials:
+    """What of the request proves who asks: its Authorization headers and session cookies."""
+    return Credentials(
+        authorization=tuple(connection.headers.getlist("authorization")),
+        sessions=provided(connection.app, Cookies).sessions(connection),
+    )
+
+
+async def refuse_forged(request: Request) -> None:
+    """Refuse an unsafe request that is authenticated by cookie and may be another site's. Raises CSRFFailed."""
+    cookie = credentials_of(request).cookie
+    if cookie is not None:
+        await refuse_forgery(request, bound_to=cookie)
+
+
+async def caller_of(request: Request, *, own_only: bool) -> Principal:
+    """The request's caller, for endpoints that stand before FastAPI's dependency injection.
+
+    Raises NotAuthenticated, AmbiguousCredentials, CSRFFailed, DatabaseUnavailable.
+    """
+    await refuse_forged(request)
+    return await provided(request.app, ResolverSlot).resolver.resolve(credentials_of(request), own_only=own_only)
 
 
 async def _own_caller(request: Request, _: Annotated[object, Depends(_bearer_scheme)]) -> Principal:
-    return await provided(request.app, ResolverSlot).resolver.resolve(_authorization(request), own_only=True)
+    return await caller_of(request, own_only=True)
 
 
 async def _any_caller(request: Request, _: Annotated[object, Depends(_bearer_scheme)]) -> Principal:
-    return await provided(request.app, ResolverSlot).resolver.resolve(_authorization(request), own_only=False)
+    return await caller_of(request, own_only=False)
+
+
+def takes_caller(dependant: Dependant) -> bool:
+    """Whether a route resolves its caller, by itself or through a dependency."""
+    return any(part.call in (_own_caller, _any_caller) or takes_caller(part) for part in dependant.dependencies)
 
 
 Caller = Annotated[Principal, Depends(_own_caller)]
-"""A principal whose token was minted for this service itself."""
+"""A principal whose token was minted for this service itself, or whose session cookie came."""
 
 AnyAudienceCaller = Annotated[Principal, Depends(_any_caller)]
 """A principal whose token may be for any audience: for the few routes that any token of ours opens."""
@@ -45,3 +72,4 @@ async def _request_origin(connection: HTTPConnection) -> Origin:
 
 
 RequestOrigin = Annotated[Origin, Depends(_request_origin)]
+"""Who is asking: the value that every guarded route receives, however the caller proved who they are."""

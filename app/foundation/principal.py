@@ -6,12 +6,27 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from app.foundation.errors import BadRequest, NotAuthenticated
+
+
+class MissingToken(NotAuthenticated):
+    """The request carries no credential. Its challenge names no error. Spec: RFC 6750 §3.1."""
+
+    code, title = "missing_token", "Sign in first"
+
+
+class AmbiguousCredentials(BadRequest):
+    """More than one credential came with the request."""
+
+    code, title = "ambiguous_credentials", "More than one credential"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """A caller whose credential was checked against the live state of its session and grant.
 
-    `audience` is what the token was minted for; `own` says that this is the service itself.
+    `audience` is what the token was minted for; `own` says that this is the service itself, `browser`
+    that the session cookie came and no token.
     """
 
     sub: str
@@ -26,12 +41,26 @@ class Principal:
     roles: tuple[str, ...]
     auth_time: datetime
     acr: str
+    browser: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Credentials:
+    """What came with a request: its Authorization headers, and its session cookies that have our shape."""
+
+    authorization: Sequence[str]
+    sessions: Sequence[str] = ()
+
+    @property
+    def cookie(self) -> str | None:
+        """The session cookie that authenticates the request; None where a header does, or where there is not one."""
+        return self.sessions[0] if len(self.sessions) == 1 and not self.authorization else None
 
 
 class PrincipalResolver(Protocol):
-    """Turns a request's Authorization headers into its principal."""
+    """Turns a request's credentials into its principal."""
 
-    async def resolve(self, authorization: Sequence[str], *, own_only: bool) -> Principal:
+    async def resolve(self, credentials: Credentials, *, own_only: bool) -> Principal:
         """The caller; with `own_only` a token for any other audience is refused. Raises NotAuthenticated."""
         ...
 

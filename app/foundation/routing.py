@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.foundation.body import MissingBody, StrictRequest, read_value
+from app.foundation.caller import refuse_forged, takes_caller
 from app.foundation.problems import problem_schema
 
 HotEndpoint = Callable[[Request], Awaitable[Response]]
@@ -24,11 +25,14 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler()
         field = self.body_field
         if field is None or isinstance(field.field_info, params.Form):
-            return handle
+            return _forgeries_first(handle) if takes_caller(self.dependant) else handle
         required = field.field_info.is_required()
+        guarded = takes_caller(self.dependant)
 
         async def read_and_handle(request: Request) -> Response:
             strict = StrictRequest(request.scope, request.receive)
+            if guarded:
+                await refuse_forged(strict)
             try:
                 strict.strict_value = await read_value(strict)
             except MissingBody:
@@ -37,6 +41,16 @@ class StrictRoute(APIRoute):
             return await handle(strict)
 
         return read_and_handle
+
+
+def _forgeries_first(handle: Handler) -> Handler:
+    """FastAPI reads a form before any dependency runs: what another site sent shall not come so far."""
+
+    async def check_and_handle(request: Request) -> Response:
+        await refuse_forged(request)
+        return await handle(request)
+
+    return check_and_handle
 
 
 class Router(APIRouter):
@@ -53,7 +67,7 @@ class Router(APIRouter):
         *,
         summary: str,
         body: type[BaseModel] | None = None,
-        answer: type[BaseModel] | None = None,
+        answer: Any = None,
         openapi_extra: dict[str, Any] | None = None,
     ) -> Callable[[HotEndpoint], HotEndpoint]:
         """Register `async def endpoint(request) -> Response` as a route, and to be served ahead of FastAPI.
@@ -76,4 +90,6 @@ def _request_body(schema: type[BaseModel]) -> dict[str, Any]:
     described = schema.model_json_schema(ref_template="#/components/schemas/{model}")
     if "$defs" in described:
         raise ValueError(f"{schema.__name__} is nested: a hot body is flat, so that OpenAPI can hold it in one piece")
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": described}}}}
+    return {
+        "requestBody": {"required": "required" in described, "content": {"application/json": {"schema": described}}}
+    }

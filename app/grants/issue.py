@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from app.audiences.service import AudienceView
+from app.foundation.browser import SessionCookie
 from app.foundation.clock import Clock
 from app.foundation.db import Transaction
 from app.foundation.ids import new_id
@@ -31,6 +32,7 @@ class IssuedGrant:
     refresh_token: str
     refresh_expires_in: int
     assignments: Sequence[tuple[UUID, str | None]]
+    session_cookie: SessionCookie | None = None
 
 
 class GrantIssuance:
@@ -87,6 +89,7 @@ class GrantIssuance:
             refresh_token=format_token(token_id, raw_secret),
             refresh_expires_in=int((refresh_expires_at - now).total_seconds()),
             assignments=assignments,
+            session_cookie=session.cookie,
         )
 
     async def sign(
@@ -106,4 +109,5 @@ class GrantIssuance:
             scope=minted.scope,
             refresh_token=grant.refresh_token,
             refresh_expires_in=grant.refresh_expires_in,
+            session_cookie=grant.session_cookie,
         )

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from app.audiences.service import AudienceView
+from app.foundation.browser import SessionCookie
 from app.foundation.clock import Clock
 from app.foundation.secrets import random_id
 from app.grants.access_token import TYPE, TokenContext, TokenSubject, access_token_claims
@@ -14,13 +15,17 @@ from app.signing_keys.service import SigningKeys
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class IssuedTokens:
-    """A token response. Spec: RFC 6749 §5.1; `refresh_expires_in` is ours."""
+    """A token response. Spec: RFC 6749 §5.1; `refresh_expires_in` is ours.
+
+    With a `session_cookie` it is a browser's: `grants.answer` puts the tokens into cookies too.
+    """
 
     access_token: str
     expires_in: int
     scope: str
     refresh_token: str
     refresh_expires_in: int
+    session_cookie: SessionCookie | None = None
 
     def as_json(self) -> dict[str, object]:
         """The response's members."""

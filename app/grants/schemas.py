@@ -8,9 +8,12 @@ from app.foundation.body import Body
 
 
 class RefreshBody(Body):
-    """A refresh token, and the audience of the access token that is wanted for it."""
+    """A refresh token, and the audience of the access token that is wanted for it.
 
-    refresh_token: str = Field(max_length=1024)
+    A browser leaves the token out: it comes in its cookie.
+    """
+
+    refresh_token: str | None = Field(default=None, max_length=1024)
     audience: str | None = Field(default=None, max_length=512)
 
 
@@ -21,5 +24,13 @@ class TokenResponse(BaseModel):
     token_type: Literal["Bearer"]
     expires_in: int
     refresh_token: str
+    refresh_expires_in: int
+    scope: str
+
+
+class CookieTokenResponse(BaseModel):
+    """What is left of a token response whose tokens went into cookies."""
+
+    expires_in: int
     refresh_expires_in: int
     scope: str

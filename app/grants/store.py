@@ -70,7 +70,9 @@ ROTATE = f"""
       SELECT $7, grant_row_id, $8, $4::timestamptz, least($4::timestamptz + $9::interval, grant_expires_at) FROM claimed
       RETURNING expires_at
     ), renewed AS (
-      UPDATE sessions SET renewed_at = $4, idle_expires_at = (SELECT expires_at FROM successor)
+      UPDATE sessions SET renewed_at = $4, idle_expires_at = CASE
+        WHEN idle_seconds IS NULL THEN (SELECT expires_at FROM successor)
+        ELSE least($4::timestamptz + make_interval(secs => idle_seconds), expires_at) END
       WHERE id = (SELECT session_id FROM claimed)
     ), {
     recording_ctes(
@@ -103,6 +105,21 @@ INSPECT = f"""
     FROM sessions s JOIN grants g ON g.session_id = s.id JOIN users u ON u.id = s.user_id
     WHERE s.sid = $1 AND g.grant_id = $2 AND u.sub = $3 AND {_LIVE.format(now="$4")}
     """  # noqa: S608 — built from constants; every value is a parameter
+
+# The session of a cookie, with its first-party grant. Parameters: $1 hash of the cookie, $2 client, $3 now.
+BY_COOKIE = f"""
+    SELECT s.idle_expires_at, s.idle_seconds, {_SUBJECT}, {_ASSIGNMENTS.format(user_id="u.id")}
+    FROM sessions s JOIN grants g ON g.session_id = s.id JOIN users u ON u.id = s.user_id
+    WHERE s.cookie_hash = $1 AND g.client_id = $2 AND {_LIVE.format(now="$3")}
+    ORDER BY g.id DESC LIMIT 1
+    """  # noqa: S608 — built from constants; every value is a parameter
+
+# Of several requests at once, one moves the limit. Parameters: $1 session, $2 now, $3 the limit that was seen.
+KEEP_AWAKE = """
+    UPDATE sessions
+    SET renewed_at = $2, idle_expires_at = least($2::timestamptz + make_interval(secs => idle_seconds), expires_at)
+    WHERE id = $1 AND idle_expires_at = $3 AND ended_at IS NULL RETURNING id
+    """
 
 
 async def add_grant(tx: Transaction, values: Mapping[str, Any]) -> Sequence[tuple[UUID, str | None]]:

@@ -6,6 +6,7 @@ from app.audiences.service import Audiences, AudienceView
 from app.audit.event import ANONYMOUS, Actor, ActorKind
 from app.audit.service import AuditLog
 from app.factors.password.service import LoginCandidate, Passwords
+from app.foundation.browser import BrowserSignIn
 from app.foundation.db import Database
 from app.foundation.metrics import Counter
 from app.foundation.origin import Origin
@@ -31,12 +32,16 @@ PASSWORD_ONLY = Authentication(amr=("pwd",), acr="aal1")
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PasswordLogin:
-    """What a person presents. `audience` and `scope` are what the tokens shall be for."""
+    """What a person presents. `audience` and `scope` are what the tokens shall be for.
+
+    With `browser` the session is one of a browser, which gets cookies.
+    """
 
     email: str
     password: str
     audience: str | None
     scope: str | None
+    browser: BrowserSignIn | None = None
 
 
 class Login:
@@ -77,7 +82,7 @@ class Login:
             await self._record_refusal(reason or "unknown user", candidate, presented, origin, audience)
             raise InvalidCredentials(detail=reason)
         await self._passwords.rehash_if_outdated(candidate, presented.password)
-        grant = await self._open(candidate, audience, requested, origin)
+        grant = await self._open(candidate, audience, requested, origin, browser=presented.browser)
         if grant is None:
             reason = "changed during sign-in"
             await self._record_refusal(reason, candidate, presented, origin, audience)
@@ -109,6 +114,8 @@ class Login:
         audience: AudienceView,
         requested: tuple[str, ...] | None,
         origin: Origin,
+        *,
+        browser: BrowserSignIn | None,
     ) -> IssuedGrant | None:
         """Session, grant, first refresh token and audit entry in one transaction of three statements."""
         user = candidate.user
@@ -119,6 +126,7 @@ class Login:
                 credentials_version=user.credentials_version,
                 authentication=PASSWORD_ONLY,
                 origin=origin,
+                browser=browser,
             )
             if session is None:
                 return None

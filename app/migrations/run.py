@@ -1,5 +1,6 @@
 """Bringing a database to this release's schema."""
 
+import asyncio
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from app.foundation.dsn import ENGINE_URL, connecting
 from app.foundation.partitions import ensure_partitions
 
 _LOCK_NAME = "auth-service migrations"
+_TURN_SECONDS = 0.1
 
 
 def _config() -> Config:
@@ -30,7 +32,7 @@ async def migrate(database_url: str, now: datetime) -> str:
     engine = create_async_engine(ENGINE_URL, async_creator=connecting(database_url), poolclass=NullPool)
     try:
         async with engine.connect() as guard, engine.connect() as connection:
-            await guard.execute(text("SELECT pg_advisory_lock(hashtext(:name))"), {"name": _LOCK_NAME})
+            await _take_turn(await guard.execution_options(isolation_level="AUTOCOMMIT"))
             await connection.run_sync(_upgrade)
             await connection.commit()
             await ensure_partitions(connection, now)
@@ -38,6 +40,17 @@ async def migrate(database_url: str, now: datetime) -> str:
             return await _revision(connection)
     finally:
         await engine.dispose()
+
+
+async def _take_turn(guard: AsyncConnection) -> None:
+    """Take the lock, asking again and again.
+
+    Whoever waited inside one statement, or held the lock in an open transaction, would hold a snapshot, for whose
+    end an index that is built CONCURRENTLY waits: both would wait for ever.
+    """
+    wanted = text("SELECT pg_try_advisory_lock(hashtext(:name))")
+    while not await guard.scalar(wanted, {"name": _LOCK_NAME}):  # noqa: ASYNC110 — another process, no event tells
+        await asyncio.sleep(_TURN_SECONDS)
 
 
 def _upgrade(connection: Connection) -> None:

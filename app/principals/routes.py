@@ -1,12 +1,16 @@
-"""Telling a downstream service whether a token is live."""
+"""Telling a downstream service whether a token is live, and our own pages their CSRF token."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from app.foundation.caller import credentials_of
+from app.foundation.cookies import Cookies
+from app.foundation.csrf import CSRF, cookie_bound_to
 from app.foundation.provide import provided
 from app.foundation.routing import Router
-from app.principals.schemas import Validation
-from app.principals.service import BearerPrincipals
+from app.foundation.secrets import random_secret
+from app.principals.schemas import CSRFToken, Validation
+from app.principals.service import BearerPrincipals, refuse_mixture
 
 router = Router(tags=["tokens"])
 
@@ -25,6 +29,24 @@ async def validate(request: Request) -> Response:
 
     A token for any audience may ask.
     """
-    authorization = request.headers.getlist("authorization")
-    _, claims = await provided(request.app, BearerPrincipals).resolve_with_claims(authorization, own_only=False)
+    credentials = credentials_of(request)
+    refuse_mixture(credentials)
+    bearer = provided(request.app, BearerPrincipals)
+    _, claims = await bearer.resolve_with_claims(credentials.authorization, own_only=False)
     return JSONResponse({"active": True} | {name: claims[name] for name in _SHOWN})
+
+
+@router.get("/auth/csrf", summary="The token that unsafe requests with cookies carry", response_model=CSRFToken)
+async def csrf_token(request: Request) -> Response:
+    """Give the CSRF token of this browser, to be sent as `X-CSRF-Token` or as the form field `csrf_token`.
+
+    It belongs to the session cookie and changes with it: ask again after signing in. Without a session it belongs
+    to a cookie that this answer sets.
+    """
+    csrf, cookies = provided(request.app, CSRF), provided(request.app, Cookies)
+    bound_to = cookie_bound_to(request)
+    visitor = random_secret() if bound_to is None else None
+    response = JSONResponse({"csrf_token": csrf.token(bound_to or visitor or "")})
+    if visitor is not None:
+        cookies.put(response, cookies.visitor, visitor, max_age_seconds=None)
+    return response

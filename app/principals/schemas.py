@@ -16,3 +16,9 @@ class Validation(BaseModel):
     roles: list[str]
     auth_time: int
     exp: int
+
+
+class CSRFToken(BaseModel):
+    """The token of this browser."""
+
+    csrf_token: str

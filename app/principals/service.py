@@ -1,10 +1,11 @@
-"""Resolving bearer tokens against their signature and their live state."""
+"""Resolving bearer tokens against their signature, session cookies by their hash, and both against live state."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.foundation.principal import Principal
+from app.foundation.principal import Credentials, Principal
 from app.grants.access_token import TYPE
+from app.grants.by_cookie import BrowserInspection
 from app.grants.inspect import GrantInspection
 from app.principals.errors import AmbiguousCredentials, MissingToken
 from app.signing_keys.errors import InvalidToken
@@ -57,6 +58,51 @@ class BearerPrincipals:
             acr=live.acr,
         )
         return principal, claims
+
+
+class Principals:
+    """Turns whichever one credential came into its principal."""
+
+    def __init__(self, bearer: BearerPrincipals, browsers: BrowserInspection) -> None:
+        self._bearer = bearer
+        self._browsers = browsers
+
+    async def resolve(self, credentials: Credentials, *, own_only: bool) -> Principal:
+        """The caller behind a bearer token or a session cookie. The cookie always speaks to this service itself.
+
+        Whether a page of ours sent the cookie is the caller's to ask, before (`foundation.csrf`). Raises
+        MissingToken, also for a cookie that is unknown or whose session is over, AmbiguousCredentials for more
+        than one credential, what `BearerPrincipals.resolve` raises, DatabaseUnavailable.
+        """
+        refuse_mixture(credentials)
+        if credentials.cookie is None:
+            return await self._bearer.resolve(credentials.authorization, own_only=own_only)
+        found = await self._browsers.find_live(credentials.cookie)
+        if found is None:
+            raise MissingToken("The session is over.", detail="session cookie unknown, or its session over")
+        return Principal(
+            sub=found.sub,
+            user_id=found.user_id,
+            session_id=found.session_id,
+            sid=found.context.sid,
+            grant_id=found.context.grant_id,
+            client_id=found.context.client_id,
+            audience=found.audience,
+            own=True,
+            scopes=frozenset(found.scopes),
+            roles=found.roles,
+            auth_time=found.context.auth_time,
+            acr=found.context.acr,
+            browser=True,
+        )
+
+
+def refuse_mixture(credentials: Credentials) -> None:
+    """Refuse what carries more than one credential: nobody can tell which was meant. Raises AmbiguousCredentials."""
+    if len(credentials.sessions) > 1:
+        raise AmbiguousCredentials("The request carries more than one session cookie.")
+    if credentials.sessions and credentials.authorization:
+        raise AmbiguousCredentials("The request carries a cookie and an Authorization header.")
 
 
 def _bearer_token(authorization: Sequence[str]) -> str:

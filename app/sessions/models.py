@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import DateTime, Index, Text
+from sqlalchemy import DateTime, Index, Integer, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -11,10 +11,17 @@ from app.foundation.db import Model
 
 
 class Session(Model):
-    """One sign-in of one user. `acr` and `amr` say how it was proven (RFC 8176)."""
+    """One sign-in of one user. `acr` and `amr` say how it was proven (RFC 8176).
+
+    A browser's session also has `cookie_hash`, of the session cookie that stands for it, and `idle_seconds`: how
+    far each use moves `idle_expires_at`. Elsewhere the refresh token's life does that.
+    """
 
     __tablename__ = "sessions"
-    __table_args__ = (Index(None, "user_id", "id", postgresql_where="ended_at IS NULL"),)
+    __table_args__ = (
+        Index(None, "user_id", "id", postgresql_where="ended_at IS NULL"),
+        Index("uq_sessions_cookie_hash", "cookie_hash", unique=True, postgresql_where="cookie_hash IS NOT NULL"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     sid: Mapped[str] = mapped_column(Text, unique=True)
@@ -30,3 +37,5 @@ class Session(Model):
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     end_reason: Mapped[str | None] = mapped_column(Text)
+    cookie_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    idle_seconds: Mapped[int | None] = mapped_column(Integer)

@@ -1,16 +1,17 @@
 """Starting, ending and listing sessions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from app.audit.event import Actor
+from app.audit.event import Actor, ActorKind
 from app.audit.service import AuditLog
+from app.foundation.browser import BrowserSignIn, SessionCookie, new_session_value
 from app.foundation.clock import Clock
 from app.foundation.db import Transaction
 from app.foundation.ids import new_id
 from app.foundation.origin import Origin
-from app.foundation.secrets import random_id
+from app.foundation.secrets import hash_secret, random_id
 from app.sessions import store
 from app.sessions.events import SessionRevoked
 from app.sessions.models import Session
@@ -26,15 +27,20 @@ class Authentication:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionLifetimes:
-    """`idle` ends an unused session, `absolute` ends every session."""
+    """`idle` ends an unused session, `absolute` ends every session; a browser's has limits of its own.
+
+    Spec: NIST SP 800-63B-4 §2.2.3.
+    """
 
     idle: timedelta
     absolute: timedelta
+    browser_idle: timedelta = timedelta(hours=1)
+    browser_absolute: timedelta = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartedSession:
-    """A session as the tokens under it need it."""
+    """A session as the tokens under it need it. A browser's has its `cookie`, which is not kept in plain."""
 
     id: UUID
     sid: str
@@ -43,6 +49,7 @@ class StartedSession:
     amr: tuple[str, ...]
     acr: str
     expires_at: datetime
+    cookie: SessionCookie | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +84,17 @@ class Sessions:
         credentials_version: int,
         authentication: Authentication,
         origin: Origin,
+        browser: BrowserSignIn | None = None,
     ) -> StartedSession | None:
         """Open a session, or return None if the user was suspended or a credential changed in the meantime.
 
+        A `browser` gets a session cookie and the shorter limits, and the session whose cookie it held before ends.
         The caller records the sign-in: it knows for which client and audience it was.
         """
         now = self._clock.now()
+        idle = self._lifetimes.browser_idle if browser else self._lifetimes.idle
+        absolute = self._lifetimes.browser_absolute if browser else self._lifetimes.absolute
+        cookie = _fresh_cookie(absolute) if browser else None
         session = StartedSession(
             id=new_id(now),
             sid=random_id(),
@@ -90,7 +102,8 @@ class Sessions:
             auth_time=now,
             amr=authentication.amr,
             acr=authentication.acr,
-            expires_at=now + self._lifetimes.absolute,
+            expires_at=now + absolute,
+            cookie=cookie,
         )
         values = {
             "id": session.id,
@@ -103,11 +116,34 @@ class Sessions:
             "user_agent": origin.user_agent,
             "created_at": now,
             "renewed_at": now,
-            "idle_expires_at": min(now + self._lifetimes.idle, session.expires_at),
+            "idle_expires_at": min(now + idle, session.expires_at),
             "expires_at": session.expires_at,
+            "cookie_hash": hash_secret(cookie.raw_value) if cookie else None,
+            "idle_seconds": int(idle.total_seconds()) if browser else None,
         }
         opened = await store.add_for_active_user(tx, values, credentials_version=credentials_version)
+        if opened and browser and browser.replaces:
+            await self._end_replaced(tx, browser.replaces, origin)
         return session if opened else None
+
+    async def rotate_cookie(self, tx: Transaction, session_id: UUID) -> SessionCookie | None:
+        """Give a browser's session another cookie, after a step-up; the old one is dead when `tx` commits.
+
+        None where the session is not live or no browser's. Spec: OWASP ASVS 5.0 §7.2.4.
+        """
+        now = self._clock.now()
+        cookie = _fresh_cookie(timedelta())
+        expires_at = await store.replace_cookie(tx, session_id, hash_secret(cookie.raw_value), now=now)
+        if expires_at is None:
+            return None
+        return replace(cookie, max_age_seconds=int((expires_at - now).total_seconds()))
+
+    async def _end_replaced(self, tx: Transaction, raw_cookie: str, origin: Origin) -> None:
+        reason = "signed_in_again"
+        found = await store.end_by_cookie(tx, hash_secret(raw_cookie), now=self._clock.now(), reason=reason)
+        if found is not None:
+            ended, sub = found
+            await self._record(tx, [ended], subject=sub, reason=reason, actor=Actor(ActorKind.USER, sub), origin=origin)
 
     async def end(self, tx: Transaction, sid: str, *, subject: str, reason: str, actor: Actor, origin: Origin) -> bool:
         """End one session by its `sid`; False where it was not live."""
@@ -157,3 +193,7 @@ class Sessions:
         for session in ended:
             event = SessionRevoked(actor=actor, origin=origin, subject=subject, sid=session.sid, reason=reason)
             await self._audit.record(tx, event)
+
+
+def _fresh_cookie(lifetime: timedelta) -> SessionCookie:
+    return SessionCookie(raw_value=new_session_value(), max_age_seconds=int(lifetime.total_seconds()))

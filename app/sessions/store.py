@@ -9,6 +9,7 @@ from sqlalchemy import Row, select, text, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.foundation.db import Transaction
+from app.foundation.secrets import SecretHash
 from app.sessions.models import Session
 
 # Written out and built once: every sign-in runs it. `amr` travels as text, because for an array the driver asks the
@@ -26,6 +27,8 @@ _TYPES = {
     "renewed_at": "timestamptz",
     "idle_expires_at": "timestamptz",
     "expires_at": "timestamptz",
+    "cookie_hash": "bytea",
+    "idle_seconds": "integer",
 }
 _VALUES = {name: f"CAST(:{name} AS {kind})" for name, kind in _TYPES.items()}
 _VALUES["amr"] = f"string_to_array({_VALUES['amr']}, ' ')"
@@ -36,6 +39,16 @@ _ADD_FOR_ACTIVE_USER = text(
     FOR SHARE
     RETURNING id
     """  # noqa: S608 — built from constants; every value is a parameter
+)
+
+# The row is found by the hash alone; whose it is comes along for the audit entry.
+_END_BY_COOKIE = text(
+    """
+    UPDATE sessions s SET ended_at = :now, end_reason = :reason FROM users u
+    WHERE s.cookie_hash = :cookie_hash AND u.id = s.user_id
+      AND s.ended_at IS NULL AND s.expires_at > :now AND s.idle_expires_at > :now
+    RETURNING s.id, s.sid, s.user_id, u.sub
+    """
 )
 
 
@@ -82,3 +95,25 @@ async def page(
     if after is not None:
         statement = statement.where(Session.id < after)
     return (await tx.execute(statement.order_by(Session.id.desc()).limit(limit))).all()
+
+
+async def end_by_cookie(
+    tx: Transaction, cookie_hash: SecretHash, *, now: datetime, reason: str
+) -> tuple[Ended, str] | None:
+    """End the live session of a cookie and return it with its user's `sub`; None where there is none."""
+    row = (await tx.execute(_END_BY_COOKIE, {"cookie_hash": cookie_hash, "now": now, "reason": reason})).first()
+    return None if row is None else (Ended(row.id, row.sid, row.user_id), row.sub)
+
+
+async def replace_cookie(
+    tx: Transaction, session_id: UUID, cookie_hash: SecretHash, *, now: datetime
+) -> datetime | None:
+    """Put another cookie in place of a live browser session's; return the session's absolute end, or None."""
+    statement = (
+        update(Session)
+        .where(Session.id == session_id, Session.cookie_hash.is_not(None), live(now))
+        .values(cookie_hash=cookie_hash)
+        .returning(Session.expires_at)
+    )
+    expires_at: datetime | None = (await tx.execute(statement)).scalar()
+    return expires_at

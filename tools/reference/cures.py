@@ -1,7 +1,8 @@
 """What to do about each stable code, in the words of the page `errors.md`. A test sees that none lacks its words."""
 
 CURES = {
-    "ambiguous_credentials": "Send one `Authorization` header and nothing else that proves who asks.",
+    "ambiguous_credentials": "Send one `Authorization` header, or the browser's cookies, and nothing else that proves "
+    "who asks.",
     "audience_clash": "Choose a name or resource URI that no other audience has, and that is not the issuer's URL.",
     "audience_exists": "Take another name, or change the audience that has it: `auth-service audiences update`.",
     "audience_not_found": "`auth-service audiences list` shows every audience; `audiences create NAME` makes one.",
@@ -13,6 +14,9 @@ CURES = {
     "client_disconnected": "The connection ended before the request was whole; nobody reads this. Send it again.",
     "client_not_found": "`auth-service clients list` shows every client; `auth-service create-client` makes one.",
     "conflict": "Read the present state again, and decide anew.",
+    "csrf_failed": "A page that signs in by cookies sends the token of `GET /auth/csrf` as `X-CSRF-Token`, and asks "
+    "for a new one after each sign-in. Its origin is that of `PUBLIC_URL`, or stands in `CORS__ORIGINS` (in the SDK: "
+    "`allowed_origins`). A proxy may have removed `Origin`.",
     "database_unavailable": "Wait for `Retry-After` and send the request again. Whether the first one was done is not "
     "known: make sure before you repeat what must not happen twice. For operators: `auth-service doctor`.",
     "email_taken": "Sign in instead, or sign up with another address.",

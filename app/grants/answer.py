@@ -1,0 +1,30 @@
+"""The one token answer: every route that hands out tokens ends here, whichever way they travel."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from app.foundation.cookies import Cookies
+from app.foundation.provide import provided
+from app.grants.mint import IssuedTokens
+
+
+def token_answer(request: Request, issued: IssuedTokens, *, by_cookie: bool = False) -> Response:
+    """The tokens in the body; or in cookies, if the session is a browser's that has just got its session cookie.
+
+    `by_cookie` says that they came by cookie and so go by cookie, where the session cookie stays what it is. Then
+    the body holds `expires_in`, `refresh_expires_in` and `scope`, and nothing that proves anything: what a script
+    cannot read, a script cannot leak.
+    """
+    if issued.session_cookie is None and not by_cookie:
+        return JSONResponse(issued.as_json())
+    body = {"expires_in": issued.expires_in, "refresh_expires_in": issued.refresh_expires_in, "scope": issued.scope}
+    response = JSONResponse(body)
+    cookies = provided(request.app, Cookies)
+    session = issued.session_cookie
+    if session is not None:
+        cookies.put(response, cookies.session, session.raw_value, max_age_seconds=session.max_age_seconds)
+        # The CSRF token of the time before the sign-in ends with it.
+        response.delete_cookie(cookies.visitor, path="/", secure=cookies.secure, httponly=True, samesite="lax")
+    cookies.put(response, cookies.access, issued.access_token, max_age_seconds=issued.expires_in)
+    cookies.put(response, cookies.refresh, issued.refresh_token, max_age_seconds=issued.refresh_expires_in)
+    return response

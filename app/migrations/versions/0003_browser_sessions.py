@@ -1,0 +1,34 @@
+"""A browser's session has a cookie, and limits of its own."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "0003"
+down_revision: str | None = "0002"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+
+def upgrade() -> None:
+    op.add_column("sessions", sa.Column("cookie_hash", sa.LargeBinary(), nullable=True))
+    op.add_column("sessions", sa.Column("idle_seconds", sa.Integer(), nullable=True))
+    # Apart from the transaction: a table of many sessions stays writable while the index is built.
+    with op.get_context().autocommit_block():
+        op.execute("DROP INDEX CONCURRENTLY IF EXISTS uq_sessions_cookie_hash")
+        op.create_index(
+            "uq_sessions_cookie_hash",
+            "sessions",
+            ["cookie_hash"],
+            unique=True,
+            postgresql_where="cookie_hash IS NOT NULL",
+            postgresql_concurrently=True,
+        )
+
+
+def downgrade() -> None:
+    with op.get_context().autocommit_block():
+        op.drop_index("uq_sessions_cookie_hash", table_name="sessions", postgresql_concurrently=True)
+    op.drop_column("sessions", "idle_seconds")
+    op.drop_column("sessions", "cookie_hash")
