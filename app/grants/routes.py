@@ -9,7 +9,7 @@ from app.foundation.body import MissingBody, read_json
 from app.foundation.caller import origin_of
 from app.foundation.cookies import Cookies
 from app.foundation.csrf import cookie_bound_to, refuse_forgery
-from app.foundation.errors import BadRequest, Unprocessable
+from app.foundation.errors import BadRequest, ServiceError, Unprocessable
 from app.foundation.principal import AmbiguousCredentials, MissingToken
 from app.foundation.provide import provided
 from app.foundation.routing import Router
@@ -66,15 +66,17 @@ async def _read(request: Request) -> tuple[RefreshBody, str | None]:
         raise BadRequest("The only `transport` is `cookie`.")
     cookies = provided(request.app, Cookies)
     cookie = cookies.find(request, cookies.refresh) or None
-    if cookie is not None and not request.headers.get("content-type", "").lower().startswith("application/json"):
-        # Another site's form cannot say that it is JSON: it gets the same refusal as its JSON would.
-        await refuse_forgery(request, bound_to=cookie_bound_to(request) or "")
     try:
         body = await read_json(request, RefreshBody)
     except MissingBody:
         if cookie is None and not wanted:
             raise
         body = RefreshBody()
+    except ServiceError:
+        if cookie is not None:
+            # Whatever another site's page made of the body, it gets the one answer.
+            await refuse_forgery(request, bound_to=cookie_bound_to(request) or "")
+        raise
     if body.refresh_token is not None:
         if wanted:
             raise BadRequest("With `transport=cookie` the refresh token comes in its cookie, not in the body.")

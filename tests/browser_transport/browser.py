@@ -1,6 +1,7 @@
 """A browser on one of our own pages, as a test drives it."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -42,4 +43,10 @@ class Browser:
     def put(self, name: str, value: str) -> None:
         """Replace a cookie, as someone who holds an old value would."""
         self.client.cookies.clear()
-        self.client.cookies.set(self.prefix + name, value)
+        self.add(name, value)
+
+    def add(self, name: str, value: str) -> None:
+        host = str(urlsplit(self.origin).hostname)
+        # As the jar of http.cookiejar names a host without a dot.
+        domain = host if "." in host else f"{host}.local"
+        self.client.cookies.set(self.prefix + name, value, domain=domain)

@@ -81,7 +81,7 @@ async def test_an_idle_session_asks_for_a_sign_in_whose_time_is_new(browser: Bro
     services.clock.offset += timedelta(seconds=3601)
     browser.put("session", value)
     problem(await browser.client.get("/auth/me"), 401, "missing_token")
-    browser.client.cookies.set("refresh", refresh)
+    browser.add("refresh", refresh)
     problem(await browser.send("POST", "/auth/refresh"), 401, "invalid_refresh_token")
     await browser.sign_in()
     assert claims_of(str(browser.cookie("access")))["auth_time"] > auth_time + 3600

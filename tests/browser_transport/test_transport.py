@@ -158,7 +158,7 @@ async def test_a_spent_refresh_cookie_that_comes_back_ends_the_session(browser: 
     assert (await browser.send("POST", "/auth/refresh?transport=cookie")).status_code == 200
     services.clock.offset += timedelta(seconds=11)
     browser.put("refresh", spent)
-    browser.client.cookies.set("session", session)
+    browser.add("session", session)
     problem(await browser.send("POST", "/auth/refresh?transport=cookie"), 401, "refresh_token_reused")
     assert not await browser.is_signed_in()
 
