@@ -1,9 +1,12 @@
 """Builds the ASGI application: wiring, routers, the edge around them, and what runs beside the requests."""
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
@@ -29,6 +32,7 @@ from app.foundation.problems import REFUSALS, internal_error, render_refusal
 from app.foundation.provide import install
 from app.foundation.routing import HotEndpoint, Router
 from app.foundation.sampling import keep_sampling
+from app.foundation.settings import TelemetrySettings
 from app.grants import routes as grants
 from app.login import routes as login
 from app.migrations.chain import newest_revision
@@ -38,6 +42,9 @@ from app.registration import routes as registration
 from app.settings import Settings, load_settings
 from app.signing_keys import routes as signing_keys
 from app.wiring import Services, build
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
 
 ROUTERS: tuple[Router, ...] = (
     health_routes.router,
@@ -56,7 +63,13 @@ _logger = logging.getLogger(__name__)
 class Application(FastAPI):
     """FastAPI within the edge. Hot endpoints are found before it, and whatever breaks inside answers 500."""
 
-    def __init__(self, *routers: Router, policy: EdgePolicy, lifespan: Lifespan["Application"] | None = None) -> None:
+    def __init__(
+        self,
+        *routers: Router,
+        policy: EdgePolicy,
+        lifespan: Lifespan["Application"] | None = None,
+        spans: "TracerProvider | None" = None,
+    ) -> None:
         super().__init__(
             title="Authentication service",
             lifespan=lifespan,
@@ -65,8 +78,16 @@ class Application(FastAPI):
             redoc_url=None,
             # A redirect would be built from the Host header, which anyone may write.
             redirect_slashes=False,
-            # It would export queries, in which codes and tokens travel, and costs time on every request.
-            telemetry={"tracing": False, "metrics": False, "logs": False},
+            telemetry={
+                # Without a provider of ours nothing is made: one that was set up elsewhere would send secrets on.
+                "tracing": spans is not None,
+                "tracer_provider": spans,
+                "operation_spans": False,
+                "metrics": False,
+                "logs": False,
+                "auto_configure": False,
+                "exclude": _is_probe,
+            },
         )
         self._policy = policy
         self._hot: dict[tuple[str, str], HotEndpoint] = {}
@@ -78,7 +99,12 @@ class Application(FastAPI):
         """The whole stack, outermost last. FastAPI's own error pages are left out."""
         handlers = dict.fromkeys(REFUSALS, render_refusal)
         inner = ExceptionMiddleware(AsyncExitStackMiddleware(self.router), handlers=handlers)
-        return Edge(LastResort(HotPath(inner, self._hot)), self._policy)
+        return Edge(LastResort(HotPath(inner, self._hot, traced=self._policy.traced)), self._policy)
+
+
+def _is_probe(scope: MutableMapping[str, Any]) -> bool:
+    """Whether somebody asks after the process's health, of which nobody wants a trace."""
+    return str(scope.get("path", "")).startswith("/health/")
 
 
 class LastResort:
@@ -138,6 +164,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     if services is None:
         services = build(settings or _settings_of_process())
     settings = services.settings
+    spans = _spans(settings.telemetry)
     drain = Drain()
     background = Background()
     health = Health(_checks(services, background), drain)
@@ -146,6 +173,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         cors=CORS(settings.cors.origins),
         https=settings.public_url.startswith("https:"),
         drain=drain,
+        traced=spans is not None,
     )
 
     @asynccontextmanager
@@ -159,12 +187,24 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
             yield {STATE_KEY: drain}
         finally:
             await background.stop()
+            if spans is not None:
+                # It sends the last spans, and waits for the collector meanwhile.
+                await asyncio.to_thread(spans.shutdown)
             if owned:
                 await services.close()
 
-    app = Application(*ROUTERS, policy=policy, lifespan=lifespan)
+    app = Application(*ROUTERS, policy=policy, lifespan=lifespan, spans=spans)
     install(app, *services.each(), health)
     return app
+
+
+def _spans(telemetry: TelemetrySettings) -> "TracerProvider | None":
+    if telemetry.otlp_endpoint is None:
+        return None
+    # Imported where it is wanted: what sends spans costs every start a fifth of a second.
+    from app.foundation.spans import tracer_provider  # noqa: PLC0415
+
+    return tracer_provider(telemetry, version=version("auth-service"))
 
 
 def _settings_of_process() -> Settings:

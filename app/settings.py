@@ -26,6 +26,7 @@ from app.foundation.settings import (
     HTTPSettings,
     MetricsSettings,
     RedisSettings,
+    TelemetrySettings,
     is_loopback,
     issuer_url,
 )
@@ -85,6 +86,7 @@ class Settings(BaseSettings):
     cors: CORSSettings = CORSSettings()
     metrics: MetricsSettings = MetricsSettings()
     smtp: SMTPSettings = SMTPSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     jwt: JWTSettings = JWTSettings()
     signing: PublicationSettings = PublicationSettings()
     sessions: SessionSettings = SessionSettings()

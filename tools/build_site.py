@@ -26,6 +26,7 @@ nav = [
   {{ "HTTP API" = "docs/service-api.md" }},
   {{ "Operations" = "docs/operations.md" }},
   {{ "Troubleshooting" = "docs/troubleshooting.md" }},
+  {{ "Runbooks" = "docs/runbooks.md" }},
   {{ "When to use it" = "docs/when-to-use.md" }},
   {{ "Architecture" = "docs/architecture.md" }},
   {{ "Decisions" = [{decisions}] }},

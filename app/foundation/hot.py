@@ -11,13 +11,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.foundation.problems import REFUSALS, render
 from app.foundation.routing import HotEndpoint
+from app.foundation.tracing import name_span
 
 
 class HotPath:
-    """ASGI middleware: answers what is in `endpoints`, passes the rest on. Refusals are rendered as everywhere."""
+    """ASGI middleware: answers what is in `endpoints`, passes the rest on. Refusals are rendered as everywhere.
 
-    def __init__(self, app: ASGIApp, endpoints: Mapping[tuple[str, str], HotEndpoint]) -> None:
+    Where requests are `traced`, their spans are told the route.
+    """
+
+    def __init__(self, app: ASGIApp, endpoints: Mapping[tuple[str, str], HotEndpoint], *, traced: bool = False) -> None:
         self._app = app
+        self._traced = traced
         self._endpoints = endpoints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -27,6 +32,8 @@ class HotPath:
             await self._app(scope, receive, send)
             return
         scope["state"]["route"] = scope["path"]
+        if self._traced:
+            name_span(scope["method"], scope["path"])
         try:
             response = await endpoint(Request(scope, receive, send))
         except REFUSALS as error:

@@ -16,7 +16,7 @@ from app.foundation.logs import log_request
 from app.foundation.metrics import FROM_CODE, Histogram
 from app.foundation.origin import MAX_USER_AGENT_CHARACTERS, Origin
 from app.foundation.problems import render
-from app.foundation.tracing import current_trace_id, trace_id_from
+from app.foundation.tracing import current_trace_id, trace_id_from, trace_id_of_span
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -50,12 +50,16 @@ _REQUESTS = Histogram(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgePolicy:
-    """What the edge is told. `https` is whether the public URL is; `drain` is set while the process goes down."""
+    """What the edge is told. `https` is whether the public URL is; `drain` is set while the process goes down.
+
+    `traced` is whether requests come in spans of OpenTelemetry, whose trace ids are then theirs.
+    """
 
     addresses: ClientAddresses
     cors: CORS
     https: bool
     drain: Drain = field(default_factory=Drain)
+    traced: bool = False
 
 
 class Edge:
@@ -123,7 +127,8 @@ class Edge:
         return Origin(
             ip=self._policy.addresses.find(peer[0] if peer else None, seen.get(b"x-forwarded-for", ())),
             user_agent=user_agent[0][:MAX_USER_AGENT_CHARACTERS].decode("latin-1") if user_agent else None,
-            trace_id=trace_id_from(_first(seen, b"traceparent")),
+            trace_id=(trace_id_of_span() if self._policy.traced else None)
+            or trace_id_from(_first(seen, b"traceparent")),
         )
 
     def _added_headers(self, trace_id: str) -> Headers:

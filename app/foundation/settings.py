@@ -202,3 +202,62 @@ class MetricsSettings(BaseModel):
         except ValueError:
             raise ValueError("it must be an address such as 127.0.0.1, 0.0.0.0 or ::1") from None
         return value
+
+
+class TelemetrySettings(BaseModel):
+    """The `TELEMETRY__…` settings."""
+
+    model_config = ConfigDict(frozen=True)
+
+    otlp_endpoint: str | None = Field(
+        default=None,
+        description=(
+            "Send OpenTelemetry spans to this collector by OTLP over HTTP; /v1/traces is added. What "
+            "OTEL_EXPORTER_OTLP_ENDPOINT is elsewhere, and that variable is not read here. Left out: nothing is sent."
+        ),
+        examples=["http://otel-collector:4318"],
+    )
+    otlp_headers: SecretStr | None = Field(
+        default=None,
+        description="Headers for the collector, comma-separated, as name=value.",
+        examples=["authorization=Bearer the-collector's-token"],
+    )
+    service_name: str = Field(
+        default="auth-service", min_length=1, max_length=100, description="`service.name` of the spans."
+    )
+    sample_ratio: float = Field(
+        default=1.0,
+        ge=0.0,
+        le=1.0,
+        description=(
+            "The part of all requests that become spans, chosen by trace id. A caller may ask for its request to be "
+            "left out, not for it to be included."
+        ),
+    )
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _is_collector(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = _parts(value)
+            if parts.query or parts.fragment or "?" in value or "#" in value:
+                raise ValueError("it may have no query and no fragment")
+        return value
+
+    @field_validator("otlp_headers")
+    @classmethod
+    def _are_headers(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            _headers(value.get_secret_value())
+        return value
+
+    def headers(self) -> dict[str, str]:
+        """The collector's headers by name."""
+        return _headers(self.otlp_headers.get_secret_value()) if self.otlp_headers else {}
+
+
+def _headers(text: str) -> dict[str, str]:
+    pairs = [part.partition("=") for part in text.split(",")]
+    if any(re.fullmatch(r"\s*[\w-]+\s*", name) is None or not equals for name, equals, _ in pairs):
+        raise ValueError("it must be name=value, or several of them between commas")
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}

@@ -3,6 +3,8 @@
 import re
 from contextvars import ContextVar
 
+from opentelemetry.trace import format_trace_id, get_current_span
+
 from app.foundation.secrets import random_bytes
 
 current_trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
@@ -23,3 +25,16 @@ def trace_id_from(traceparent: bytes | None) -> str:
         if match is not None and (len(traceparent) == 55 or not traceparent.startswith(b"00")):
             return match[1].decode("ascii")
     return new_trace_id()
+
+
+def trace_id_of_span() -> str | None:
+    """The trace id of the OpenTelemetry span that this task works in, if it works in one."""
+    context = get_current_span().get_span_context()
+    return format_trace_id(context.trace_id) if context.is_valid else None
+
+
+def name_span(method: str, route: str) -> None:
+    """Tell the span of this task which route it serves, as FastAPI does for those that it finds."""
+    span = get_current_span()
+    span.set_attribute("http.route", route)
+    span.update_name(f"{method} {route}")

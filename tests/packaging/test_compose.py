@@ -13,12 +13,18 @@ PROJECT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((PROJECT / "docker" / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
 OURS = ("auth-service", "migrate", "secrets")
-FOR_OTHERS = ("PUBLIC_URL", "REDIS__URL")
+FOR_OTHERS = ("PUBLIC_URL", "REDIS__URL", "METRICS__PORT", "METRICS__HOST")
 
 
 def test_every_port_is_published_on_loopback_alone():
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert ports == {"auth-service": ["127.0.0.1:8000:8000"], "mail": ["127.0.0.1:8025:8025"]}
+
+
+def test_metrics_are_shown_inside_alone():
+    assert SERVICES["auth-service"]["environment"]["METRICS__PORT"] == "9464"
+    assert SERVICES["auth-service"]["expose"] == ["9464"]
+    assert [name for name, service in SERVICES.items() if "9464" in str(service.get("ports"))] == []
 
 
 @pytest.mark.parametrize("name", OURS)
