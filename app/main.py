@@ -201,7 +201,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
 def _spans(telemetry: TelemetrySettings) -> "TracerProvider | None":
     if telemetry.otlp_endpoint is None:
         return None
-    # Imported where it is wanted: what sends spans costs every start a fifth of a second.
+    # Imported where it is wanted: what sends spans costs a start half a second.
     from app.foundation.spans import tracer_provider  # noqa: PLC0415
 
     return tracer_provider(telemetry, version=version("auth-service"))

@@ -2,7 +2,7 @@
 
 FastAPI makes the spans. What they quote of a request passes through `without_secrets` before it leaves the process:
 addresses become route patterns, and of a query only what is known to be harmless is kept. Imported only where spans
-are sent: the libraries behind it cost every start a fifth of a second.
+are sent: the libraries behind it cost a start half a second.
 """
 
 import re

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import Running, free_ports, get, run
+from tests.telemetry.exposed import scraped, value
 
 LOGIN = {"email": "user@example.com", "password": "Password123!"}
 
@@ -56,6 +57,12 @@ def token_for(port: int, audience: str) -> str:
 def test_it_says_when_it_is_ready_and_is(dev, port):
     assert f"ready: http://localhost:{port}\n" in dev.printed
     assert get(f"http://localhost:{port}/health/ready")[0] == 200
+
+
+def test_it_shows_metrics_at_the_address_that_the_panel_names(dev):
+    address = re.search(r"metrics +http://localhost:(\d+)/metrics", dev.printed)
+    assert address is not None
+    assert value(scraped(int(address[1])), "signing_keys", algorithm="RS256", state="active") == 1
 
 
 def test_a_token_opens_the_service_it_was_minted_for_and_no_other(dev, port):
