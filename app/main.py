@@ -167,6 +167,8 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     spans = _spans(settings.telemetry)
     drain = Drain()
     background = Background()
+    # Apart, so that no fault in looking on makes a process unready.
+    onlooker = Background()
     health = Health(_checks(services, background), drain)
     policy = EdgePolicy(
         addresses=ClientAddresses(settings.trusted_proxies),
@@ -182,10 +184,11 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
             await services.open()
         _start(background, services)
         if settings.metrics.port is not None:
-            background.start("metrics", partial(_sample, services, health))
+            onlooker.start("metrics", partial(_sample, services, health))
         try:
             yield {STATE_KEY: drain}
         finally:
+            await onlooker.stop()
             await background.stop()
             if spans is not None:
                 # It sends the last spans, and waits for the collector meanwhile.

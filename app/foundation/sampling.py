@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+from asyncpg import PostgresError
+
 from app.foundation.errors import Unavailable
 
 SAMPLE_SECONDS = 2.0
@@ -13,7 +15,7 @@ Sample = Callable[[], Awaitable[None] | None]
 async def keep_sampling(samples: Sequence[Sample], *, seconds: float = SAMPLE_SECONDS) -> None:
     """Take every sample again and again: the coroutine of a background task.
 
-    A sample that asks an engine which does not answer leaves its gauge as it was.
+    A sample whose engine does not answer, or has no such table yet, leaves its gauge as it was.
     """
     while True:
         for sample in samples:
@@ -21,6 +23,6 @@ async def keep_sampling(samples: Sequence[Sample], *, seconds: float = SAMPLE_SE
                 taken = sample()
                 if taken is not None:
                     await taken
-            except Unavailable:
+            except (Unavailable, PostgresError):
                 continue
         await asyncio.sleep(seconds)
