@@ -25,6 +25,7 @@ nav = [
   {{ "Protect a service" = "docs/integrate-sdk.md" }},
   {{ "HTTP API" = "docs/service-api.md" }},
   {{ "Operations" = "docs/operations.md" }},
+  {{ "Drills" = "docs/drills.md" }},
   {{ "Troubleshooting" = "docs/troubleshooting.md" }},
   {{ "Runbooks" = "docs/runbooks.md" }},
   {{ "When to use it" = "docs/when-to-use.md" }},

@@ -16,7 +16,8 @@ import pytest
 
 from app.foundation.engines.instance import Instance
 from tests.cli.running import free_ports, run
-from tests.faults.deployment import Deployment, Engine, dsn
+from tests.faults import table
+from tests.faults.deployment import FULL, Deployment, Engine, dsn
 from tests.faults.proxy import Proxy
 from tests.servers import database_named, execute
 
@@ -64,6 +65,25 @@ class Platform:
 
 def public(port: int) -> dict[str, str]:
     return {"PUBLIC_URL": f"http://localhost:{port}"}
+
+
+@pytest.fixture(autouse=True)
+def _figures(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """What a drill has noted goes with its result, for the table at the end."""
+    table.take()
+    yield
+    record_property(table.PROPERTY, table.take())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One table of all drills, where they ran at full length."""
+    if not FULL:
+        return
+    reports = [report for found in terminalreporter.stats.values() for report in found if hasattr(report, "when")]
+    found = list(table.lines(report for report in reports if "tests/faults/" in report.nodeid))
+    terminalreporter.section("drills")
+    for line in table.table(found):
+        terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session")

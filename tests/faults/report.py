@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tests.faults.deployment import Deployment
 from tests.faults.ledger import halves
 from tests.faults.load import Load, Sample
+from tests.faults.table import note
 
 # A refusal that acknowledges nothing and says when to come again.
 _BUSY = 503
@@ -33,6 +34,9 @@ async def report(name: str, load: Load, deployment: Deployment, *, healed_at: fl
         f"{name}: {len(load.samples)} requests, {load.ledger.written} writes acknowledged, lost {lost}, "
         f"doubled {doubled}, half-written {sum(half.values())}, errors {errors:.2%}{back}"
     )
+    came_back = "-" if first is None else f"{first * 1000:.0f} ms"
+    counted = len(load.samples)
+    note(name, requests=counted, lost=lost, doubled=doubled, errors=f"{errors:.2%}", first_success=came_back)
     return Report(lost, doubled, half, errors, first)
 
 

@@ -12,6 +12,7 @@ from tests.cli.running import run
 from tests.faults.conftest import Deployment
 from tests.faults.deployment import length
 from tests.faults.downstream import AUDIENCE, Downstream, clients
+from tests.faults.table import note
 from tests.support import PASSWORD, bearer
 
 pytestmark = pytest.mark.anyio
@@ -76,6 +77,10 @@ class Verifying:
         return 1000 * times[min(len(times) - 1, int(len(times) * share))]
 
 
+def refused_share(verifying: Verifying) -> str:
+    return f"{len(verifying.refused) / len(verifying.seconds):.2%}"
+
+
 @pytest.mark.fault("F21")
 async def test_a_rotation_costs_each_verifying_process_one_fetch_at_most(deployment: Deployment) -> None:
     kids: set[str] = set()
@@ -114,6 +119,7 @@ async def test_a_rotation_costs_each_verifying_process_one_fetch_at_most(deploym
         f"{len(verifying.refused)}, fetches of each {spent_on}, p99 {usual:.0f} ms before, "
         f"{verifying.share(0.99, after=counted):.0f} ms after"
     )
+    note("F21", requests=len(verifying.seconds), lost=len(verifying.refused), errors=refused_share(verifying))
     assert before == [1] * PROCESSES
     assert verifying.refused == []
     assert len(kids) == ROTATIONS + 1
@@ -178,6 +184,12 @@ async def test_a_flood_of_unknown_keys_is_fetched_for_twice_a_minute_at_most(dep
         f"F22: {len(answers) / spent:.0f} unknown keys a second at {PROCESSES} processes, fetches of each {fetches}, "
         f"honest tokens refused {len(verifying.refused)}, verify p99 {usual:.1f} ms before, "
         f"{verifying.share(0.99, after=counted):.1f} ms meanwhile"
+    )
+    note(
+        "F22",
+        requests=len(answers) + len(verifying.seconds),
+        lost=len(verifying.refused),
+        errors=refused_share(verifying),
     )
     assert set(answers) == {b"401"}
     assert verifying.refused == []
