@@ -41,6 +41,7 @@ from app.principals import routes as principals
 from app.registration import routes as registration
 from app.settings import Settings, load_settings
 from app.signing_keys import routes as signing_keys
+from app.stepup import routes as stepup
 from app.wiring import Services, build
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ ROUTERS: tuple[Router, ...] = (
     login.router,
     grants.router,
     principals.router,
+    stepup.router,
     account.router,
     mail.router,
 )

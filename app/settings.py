@@ -33,6 +33,7 @@ from app.foundation.settings import (
 from app.grants.settings import TokenSettings
 from app.sessions.settings import SessionSettings
 from app.signing_keys.settings import KeySettings, PublicationSettings
+from app.stepup.settings import StepUpSettings
 from app.users.settings import AccountsSettings
 
 
@@ -93,6 +94,7 @@ class Settings(BaseSettings):
     accounts: AccountsSettings = AccountsSettings()
     account: AccountSettings = AccountSettings()
     passwords: PasswordSettings = PasswordSettings()
+    step_up: StepUpSettings = StepUpSettings()
     audiences: AudienceSettings = AudienceSettings()
 
     @classmethod

@@ -33,6 +33,7 @@ from app.grants.by_cookie import BrowserInspection
 from app.grants.inspect import GrantInspection
 from app.grants.issue import GrantIssuance
 from app.grants.mint import AccessTokenMinter
+from app.grants.reissue import AccessTokenReissue
 from app.grants.rotate import RefreshTokenRotation, RotationLifetimes
 from app.lifecycle.administrator import AdministratorCreation
 from app.lifecycle.service import UserLifecycle
@@ -45,6 +46,9 @@ from app.roles.service import Roles
 from app.sessions.service import SessionLifetimes, Sessions
 from app.settings import Settings, refuse_demo_data
 from app.signing_keys.service import SigningKeys
+from app.stepup.actions import ActionTokens
+from app.stepup.consume import ActionTokenConsumption
+from app.stepup.reauthenticate import Reauthentication
 from app.users.service import Users
 
 
@@ -82,6 +86,9 @@ class Services:
     administrators: AdministratorCreation
     registration: Registration
     login: Login
+    reauthentication: Reauthentication
+    action_tokens: ActionTokens
+    action_token_consumption: ActionTokenConsumption
     principals: BearerPrincipals
     browsers: BrowserInspection
     resolver: ResolverSlot
@@ -148,6 +155,7 @@ def build(settings: Settings) -> Services:
         min_length=settings.passwords.min_length,
         public_url=issuer,
     )
+    factors = Factors([PasswordFactor(db, passwords)])
     refresh_lifetime = timedelta(seconds=settings.jwt.refresh_token_seconds)
     absolute = timedelta(seconds=settings.sessions.absolute_seconds)
     lifetimes = SessionLifetimes(
@@ -186,7 +194,7 @@ def build(settings: Settings) -> Services:
         users=users,
         hasher=hasher,
         passwords=passwords,
-        factors=Factors([PasswordFactor(db, passwords)]),
+        factors=factors,
         sessions=sessions,
         issuance=issuance,
         rotation=RefreshTokenRotation(
@@ -222,6 +230,29 @@ def build(settings: Settings) -> Services:
             sessions=sessions,
             grants=issuance,
             verified_email_required=hides_existence,
+        ),
+        reauthentication=Reauthentication(
+            db,
+            audit=audit,
+            audiences=audiences,
+            users=users,
+            factors=factors,
+            sessions=sessions,
+            tokens=AccessTokenReissue(db, clock, roles=roles, minter=minter),
+        ),
+        action_tokens=ActionTokens(
+            db,
+            clock,
+            audit=audit,
+            audiences=audiences,
+            users=users,
+            factors=factors,
+            keys=keys,
+            settings=settings.step_up,
+            issuer=issuer,
+        ),
+        action_token_consumption=ActionTokenConsumption(
+            db, clock, audit=audit, audiences=audiences, keys=keys, issuer=issuer
         ),
         principals=principals,
         browsers=browsers,

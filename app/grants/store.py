@@ -121,6 +121,13 @@ KEEP_AWAKE = """
     WHERE id = $1 AND idle_expires_at = $3 AND ended_at IS NULL RETURNING id
     """
 
+# All that an access token under a live grant is minted from. Parameters: $1 sid, $2 grant id, $3 sub, $4 now.
+REISSUE = f"""
+    SELECT {_SUBJECT}, {_ASSIGNMENTS.format(user_id="u.id")}
+    FROM sessions s JOIN grants g ON g.session_id = s.id JOIN users u ON u.id = s.user_id
+    WHERE s.sid = $1 AND g.grant_id = $2 AND u.sub = $3 AND {_LIVE.format(now="$4")}
+    """  # noqa: S608 — built from constants; every value is a parameter
+
 
 async def add_grant(tx: Transaction, values: Mapping[str, Any]) -> Sequence[tuple[UUID, str | None]]:
     """Insert a grant with its first refresh token; return its user's role assignments."""

@@ -9,6 +9,7 @@ import app.grants.models
 import app.roles.models
 import app.sessions.models
 import app.signing_keys.models
+import app.stepup.models
 import app.users.models  # noqa: F401 — imported for what it adds to the metadata
 from app.foundation.db import Model
 

@@ -12,6 +12,8 @@ from app.foundation.db import Transaction
 from app.foundation.ids import new_id
 from app.foundation.origin import Origin
 from app.foundation.secrets import hash_secret, random_id
+
+from app.protocols.assurance import ACR, Assurance, Evidence
 from app.sessions import store
 from app.sessions.events import SessionRevoked
 from app.sessions.models import Session
@@ -144,6 +146,24 @@ class Sessions:
         if found is not None:
             ended, sub = found
             await self._record(tx, [ended], subject=sub, reason=reason, actor=Actor(ActorKind.USER, sub), origin=origin)
+    async def prove_again(
+        self, tx: Transaction, session_id: UUID, *, credentials_version: int, evidence: Evidence
+    ) -> Authentication | None:
+        """Renew a session's `auth_time` and add to what was proven in it; `acr` is raised and never lowered.
+
+        None if the session has ended, its user was suspended or a credential changed in the meantime. The caller
+        records it.
+        """
+        now = self._clock.now()
+        found = await store.lock_live(tx, session_id, credentials_version=credentials_version, now=now)
+        if found is None:
+            return None
+        amr, acr = found
+        # A session that an operator opened proves nothing yet: its `acr` is "0".
+        proven = Assurance(amr=tuple(amr), acr=ACR(acr) if acr in set(ACR) else ACR.AAL1)
+        renewed = proven.with_more(evidence)
+        await store.renew_proof(tx, session_id, auth_time=now, amr=renewed.amr, acr=renewed.acr.value)
+        return Authentication(amr=renewed.amr, acr=renewed.acr.value)
 
     async def end(self, tx: Transaction, sid: str, *, subject: str, reason: str, actor: Actor, origin: Origin) -> bool:
         """End one session by its `sid`; False where it was not live."""

@@ -11,6 +11,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from app.foundation.db import Transaction
 from app.foundation.secrets import SecretHash
 from app.sessions.models import Session
+from app.users.models import User
 
 # Written out and built once: every sign-in runs it. `amr` travels as text, because for an array the driver asks the
 # server about the type, on each new connection.
@@ -74,6 +75,30 @@ async def add_for_active_user(tx: Transaction, values: Mapping[str, Any], *, cre
     """
     parameters = {**values, "amr": " ".join(values["amr"]), "credentials_version": credentials_version}
     return (await tx.execute(_ADD_FOR_ACTIVE_USER, parameters)).first() is not None
+
+
+async def lock_live(
+    tx: Transaction, session_id: UUID, *, credentials_version: int, now: datetime
+) -> tuple[list[str], str] | None:
+    """The proof, `amr` and `acr`, of a live session whose user is active and unchanged; others who change it wait for this end."""
+    statement = (
+        select(Session.amr, Session.acr)
+        .join(User, User.id == Session.user_id)
+        .where(
+            Session.id == session_id,
+            live(now),
+            User.status == "active",
+            User.credentials_version == credentials_version,
+        )
+        .with_for_update(of=Session)
+    )
+    return (await tx.execute(statement)).tuples().first()
+
+
+async def renew_proof(tx: Transaction, session_id: UUID, *, auth_time: datetime, amr: Sequence[str], acr: str) -> None:
+    """Write how and when a session's user last proved who they are."""
+    statement = update(Session).where(Session.id == session_id)
+    await tx.execute(statement.values(auth_time=auth_time, amr=list(amr), acr=acr))
 
 
 async def end(tx: Transaction, condition: ColumnElement[bool], *, now: datetime, reason: str) -> list[Ended]:

@@ -31,13 +31,15 @@ CURES = {
     "stand in it.",
     "insufficient_scope": "Ask for the scope when you sign in, or for none to get all. If it still lacks, the user "
     "does not hold the permission that the scope needs.",
-    "insufficient_user_authentication": "The act wants a fresh sign-in. Let the user sign in again and send the new "
-    "token; the challenge says how old a sign-in may be.",
+    "insufficient_user_authentication": "The act wants a fresher or a better proof. The challenge says which: "
+    "`max_age`, or `acr_values`. Let the user prove themselves by `POST /auth/reauthenticate`, and send the new token.",
     "internal_error": "A fault of ours. Try again later; tell the operator the `trace_id`, by which the log has the "
     "whole story.",
     "invalid_attribute": "Read `errors`: it names the attribute's rule. A value is a text, a number or a boolean.",
     "invalid_audience": "Read `errors`: each entry points at a part of the definition and says what is right.",
     "invalid_client": "Check client id and secret, and that the client authenticates by its registered method.",
+    "invalid_challenge": "Ask for a new challenge. Each can be answered once, five times tried, for five minutes, and only "
+    "by the session that asked for it.",
     "invalid_client_definition": "Read `errors`: each entry points at a part of the definition and says what is right.",
     "invalid_content_length": "Send `Content-Length` once, as a number. A proxy in between may have added a second.",
     "invalid_credentials": "Address and password do not match, the account is suspended, or it does not exist: the "
@@ -63,6 +65,7 @@ CURES = {
     "method_not_allowed": "The header `Allow` names the methods of this address.",
     "missing_body": "Send a JSON object as the body.",
     "missing_token": "Send `Authorization: Bearer <access token>`. If you do, look for a proxy that removes it.",
+    "no_usable_factor": "The user enrols a factor first, or chooses a password; then this can be proven.",
     "no_signing_key": "For operators: this process holds no key to sign with. `auth-service doctor` says why, most "
     "often that `ENCRYPTION__KEYS` lost a key.",
     "not_authenticated": "Sign in and send the access token.",
