@@ -80,7 +80,7 @@ async def add_for_active_user(tx: Transaction, values: Mapping[str, Any], *, cre
 async def lock_live(
     tx: Transaction, session_id: UUID, *, credentials_version: int, now: datetime
 ) -> tuple[list[str], str] | None:
-    """The proof, `amr` and `acr`, of a live session whose user is active and unchanged; others who change it wait for this end."""
+    """`amr` and `acr` of a live session whose user is active and unchanged; whoever else changes it waits."""
     statement = (
         select(Session.amr, Session.acr)
         .join(User, User.id == Session.user_id)

@@ -90,9 +90,9 @@ async def consume(request: Request) -> Response:
     Repeating the same `consumption_id` within ten seconds gives the same answer, for one that was lost.
     """
     origin = origin_of(request)
+    body = await read_json(request, ConsumeRequest)
     authorization = request.headers.getlist("authorization")
     client = await provided(request.app, ClientAuthentication).authenticate(authorization, origin)
-    body = await read_json(request, ConsumeRequest)
     wanted = Consumption(id=body.consumption_id, action=body.action, request_hash=body.request_hash)
     sub = await provided(request.app, ActionTokenConsumption).consume(client, body.action_token, wanted, origin)
     return JSONResponse({"active": False} if sub is None else {"active": True, "sub": sub}, headers=_NO_STORE)
