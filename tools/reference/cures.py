@@ -38,8 +38,8 @@ CURES = {
     "invalid_attribute": "Read `errors`: it names the attribute's rule. A value is a text, a number or a boolean.",
     "invalid_audience": "Read `errors`: each entry points at a part of the definition and says what is right.",
     "invalid_client": "Check client id and secret, and that the client authenticates by its registered method.",
-    "invalid_challenge": "Ask for a new challenge. Each can be answered once, five times tried, for five minutes, and only "
-    "by the session that asked for it.",
+    "invalid_challenge": "Ask for a new challenge. Each can be answered once, tried five times, for five minutes, and "
+    "only by the session that asked for it.",
     "invalid_client_definition": "Read `errors`: each entry points at a part of the definition and says what is right.",
     "invalid_content_length": "Send `Content-Length` once, as a number. A proxy in between may have added a second.",
     "invalid_credentials": "Address and password do not match, the account is suspended, or it does not exist: the "
