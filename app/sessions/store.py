@@ -92,7 +92,8 @@ async def lock_live(
         )
         .with_for_update(of=Session)
     )
-    return (await tx.execute(statement)).tuples().first()
+    row = (await tx.execute(statement)).first()
+    return None if row is None else (row[0], row[1])
 
 
 async def renew_proof(tx: Transaction, session_id: UUID, *, auth_time: datetime, amr: Sequence[str], acr: str) -> None:
