@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI
 from auth_service_sdk import (
     Identity,
     JWTAuthMiddleware,
+    require_action_token,
     require_fresh_auth,
     require_role,
     require_scope,
@@ -21,12 +22,8 @@ from auth_service_sdk import (
 TOTALS = {1: 249.0, 2: 119.0}
 
 app = FastAPI(title="orders-api")
-app.add_middleware(
-    JWTAuthMiddleware,
-    auth_base_url=os.environ.get("AUTH_BASE_URL", "http://localhost:8000"),
-    expected_audience="orders-api",
-    public_paths=["/docs", "/openapi.json"],
-)
+BASE_URL, PUBLIC = os.environ.get("AUTH_BASE_URL", "http://localhost:8000"), ["/docs", "/openapi.json"]
+app.add_middleware(JWTAuthMiddleware, auth_base_url=BASE_URL, expected_audience="orders-api", public_paths=PUBLIC)
 
 
 @app.get("/orders")
@@ -57,3 +54,9 @@ async def reports() -> dict[str, Any]:
 async def fresh() -> dict[str, str]:
     """Users who proved who they are within the last five minutes."""
     return {"message": "you signed in a moment ago"}
+
+
+@app.post("/orders/{number}/refund", dependencies=[Depends(require_action_token("orders.refund"))])
+async def refund(number: int) -> dict[str, Any]:
+    """Users who confirmed this very act a moment ago."""
+    return {"refunded": number}

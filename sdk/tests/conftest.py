@@ -64,7 +64,7 @@ class Issuer:
         self.sock = socket.create_server(("127.0.0.1", 0))
         self.port = self.sock.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self.app = Starlette(routes=[Route("/{path:path}", self._answer)])
+        self.app = Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST"])])
         self.reset()
         self.start()
 

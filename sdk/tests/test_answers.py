@@ -123,7 +123,9 @@ async def test_middleware_says_once_how_sessions_are_confirmed(caplog):
         None, auth_base_url="https://auth.example.com", expected_audience="a", client_id="c", client_secret="s"
     )
     assert "GET https://auth.example.com/auth/validate, each answer used for at most 0.5 s" in caplog.text
-    assert "change nothing yet" in caplog.text
+    assert "no action token" not in caplog.text
+    JWTAuthMiddleware(None, auth_base_url="https://auth.example.com", expected_audience="a")
+    assert "without client credentials no action token is spent" in caplog.text
 
 
 async def test_plain_http_to_another_machine_is_warned_of(caplog):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from auth_service_sdk.dependencies import (
+        require_acr,
+        require_action_token,
         require_fresh_auth,
         require_permission,
         require_role,
@@ -23,6 +25,8 @@ __all__ = [
     "Identity",
     "JWTAuthMiddleware",
     "log_context",
+    "require_acr",
+    "require_action_token",
     "require_fresh_auth",
     "require_permission",
     "require_role",
@@ -36,7 +40,16 @@ _HOMES = {
     "JWTAuthMiddleware": "middleware",
     "log_context": "logs",
 } | dict.fromkeys(
-    ("require_fresh_auth", "require_permission", "require_role", "require_scope", "require_user"), "dependencies"
+    (
+        "require_acr",
+        "require_action_token",
+        "require_fresh_auth",
+        "require_permission",
+        "require_role",
+        "require_scope",
+        "require_user",
+    ),
+    "dependencies",
 )
 
 

@@ -1,10 +1,11 @@
-"""The one way out: GET requests to the authentication service, bounded in time and size."""
+"""The one way out: requests to the authentication service, bounded in time and size."""
 
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 from weakref import WeakSet, finalize
 
 import httpx2
@@ -17,7 +18,7 @@ MAX_CONNECTIONS = 32
 
 _HEADERS = {"accept-encoding": "identity", "user-agent": "auth-service-sdk"}
 _EXTENSIONS = {"timeout": httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS).as_dict()}
-# A kept connection that the server has just closed shows as one of these; a GET may be sent again.
+# A kept connection that the server has just closed shows as one of these; what we send may be sent again.
 _SPENT_CONNECTION = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
 
 
@@ -35,7 +36,7 @@ class Answer:
 
 
 class ServiceConnection:
-    """Sends GET requests below one base URL.
+    """Sends requests below one base URL.
 
     No redirects, no proxies or credentials from the environment, no cookies: those are a client's doing, and here is
     only the transport below one, which also costs a third less. There is one connection pool per event loop; each
@@ -56,22 +57,27 @@ class ServiceConnection:
 
     async def get(self, path: str, *, max_bytes: int, headers: dict[str, str] | None = None) -> Answer:
         """Fetch `path`. Raises Unreachable when no answer of at most `max_bytes` came in TOTAL_SECONDS."""
+        return await self._exchange(httpx2.Request("GET", self._url(path), **_parts(headers)), max_bytes)
+
+    async def post(self, path: str, content: bytes, *, max_bytes: int, headers: dict[str, str] | None = None) -> Answer:
+        """Post to `path` what may be sent twice, because the service knows it again. Raises Unreachable as `get`."""
+        request = httpx2.Request("POST", self._url(path), content=content, **_parts(headers))
+        return await self._exchange(request, max_bytes)
+
+    async def _exchange(self, request: httpx2.Request, max_bytes: int) -> Answer:
         pool = await self._pool()
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
                 try:
-                    return await self._send(pool, path, max_bytes, headers)
+                    return await self._send(pool, request, max_bytes)
                 except _SPENT_CONNECTION:
-                    return await self._send(pool, path, max_bytes, headers)
+                    return await self._send(pool, request, max_bytes)
         except TimeoutError:
             raise Unreachable(f"no answer within {TOTAL_SECONDS:g} seconds") from None
         except httpx2.HTTPError as error:
             raise Unreachable(f"{type(error).__name__}: {error}") from None
 
-    async def _send(
-        self, pool: httpx2.AsyncBaseTransport, path: str, max_bytes: int, headers: dict[str, str] | None
-    ) -> Answer:
-        request = httpx2.Request("GET", self._url(path), headers=_HEADERS | (headers or {}), extensions=_EXTENSIONS)
+    async def _send(self, pool: httpx2.AsyncBaseTransport, request: httpx2.Request, max_bytes: int) -> Answer:
         response = await pool.handle_async_request(request)
         async with aclosing(response):
             if response.headers.get("content-encoding", "identity") != "identity":
@@ -85,7 +91,7 @@ class ServiceConnection:
             return Answer(response.status_code, response.headers, bytes(body))
 
     def _url(self, path: str) -> httpx2.URL:
-        """Parse once for each path; there are two."""
+        """Parse once for each path; there are three."""
         url = self._urls.get(path)
         if url is None:
             url = self._urls[path] = httpx2.URL(self._base_url + path)
@@ -108,6 +114,10 @@ class ServiceConnection:
             return httpx2.create_ssl_context(trust_env=False)
         # Loading the system's certificates takes 20 ms; without them a context trusts nobody.
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _parts(headers: dict[str, str] | None) -> Any:
+    return {"headers": _HEADERS | (headers or {}), "extensions": _EXTENSIONS}
 
 
 class _Pool:
@@ -177,6 +187,11 @@ def answered_by(transport: httpx2.AsyncBaseTransport) -> Iterator[None]:
     finally:
         _in_place_of_the_network.remove(transport)
         forget_answers()
+
+
+def is_answered_in_process() -> bool:
+    """Whether `answered_by` stands in for the network: the issuer of a test asks for no credentials."""
+    return bool(_in_place_of_the_network)
 
 
 def forget_answers() -> None:

@@ -44,17 +44,19 @@ def leeway_seconds(leeway: int) -> int:
     return leeway
 
 
-def credentials(client_id: str | None, client_secret: str | None) -> bool:
-    """Tell whether client credentials are given, here or by AUTH_CLIENT_ID and AUTH_CLIENT_SECRET.
+def credentials(client_id: str | None, client_secret: str | None) -> tuple[str, str] | None:
+    """Return the client's id and secret, given here or by AUTH_CLIENT_ID and AUTH_CLIENT_SECRET; None without both.
 
-    Raises ValueError when one comes without the other. Never returns or keeps the secret.
+    Raises ValueError when one comes without the other.
     """
-    has_id = bool(client_id or os.environ.get("AUTH_CLIENT_ID"))
-    has_secret = bool(client_secret or os.environ.get("AUTH_CLIENT_SECRET"))
-    if has_id != has_secret:
-        missing = "client_secret (or AUTH_CLIENT_SECRET)" if has_id else "client_id (or AUTH_CLIENT_ID)"
+    name = client_id or os.environ.get("AUTH_CLIENT_ID")
+    secret = client_secret or os.environ.get("AUTH_CLIENT_SECRET")
+    if name and secret:
+        return name, secret
+    if name or secret:
+        missing = "client_secret (or AUTH_CLIENT_SECRET)" if name else "client_id (or AUTH_CLIENT_ID)"
         raise ValueError(f"client credentials come in pairs: {missing} is missing")
-    return has_id
+    return None
 
 
 def _is_printable(text: str) -> bool:

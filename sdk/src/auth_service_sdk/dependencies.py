@@ -5,6 +5,7 @@ They work in http and websocket routes, add `security` to FastAPI's OpenAPI docu
 route. Without FastAPI, call them with the connection: `identity = await require_role("admin")(request)`.
 """
 
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from starlette.requests import HTTPConnection
 
+from auth_service_sdk.action_tokens import GUARD_KEY
 from auth_service_sdk.errors import (
     REFUSAL_KEY,
     InsufficientPermission,
@@ -43,6 +45,9 @@ else:
 
 Requirement = Callable[..., Awaitable[Identity]]
 """A dependency that returns the caller, or raises an Refusal that JWTAuthMiddleware answers."""
+
+_ACR_ORDER = ("aal1", "aal2", "phr")
+_ACTION = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*")
 
 _sources: WeakKeyDictionary[object, str] = WeakKeyDictionary()
 
@@ -128,6 +133,42 @@ def require_fresh_auth(max_age: int) -> Requirement:
     return _requirement(rule, f"require_fresh_auth(max_age={max_age})")
 
 
+def require_acr(*acrs: str) -> Requirement:
+    """Make a dependency that wants a sign-in of one of these levels or better, else 401 with a step-up challenge.
+
+    `aal1`, `aal2` and `phr` are each better than the one before; any other name satisfies itself alone. A caller
+    without `acr` (a service, an impersonated user) is refused. Spec: RFC 9470 §3.
+    """
+    _check_names("acr", acrs)
+    ranks = [_ACR_ORDER.index(acr) for acr in acrs if acr in _ACR_ORDER]
+    accepted = frozenset(acrs) | frozenset(_ACR_ORDER[min(ranks) :] if ranks else ())
+    acr_values = " ".join(acrs)
+
+    def rule(identity: Identity) -> None:
+        if identity.acr not in accepted:
+            raise InsufficientUserAuthentication(acr_values=acr_values, detail=f"token has acr {shown(identity.acr)}")
+
+    return _requirement(rule, _call("require_acr", acrs))
+
+
+def require_action_token(action: str) -> Requirement:
+    """Make a dependency that wants an action token for `action`, and spends it; otherwise 403, which names the action.
+
+    The token comes as `X-Action-Token`. Put this rule last: what is refused after it has spent the token. A token for
+    one request alone is compared with method, path, query and body. When it cannot be spent, 503.
+    """
+    if not isinstance(action, str) or len(action) > 64 or _ACTION.fullmatch(action) is None:
+        raise ValueError(f"name an action such as 'orders.refund': lower case, at most 64 characters, got {action!r}")
+
+    async def spend(connection: HTTPConnection, identity: Identity) -> None:
+        tokens = connection.scope.get(GUARD_KEY)
+        if tokens is None:
+            raise RuntimeError("JWTAuthMiddleware is not installed: app.add_middleware(JWTAuthMiddleware, …)")
+        await tokens.spend(connection, identity, action)
+
+    return _requirement(lambda _: None, f"require_action_token({action!r})", spend=spend)
+
+
 def source_of(dependency: object) -> str | None:
     """Return how a dependency of this module was written, as in `require_role('admin')`; None for any other one."""
     try:
@@ -137,13 +178,21 @@ def source_of(dependency: object) -> str | None:
         return None
 
 
-def _requirement(rule: Callable[[Identity], None], source: str, scopes: tuple[str, ...] = ()) -> Requirement:
+def _requirement(
+    rule: Callable[[Identity], None],
+    source: str,
+    scopes: tuple[str, ...] = (),
+    *,
+    spend: Callable[[HTTPConnection, Identity], Awaitable[None]] | None = None,
+) -> Requirement:
     # Under FastAPI the default makes `require_user` a dependency of this one; elsewhere it is just no identity.
     from_framework: Any = Security(require_user, scopes=list(scopes)) if HAS_FASTAPI else None
 
     async def requirement(connection: HTTPConnection, identity: Identity = from_framework) -> Identity:
         caller = await require_user(connection) if identity is from_framework else identity
         rule(caller)
+        if spend is not None:
+            await spend(connection, caller)
         return caller
 
     _sources[requirement] = source

@@ -72,19 +72,22 @@ class InvalidToken(Refusal):
 
 
 class InsufficientUserAuthentication(Refusal):
-    """The sign-in is too long ago for this act. Spec: RFC 9470 §3."""
+    """The sign-in is too long ago, or proved too little, for this act. Spec: RFC 9470 §3."""
 
-    status, code, title = 401, "insufficient_user_authentication", "Sign in again"
+    status, code, title = 401, "insufficient_user_authentication", "Prove again who you are"
 
-    def __init__(self, *, max_age: int, detail: str) -> None:
-        description = f"This needs a sign-in of the last {max_age} seconds."
+    def __init__(self, *, max_age: int | None = None, acr_values: str | None = None, detail: str) -> None:
+        wanted = [f"of the last {max_age} seconds"] if max_age is not None else []
+        wanted += [f"of the level {acr_values}"] if acr_values is not None else []
+        description = f"This needs a sign-in {' and '.join(wanted)}."
+        asked = {"acr_values": acr_values, "max_age": None if max_age is None else str(max_age)}
         super().__init__(
             description,
             detail=detail,
             challenge={
                 "error": "insufficient_user_authentication",
                 "error_description": description,
-                "max_age": str(max_age),
+                **{name: value for name, value in asked.items() if value is not None},
             },
         )
 
@@ -117,6 +120,46 @@ class InsufficientPermission(Forbidden):
     """The caller lacks a permission the route needs."""
 
     code, title = "insufficient_permission", "A permission is missing"
+
+
+class ActionTokenRequired(Refusal):
+    """The act wants an action token, and none came. The challenge names the action."""
+
+    status, code, title = 403, "action_token_required", "Confirm this act"
+
+    def __init__(self, action: str) -> None:
+        description = f"This needs an action token for {action}, in the header X-Action-Token."
+        super().__init__(
+            description, challenge={"error": self.code, "error_description": description, "action": action}
+        )
+
+
+class ActionTokenRefused(Refusal):
+    """An action token came and does not count for this act. The challenge names the action."""
+
+    status, code, title = 403, "invalid_action_token", "The action token is not accepted"
+
+    def __init__(self, action: str, *, detail: str) -> None:
+        description = f"The action token is not good for this act ({action}), has expired, or was used before."
+        super().__init__(
+            description,
+            detail=detail,
+            challenge={"error": self.code, "error_description": description, "action": action},
+        )
+
+
+class ActionTokenStateUnknown(Refusal):
+    """The action token is genuine, but nobody can say whether it was used before."""
+
+    status, code, title = 503, "action_token_state_unknown", "The action token cannot be confirmed at the moment"
+
+    def __init__(self, detail: str, *, misconfigured: bool = False) -> None:
+        super().__init__(
+            "The authentication service cannot be asked whether this action token still counts; try again.",
+            detail=detail,
+            retry_after_seconds=1,
+            misconfigured=misconfigured,
+        )
 
 
 class KeysUnavailable(Refusal):

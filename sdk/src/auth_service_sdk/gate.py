@@ -21,6 +21,7 @@ MAX_DEPTH = 16
 """Of objects and lists in the claims."""
 
 ACCESS_TOKEN_TYPES = frozenset({"at+jwt", "application/at+jwt"})
+ACTION_TOKEN_TYPES = frozenset({"action+jwt"})
 ALGORITHMS = frozenset({"RS256", "ES256", "EdDSA"})
 _HEADER_MEMBERS = frozenset({"alg", "kid", "typ"})
 
@@ -40,8 +41,8 @@ class ParsedToken:
     signature: bytes
 
 
-def parse(token: bytes) -> ParsedToken:
-    """Take a compact JWS apart. Raises InvalidToken, and nothing else, for whatever bytes.
+def parse(token: bytes, *, types: frozenset[str] = ACCESS_TOKEN_TYPES) -> ParsedToken:
+    """Take a compact JWS of these types apart. Raises InvalidToken, and nothing else, for whatever bytes.
 
     Spec: RFC 7515 §5.2, RFC 8725 §3, RFC 9068 §4.
     """
@@ -54,7 +55,7 @@ def parse(token: bytes) -> ParsedToken:
     if len(encoded_header) > MAX_HEADER_CHARACTERS:
         raise InvalidToken(f"expected a header of at most {MAX_HEADER_CHARACTERS} characters")
     header = _json_object(_decode(encoded_header), "header")
-    alg, kid = _check_header(header)
+    alg, kid = _check_header(header, types)
     return ParsedToken(
         alg=alg,
         kid=kid,
@@ -70,17 +71,16 @@ def shown(value: object) -> str:
     return text if len(text) <= 120 else text[:117] + "..."
 
 
-def _check_header(header: dict[str, Any]) -> tuple[str, str]:
+def _check_header(header: dict[str, Any], types: frozenset[str]) -> tuple[str, str]:
     unknown = header.keys() - _HEADER_MEMBERS
     if unknown:
         raise InvalidToken(f"expected the header members alg, kid and typ only, token also has {shown(min(unknown))}")
     alg, kid, typ = header.get("alg"), header.get("kid"), header.get("typ")
     if not isinstance(alg, str) or alg not in ALGORITHMS:
         raise InvalidToken(f"expected alg RS256, ES256 or EdDSA, token has {shown(alg)}", misconfigured=True)
-    if not isinstance(typ, str) or typ not in ACCESS_TOKEN_TYPES:
-        raise InvalidToken(
-            f"expected typ at+jwt (an access token, not an id_token), token has {shown(typ)}", misconfigured=True
-        )
+    if not isinstance(typ, str) or typ not in types:
+        wanted = "at+jwt (an access token, not an id_token)" if types is ACCESS_TOKEN_TYPES else min(types)
+        raise InvalidToken(f"expected typ {wanted}, token has {shown(typ)}", misconfigured=True)
     if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID_CHARACTERS:
         raise InvalidToken(f"expected a kid of 1 to {MAX_KID_CHARACTERS} characters, token has {shown(kid)}")
     return alg, kid

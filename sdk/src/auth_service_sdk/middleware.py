@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from auth_service_sdk.action_tokens import GUARD_KEY, ActionTokens
 from auth_service_sdk.authenticator import Authenticator
 from auth_service_sdk.client import ServiceConnection
 from auth_service_sdk.configuration import audiences, credentials, issuer_name, leeway_seconds, service_url
@@ -46,8 +47,8 @@ class JWTAuthMiddleware:
 
     `expected` and `public` hold what the arguments say, for tools that look at an application (`routes`, `testing`).
 
-    `client_id` and `client_secret` (or AUTH_CLIENT_ID and AUTH_CLIENT_SECRET) change nothing yet: they are checked
-    to come together and are not kept. They are for the local revocation feed.
+    `client_id` and `client_secret` (or AUTH_CLIENT_ID and AUTH_CLIENT_SECRET) are this service's credentials, by
+    which `require_action_token` spends action tokens.
 
     Raises ValueError or TypeError for arguments that cannot work.
     """
@@ -78,14 +79,23 @@ class JWTAuthMiddleware:
         )
         self._refusals = Refusals(app, realm=names[0])
         self._is_strict = on_stale == "strict"
+        self._credentials = credentials(client_id, client_secret)
         self._connection = ServiceConnection(base_url, start_over=self._start_over)
         self._start_over()
-        _announce(base_url, has_credentials=credentials(client_id, client_secret))
+        _announce(base_url, has_credentials=self._credentials is not None)
 
     def _start_over(self) -> None:
+        keys = KeySet(self._connection)
+        self._action_tokens = ActionTokens(
+            expected=self.expected,
+            keys=keys,
+            connection=self._connection,
+            credentials=self._credentials,
+            clock=time.time,
+        )
         self._authenticator = Authenticator(
             expected=self.expected,
-            keys=KeySet(self._connection),
+            keys=keys,
             questions=SessionQuestions(self._connection),
             strict=self._is_strict,
         )
@@ -97,6 +107,7 @@ class JWTAuthMiddleware:
         kind = scope["type"]
         if kind == "http":
             outside = context.get()
+            scope[GUARD_KEY] = self._action_tokens
             try:
                 if not self._is_known(scope):
                     await self._admit(scope)
@@ -174,6 +185,7 @@ class JWTAuthMiddleware:
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         accepted = False
         outside = context.get()
+        scope[GUARD_KEY] = self._action_tokens
 
         async def watch(message: Message) -> None:
             nonlocal accepted
@@ -202,7 +214,7 @@ def _is_preflight(scope: Scope) -> bool:
 
 
 def _announce(base_url: str, *, has_credentials: bool) -> None:
-    credentials_note = " (client credentials are given; they change nothing yet)" if has_credentials else ""
+    credentials_note = "" if has_credentials else "; without client credentials no action token is spent"
     _log.info(
         "sessions are confirmed by GET %s%s, each answer used for at most %s s%s",
         base_url,

@@ -12,6 +12,9 @@ from joserfc.jwk import Key
 from auth_service_sdk.errors import InvalidToken
 from auth_service_sdk.gate import ParsedToken, shown
 
+Clock = Callable[[], float]
+"""Tells the time in seconds since 1970."""
+
 MAX_SUBJECT_CHARACTERS = 255
 MAX_LEEWAY_SECONDS = 30
 _MAX_NUMBER = 2**53

@@ -13,9 +13,10 @@ import httpx2
 from joserfc import jws
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
+from auth_service_sdk.action_tokens import CONSUME_PATH
 from auth_service_sdk.client import answered_by, forget_answers
 from auth_service_sdk.errors import InvalidToken
-from auth_service_sdk.gate import parse
+from auth_service_sdk.gate import ACTION_TOKEN_TYPES, parse
 from auth_service_sdk.keyset import JWKS_PATH
 from auth_service_sdk.session_state import VALIDATE_PATH
 
@@ -32,7 +33,7 @@ def signing_keys() -> MappingProxyType[str, RSAKey | ECKey | OKPKey]:
 
 
 class Issuer:
-    """Signs tokens and answers `/.well-known/jwks.json` and `/auth/validate` for every JWTAuthMiddleware.
+    """Signs tokens and answers what every JWTAuthMiddleware asks: keys, sessions, and whether an action token counts.
 
     It does so inside its `with` block, whatever the middleware's `auth_base_url` is. `algorithm` is that of tokens
     made without naming one.
@@ -41,6 +42,7 @@ class Issuer:
     def __init__(self, *, algorithm: str = "RS256") -> None:
         self.algorithm = algorithm
         self._ended: set[str] = set()
+        self._spent: dict[str, str] = {}
         self._block = ExitStack()
 
     def __enter__(self) -> Self:
@@ -96,7 +98,17 @@ class Issuer:
             return _response(200, self.jwks())
         if path.endswith(VALIDATE_PATH):
             return self._validate(request.headers.get("authorization", ""))
+        if path.endswith(CONSUME_PATH):
+            return self._consume(json.loads(request.content))
         return _response(404, {})
+
+    def _consume(self, body: dict[str, Any]) -> httpx2.Response:
+        # The rule of the middleware asks only about tokens that it has found to fit.
+        claims = parse(body["action_token"].encode(), types=ACTION_TOKEN_TYPES).claims
+        spent_by = self._spent.setdefault(claims["jti"], body["consumption_id"])
+        if spent_by != body["consumption_id"] or claims.get("sid") in self._ended:
+            return _response(200, {"active": False})
+        return _response(200, {"active": True, "sub": claims["sub"]})
 
     def _validate(self, authorization: str) -> httpx2.Response:
         # The middleware asks only about tokens it has verified itself.

@@ -8,6 +8,7 @@ from typing import Any, TypedDict, Unpack
 
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
+from auth_service_sdk.gate import parse
 from auth_service_sdk.testing.discovery import application_near, calling_frame, guards_of
 from auth_service_sdk.testing.issuer import Issuer
 
@@ -15,6 +16,7 @@ BAD_TOKENS = ("expired", "wrong_audience", "wrong_issuer", "wrong_algorithm", "w
 """The makers of tokens that must be refused, by the names of their methods: for `pytest.mark.parametrize`."""
 
 LIFETIME_SECONDS = 600
+ACTION_LIFETIME_SECONDS = 120
 USER = "user-1"
 FIRST_PARTY = "first-party"
 
@@ -83,6 +85,16 @@ class AuthAs:
         token = self._sign(caller, self._claims(caller, calling_frame()))
         self._issuer.end_session(token)
         return _headers(token)
+
+    def confirmed(self, headers: Mapping[str, str], action: str, *, request_hash: str | None = None) -> dict[str, str]:
+        """Return the headers of a caller together with a fresh action token of theirs for one act."""
+        session = parse(headers["Authorization"].removeprefix("Bearer ").encode()).claims
+        now = int(time.time())
+        claims = {name: session[name] for name in ("iss", "sub", "aud", "sid")}
+        claims |= {"action": action, "jti": uuid.uuid4().hex, "iat": now, "exp": now + ACTION_LIFETIME_SECONDS}
+        if request_hash is not None:
+            claims["request_hash"] = request_hash
+        return {**headers, "X-Action-Token": self._issuer.sign(claims, typ="action+jwt")}
 
     def application(self, frame: FrameType | None) -> Any:
         """Return the application under test, as seen from a frame of the test. Raises LookupError."""
