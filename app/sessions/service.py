@@ -12,7 +12,6 @@ from app.foundation.db import Transaction
 from app.foundation.ids import new_id
 from app.foundation.origin import Origin
 from app.foundation.secrets import hash_secret, random_id
-
 from app.protocols.assurance import ACR, Assurance, Evidence
 from app.sessions import store
 from app.sessions.events import SessionRevoked
@@ -146,6 +145,7 @@ class Sessions:
         if found is not None:
             ended, sub = found
             await self._record(tx, [ended], subject=sub, reason=reason, actor=Actor(ActorKind.USER, sub), origin=origin)
+
     async def prove_again(
         self, tx: Transaction, session_id: UUID, *, credentials_version: int, evidence: Evidence
     ) -> Authentication | None:

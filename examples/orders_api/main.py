@@ -1,7 +1,4 @@
-"""A service that trusts auth-service: it installs the SDK, and says per route who may come in.
-
-AUTH_BASE_URL=http://localhost:8000 uvicorn examples.orders_api.main:app --port 8001
-"""
+"""Trusts auth-service: AUTH_BASE_URL=http://localhost:8000 uvicorn examples.orders_api.main:app --port 8001"""
 
 import os
 from dataclasses import asdict
@@ -20,7 +17,6 @@ from auth_service_sdk import (
 )
 
 TOTALS = {1: 249.0, 2: 119.0}
-
 app = FastAPI(title="orders-api")
 BASE_URL, PUBLIC = os.environ.get("AUTH_BASE_URL", "http://localhost:8000"), ["/docs", "/openapi.json"]
 app.add_middleware(JWTAuthMiddleware, auth_base_url=BASE_URL, expected_audience="orders-api", public_paths=PUBLIC)

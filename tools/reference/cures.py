@@ -1,6 +1,10 @@
 """What to do about each stable code, in the words of the page `errors.md`. A test sees that none lacks its words."""
 
 CURES = {
+    "action_token_required": "Ask for an action token (`POST /auth/action-tokens`, with the `action` that the "
+    "challenge names), let the user answer, and send the request again with `X-Action-Token`.",
+    "action_token_state_unknown": "Try again after `Retry-After`; nothing was done. For operators: the service needs "
+    "its AUTH_CLIENT_ID and AUTH_CLIENT_SECRET, of a client with the scope `introspection`, and a way to us.",
     "ambiguous_credentials": "Send one `Authorization` header, or the browser's cookies, and nothing else that proves "
     "who asks.",
     "audience_clash": "Choose a name or resource URI that no other audience has, and that is not the issuer's URL.",
@@ -35,6 +39,8 @@ CURES = {
     "`max_age`, or `acr_values`. Let the user prove themselves by `POST /auth/reauthenticate`, and send the new token.",
     "internal_error": "A fault of ours. Try again later; tell the operator the `trace_id`, by which the log has the "
     "whole story.",
+    "invalid_action_token": "Ask for a new action token for this very act. Each is good once, for two minutes, in the "
+    "session that asked for it, and where it carries a request's hash for that request alone.",
     "invalid_attribute": "Read `errors`: it names the attribute's rule. A value is a text, a number or a boolean.",
     "invalid_audience": "Read `errors`: each entry points at a part of the definition and says what is right.",
     "invalid_client": "Check client id and secret, and that the client authenticates by its registered method.",
