@@ -1,4 +1,4 @@
-"""Trusts auth-service: AUTH_BASE_URL=http://localhost:8000 uvicorn examples.orders_api.main:app --port 8001"""
+"""Trusts auth-service: AUTH_BASE_URL=http://localhost:8000 uvicorn examples.orders_api.main:app --port 8001."""
 
 import os
 from dataclasses import asdict
