@@ -51,10 +51,8 @@ class Worker:
     ) -> None:
         self._services = services
         self._transport = transport or transport_for(services.settings)
-        self._fanout = Fanout(
-            services.db, services.clock, subscriptions(services) if subscribed is None else subscribed
-        )
-        self._mail = MailDelivery(
+        self.fanout = Fanout(services.db, services.clock, subscriptions(services) if subscribed is None else subscribed)
+        self.mail = MailDelivery(
             services.db,
             services.clock,
             keyring=services.keyring,
@@ -68,12 +66,12 @@ class Worker:
         self._join()
 
     def _join(self) -> None:
-        self.jobs.handle(fanout.KIND, self._fanout.tell)
-        self.jobs.feed(self._fanout.claim)
-        self.jobs.handle(delivery.KIND, self._mail.deliver)
-        self.jobs.feed(self._mail.claim)
-        self.jobs.schedule("purge events", "7 * * * *", partial(_purge, "events", self._fanout.purge))
-        self.jobs.schedule("purge mails", "17 * * * *", partial(_purge, "mails", self._mail.purge))
+        self.jobs.handle(fanout.KIND, self.fanout.tell)
+        self.jobs.feed(self.fanout.claim)
+        self.jobs.handle(delivery.KIND, self.mail.deliver)
+        self.jobs.feed(self.mail.claim)
+        self.jobs.schedule("purge events", "7 * * * *", partial(_purge, "events", self.fanout.purge))
+        self.jobs.schedule("purge mails", "17 * * * *", partial(_purge, "mails", self.mail.purge))
         self.jobs.schedule(
             "purge job log", "27 * * * *", partial(_purge, "notes of jobs", partial(purge_log, self._services.db))
         )

@@ -29,6 +29,8 @@ _TO_METRICS_PORT = 1464
 
 # The service drains within limits of its own, which are shorter than this.
 _STOP_SERVICE = ((signal.SIGTERM, 30.0), (signal.SIGKILL, 5.0))
+# It finishes the jobs in hand, which wait for a mail server at most.
+_STOP_WORKER = ((signal.SIGTERM, 30.0), (signal.SIGKILL, 5.0))
 _STOP_EXAMPLE = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
 # A command that works on the stopped instance holds it for a moment; it is let finish.
 _HELD_SECONDS = 10.0
@@ -56,6 +58,7 @@ class Development:
         self._admin_password: str | None = None
         self._clients: dict[str, dict[str, str]] = {}
         self._service: Child | None = None
+        self._worker: Child | None = None
         self._examples: list[Child] = []
 
     @property
@@ -92,6 +95,8 @@ class Development:
                 stack.callback(self._stop_examples)
                 self._start_examples()
             self._wait_until_ready()
+            # Last, so that nobody waits for its imports.
+            self._start_worker(stack, environment)
             yield
 
     def wait_for_examples(self) -> None:
@@ -119,6 +124,8 @@ class Development:
         self._instance.check()
         if self._service is not None and not self._service.is_running:
             raise EngineError(self._service.last_words())
+        if self._worker is not None and not self._worker.is_running:
+            raise EngineError(self._worker.last_words())
         for child in [child for child in self._examples if not child.is_running]:
             print(f"warning: {child.last_words()}", file=sys.stderr, flush=True)
             self._examples.remove(child)
@@ -141,6 +148,11 @@ class Development:
             os.close(reading)
         stack.callback(self._service.stop)
         return told
+
+    def _start_worker(self, stack: contextlib.ExitStack, environment: dict[str, str]) -> None:
+        arguments = ["-m", "app.cli", "worker"]
+        self._worker = start_python(self.folder, "worker", arguments, environment=environment, stop=_STOP_WORKER)
+        stack.callback(self._worker.stop)
 
     def _start_engines(self) -> Engines:
         deadline = time.monotonic() + _HELD_SECONDS

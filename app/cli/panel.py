@@ -28,7 +28,12 @@ class Panel:
         return "\n\n".join(part for part in (*parts, closing) if part)
 
     def _addresses(self) -> str:
-        rows = [("service", self.url), ("its API", f"{self.url}/openapi.json"), ("metrics", self.metrics_url)]
+        rows = [
+            ("service", self.url),
+            ("its API", f"{self.url}/openapi.json"),
+            ("its mail", f"{self.url}/dev/mail"),
+            ("metrics", self.metrics_url),
+        ]
         rows += [(name, url) for name, url in self._examples().items()]
         return "\n".join(f"  {name:<12} {url}" for name, url in rows)
 

@@ -12,8 +12,8 @@ from app.settings import load_settings
 PROJECT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((PROJECT / "docker" / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
-OURS = ("auth-service", "migrate", "secrets")
 FOR_OTHERS = ("PUBLIC_URL", "REDIS__URL", "METRICS__PORT", "METRICS__HOST")
+OURS = ("auth-service", "worker", "migrate", "secrets")
 
 
 def test_every_port_is_published_on_loopback_alone():

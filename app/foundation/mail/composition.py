@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined, Template
-from mrml import to_html
+from mrml import RenderOptions, to_html
 
 from app.foundation.language import Language, Languages
 from app.foundation.mail import messages
@@ -46,7 +46,9 @@ class Composer:
     def _html(self) -> Template:
         environment = Environment(autoescape=True, undefined=StrictUndefined)
         # The source is ours; what it holds of values are Jinja's marks.
-        return environment.from_string(to_html((_FOLDER / "layout.mjml").read_text()).content)
+        # Without fonts of its own: a mail that fetches one from elsewhere tells who reads it.
+        compiled = to_html((_FOLDER / "layout.mjml").read_text(), None, RenderOptions(fonts={}))
+        return environment.from_string(compiled.content)
 
     @cached_property
     def _text(self) -> Template:

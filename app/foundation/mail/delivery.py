@@ -21,6 +21,7 @@ from app.foundation.jobs import Claimed, Job
 from app.foundation.mail.composition import Composed, Composer
 from app.foundation.mail.outbox import open_payload
 from app.foundation.mail.transport import Refused, Transport, TriedLater
+from app.foundation.metrics import Counter
 from app.foundation.secrets import random_bytes
 
 KIND = "mail"
@@ -57,6 +58,10 @@ WITH gone AS (
   ) RETURNING id
 ) SELECT count(*) AS removed FROM gone
 """
+
+_ATTEMPTS = Counter(
+    "mail_attempts", "Attempts to hand a mail over.", unit="attempts", result=("sent", "postponed", "dead")
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -123,6 +128,7 @@ class MailDelivery:
             await self._postpone(row, reason=str(error))
         else:
             await self._db.fetchrow(_SENT, row["id"], self._clock.now(), self._keeps_sent)
+            _ATTEMPTS.add("sent")
             _logger.info("mail sent", extra={"mail_id": str(row["id"]), "template": row["template"]})
 
     async def purge(self) -> int:
@@ -151,6 +157,7 @@ class MailDelivery:
             await self._end(row, reason=reason)
             return
         await self._db.fetchrow(_LATER, row["id"], now + delay_after(row["attempts"]))
+        _ATTEMPTS.add("postponed")
         fields = {"mail_id": str(row["id"]), "template": row["template"], "attempts": row["attempts"]}
         _logger.warning("mail is tried again later: %s", reason, extra=fields)
 
@@ -166,6 +173,7 @@ class MailDelivery:
             ended = await tx.scalar(_DEAD, {"id": dead.id, "at": self._clock.now()})
             if ended is not None:
                 await self._on_dead(tx, dead)
+        _ATTEMPTS.add("dead")
         fields = {"mail_id": str(dead.id), "template": dead.template, "attempts": dead.attempts}
         _logger.error("mail cannot be delivered: %s", reason, extra=fields)
 

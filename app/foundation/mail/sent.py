@@ -1,5 +1,6 @@
 """The mails that a development instance has sent, to be read."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +14,7 @@ from app.foundation.mail.models import MailRow
 from app.foundation.mail.outbox import open_payload
 
 SHOWN = 200
+_LINK = re.compile(r"https?://\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,11 @@ class SentMail:
     to: str
     at: datetime
     composed: Composed
+
+    @property
+    def links(self) -> list[str]:
+        """The addresses in its text."""
+        return _LINK.findall(self.composed.text)
 
 
 class SentMails:
