@@ -238,7 +238,7 @@ def build(settings: Settings) -> Services:
             users=users,
             factors=factors,
             sessions=sessions,
-            tokens=AccessTokenReissue(db, clock, roles=roles, minter=minter),
+            tokens=AccessTokenReissue(db, clock, audiences=audiences, roles=roles, minter=minter),
         ),
         action_tokens=ActionTokens(
             db,

@@ -1,6 +1,6 @@
 """Another access token under a live grant, without spending its refresh token."""
 
-from app.audiences.service import AudienceView
+from app.audiences.service import Audiences, AudienceView
 from app.foundation.clock import Clock
 from app.foundation.db import Database
 from app.grants import store
@@ -11,20 +11,26 @@ from app.roles.service import Roles
 class AccessTokenReissue:
     """Mints what a refresh would mint now: the session's present proof, the rights held at this moment."""
 
-    def __init__(self, db: Database, clock: Clock, *, roles: Roles, minter: AccessTokenMinter) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, *, audiences: Audiences, roles: Roles, minter: AccessTokenMinter
+    ) -> None:
         self._db = db
         self._clock = clock
+        self._audiences = audiences
         self._roles = roles
         self._minter = minter
 
-    async def reissue(self, *, sid: str, grant_id: str, sub: str, audience: AudienceView) -> MintedToken | None:
-        """An access token for an audience that the grant covers; None where grant, session or user counts no more.
+    async def reissue(self, *, sid: str, grant_id: str, sub: str, audience: AudienceView | None) -> MintedToken | None:
+        """An access token for an audience that the grant covers, or for the one it was asked for at sign-in.
+
+        None where grant, session or user counts no more.
 
         One statement on the hot pool. Raises DatabaseUnavailable.
         """
         row = await self._db.fetchrow(store.REISSUE, sid, grant_id, sub, self._clock.now(), repeatable=True)
         if row is None:
             return None
+        audience = audience or await self._audiences.get(row["audience"])
         return self._minter.mint(
             subject=store.subject_of(row),
             context=store.context_of(row),

@@ -1,12 +1,14 @@
 """Proving again who one is: a new `auth_time` for the session, and an access token that says so."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from app.audiences.service import Audiences
 from app.audit.event import Actor, ActorKind
 from app.audit.service import AuditLog
 from app.factors.factor import FactorName, Presented, Proof
 from app.factors.service import Factors
+from app.foundation.browser import SessionCookie
 from app.foundation.db import Database, Transaction
 from app.foundation.origin import Origin
 from app.foundation.principal import Principal
@@ -19,6 +21,14 @@ from app.stepup.events import SessionReauthenticated, StepUpRefused
 from app.stepup.rules import usable_again
 from app.users.service import Users
 from app.users.user import User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RenewedSession:
+    """An access token of the renewed session, and where that is a browser's its new cookie."""
+
+    minted: MintedToken
+    cookie: SessionCookie | None
 
 
 class Reauthentication:
@@ -57,8 +67,11 @@ class Reauthentication:
 
     async def reauthenticate(
         self, caller: Principal, name: FactorName, presented: Presented, origin: Origin
-    ) -> MintedToken:
+    ) -> RenewedSession:
         """Weigh a proof, renew the session by it, and return an access token for the caller's audience.
+
+        A browser's session gets another cookie in the same transaction, and its token is for the audience of its
+        sign-in.
 
         Raises ProofRefused for whatever is wrong with the proof, InvalidToken where the session has ended meanwhile,
         HashingBusy, DatabaseUnavailable. Spec: RFC 9470 §4 (what the new token says).
@@ -67,7 +80,7 @@ class Reauthentication:
             user = await self._users.get(tx, caller.user_id)
             usable = usable_again(await self._factors.enrolled(tx, user.id))
         weighed = await self._factors.weigh(name, user, presented)
-        renewed, proof = None, None
+        renewed, proof, cookie = False, None, None
         async with self._db.transaction() as tx:
             if name in usable:
                 proof = await self._factors.verify(tx, name, user, weighed, bound_to=_bound_to(caller))
@@ -76,12 +89,13 @@ class Reauthentication:
                 await self._record_refusal(tx, caller, name, reason, origin)
             else:
                 renewed = await self._renew(tx, caller, user, proof, origin)
+                cookie = await self._sessions.rotate_cookie(tx, caller.session_id) if renewed else None
         if proof is None:
             raise ProofRefused(detail=f"{name.value} was refused")
-        minted = await self._mint(caller) if renewed else None
+        minted = await self._mint(caller, by_cookie=cookie is not None) if renewed else None
         if minted is None:
             raise InvalidToken(detail="the session or grant ended during step-up")
-        return minted
+        return RenewedSession(minted=minted, cookie=cookie)
 
     async def _renew(self, tx: Transaction, caller: Principal, user: User, proof: Proof, origin: Origin) -> bool:
         renewed = await self._sessions.prove_again(
@@ -101,8 +115,8 @@ class Reauthentication:
         await self._audit.record(tx, event)
         return True
 
-    async def _mint(self, caller: Principal) -> MintedToken | None:
-        audience = await self._audiences.resolve(caller.audience)
+    async def _mint(self, caller: Principal, *, by_cookie: bool) -> MintedToken | None:
+        audience = None if by_cookie else await self._audiences.resolve(caller.audience)
         return await self._tokens.reissue(sid=caller.sid, grant_id=caller.grant_id, sub=caller.sub, audience=audience)
 
     async def _record_refusal(

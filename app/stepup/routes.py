@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 from app.clients.authenticate import ClientAuthentication
 from app.foundation.body import read_json
 from app.foundation.caller import AnyAudienceCaller, RequestOrigin, origin_of
+from app.foundation.cookies import Cookies
 from app.foundation.provide import provide, provided
 from app.foundation.routing import Router
 from app.stepup.actions import ActionTokens
@@ -23,6 +24,7 @@ from app.stepup.schemas import (
     ConsumeRequest,
     IssuedActionTokenBody,
     ReauthenticateRequest,
+    RenewedCookies,
     RenewedToken,
 )
 
@@ -34,16 +36,24 @@ StepUp = Annotated[Reauthentication, provide(Reauthentication)]
 Tokens = Annotated[ActionTokens, provide(ActionTokens)]
 
 
-@router.post("/auth/reauthenticate", summary="Prove again who you are", response_model=RenewedToken)
+@router.post("/auth/reauthenticate", summary="Prove again who you are", response_model=RenewedToken | RenewedCookies)
 async def reauthenticate(
-    body: ReauthenticateRequest, step_up: StepUp, caller: AnyAudienceCaller, origin: RequestOrigin
+    request: Request, body: ReauthenticateRequest, step_up: StepUp, caller: AnyAudienceCaller, origin: RequestOrigin
 ) -> Response:
     """Renew the session's `auth_time`, and raise its `acr` by what is proven.
 
     The answer is an access token for the same audience; refresh tokens stay as they are. What a route asked for by
-    a challenge (RFC 9470) is answered so.
+    a challenge (RFC 9470) is answered so. A browser's session gets another cookie, and its token goes into a cookie.
     """
-    minted = await step_up.reauthenticate(caller, body.name, body.presented, origin)
+    renewed = await step_up.reauthenticate(caller, body.name, body.presented, origin)
+    minted, session = renewed.minted, renewed.cookie
+    if session is not None:
+        left = RenewedCookies(expires_in=minted.expires_in, scope=minted.scope)
+        response = JSONResponse(left.model_dump(), headers=_NO_STORE)
+        cookies = provided(request.app, Cookies)
+        cookies.put(response, cookies.session, session.raw_value, max_age_seconds=session.max_age_seconds)
+        cookies.put(response, cookies.access, minted.raw_token, max_age_seconds=minted.expires_in)
+        return response
     answer = RenewedToken(
         access_token=minted.raw_token, token_type=_BEARER, expires_in=minted.expires_in, scope=minted.scope
     )

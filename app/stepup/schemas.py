@@ -63,6 +63,13 @@ class RenewedToken(BaseModel):
     scope: str
 
 
+class RenewedCookies(BaseModel):
+    """What is left of the answer where the session is a browser's and the token went into a cookie."""
+
+    expires_in: int
+    scope: str
+
+
 class ActionTokenRequest(Body):
     """An act, and where it shall be good for one request alone that request's hash."""
 
