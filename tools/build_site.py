@@ -23,6 +23,7 @@ nav = [
   {{ "auth-service" = "README.md" }},
   {{ "First hour" = "docs/README.md" }},
   {{ "Protect a service" = "docs/integrate-sdk.md" }},
+  {{ "Step-up" = "docs/step-up.md" }},
   {{ "HTTP API" = "docs/service-api.md" }},
   {{ "Operations" = "docs/operations.md" }},
   {{ "Drills" = "docs/drills.md" }},

@@ -9,7 +9,7 @@ from app.factors.factor import FactorName
 ACTION_TYPE = "action+jwt"
 MAX_ACTION_CHARACTERS = 64
 ACTION_PATTERN = r"^[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*$"
-"""What an action may be called, such as `orders.refund`. Audiences need not declare theirs: see docs/step-up.md."""
+"""What an action may be called, such as `orders.refund`. Audiences need not declare theirs: see decision 0016."""
 REQUEST_HASH_PATTERN = r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$"
 """SHA-256 in canonical base64url: the last character carries four bits, of the two others none is set."""
 
