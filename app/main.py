@@ -14,6 +14,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from app.account import routes as account
+from app.account.mfa import routes as second_factors
 from app.audit.pending import sample_pending
 from app.foundation import health as health_routes
 from app.foundation.background import Background
@@ -57,6 +58,7 @@ ROUTERS: tuple[Router, ...] = (
     stepup.router,
     account.router,
     mail.router,
+    second_factors.router,
 )
 
 _logger = logging.getLogger(__name__)

@@ -31,6 +31,7 @@ from app.foundation.settings import (
     issuer_url,
 )
 from app.grants.settings import TokenSettings
+from app.login.settings import MFASettings
 from app.sessions.settings import SessionSettings
 from app.signing_keys.settings import KeySettings, PublicationSettings
 from app.stepup.settings import StepUpSettings
@@ -95,6 +96,7 @@ class Settings(BaseSettings):
     account: AccountSettings = AccountSettings()
     passwords: PasswordSettings = PasswordSettings()
     step_up: StepUpSettings = StepUpSettings()
+    mfa: MFASettings = MFASettings()
     audiences: AudienceSettings = AudienceSettings()
 
     @classmethod

@@ -1,20 +1,19 @@
 """The only place where services are built and joined."""
 
-from dataclasses import dataclass, fields
 from datetime import timedelta
 
+from app.account.fresh import FreshAuth
+from app.account.mfa.service import OwnSecondFactors
 from app.account.service import Account
 from app.audiences.define import AudienceRegistration
 from app.audiences.service import Audiences
-from app.audit.event import SYSTEM
 from app.audit.service import AuditLog
 from app.clients.authenticate import ClientAuthentication
 from app.clients.service import Clients
 from app.factors.password.blocklist import CommonPasswords
 from app.factors.password.factor import PasswordFactor
 from app.factors.password.hashing import PasswordHasher
-from app.factors.password.service import Passwords
-from app.factors.service import Factors
+from app.factors.password.service import SERVICE_NAME, Passwords
 from app.foundation.cache import Cache
 from app.foundation.clock import Clock
 from app.foundation.cookies import Cookies
@@ -25,10 +24,8 @@ from app.foundation.language import Languages
 from app.foundation.mail.composition import Composer
 from app.foundation.mail.outbox import Outbox
 from app.foundation.mail.sent import SentMails
-from app.foundation.origin import Origin
 from app.foundation.pagination import Cursors
 from app.foundation.principal import ResolverSlot
-from app.foundation.secrets import random_bytes
 from app.grants.by_cookie import BrowserInspection
 from app.grants.inspect import GrantInspection
 from app.grants.issue import GrantIssuance
@@ -36,97 +33,28 @@ from app.grants.mint import AccessTokenMinter
 from app.grants.reissue import AccessTokenReissue
 from app.grants.rotate import RefreshTokenRotation, RotationLifetimes
 from app.lifecycle.administrator import AdministratorCreation
+from app.lifecycle.factor_set import FactorSet
+from app.lifecycle.second_factors import SecondFactors
 from app.lifecycle.service import UserLifecycle
+from app.login.passkey import PasskeySignIn
+from app.login.second_step import SecondStep
 from app.login.service import Login
+from app.login.sign_in import SignIn
 from app.principals.service import BearerPrincipals, Principals
 from app.registration.service import Registration
 from app.roles.assign import RoleAssignments
 from app.roles.define import RoleRegistration
 from app.roles.service import Roles
+from app.services import Services, startup_origin
 from app.sessions.service import SessionLifetimes, Sessions
-from app.settings import Settings, refuse_demo_data
+from app.settings import Settings
 from app.signing_keys.service import SigningKeys
 from app.stepup.actions import ActionTokens
 from app.stepup.consume import ActionTokenConsumption
 from app.stepup.reauthenticate import Reauthentication
 from app.users.service import Users
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Services:
-    """Everything one process is made of. `open` before use, `close` after."""
-
-    settings: Settings
-    clock: Clock
-    db: Database
-    cache: Cache
-    keyring: Keyring
-    languages: Languages
-    audit: AuditLog
-    composer: Composer
-    outbox: Outbox
-    sent_mails: SentMails
-    keys: SigningKeys
-    audiences: Audiences
-    audience_registration: AudienceRegistration
-    roles: Roles
-    role_registration: RoleRegistration
-    role_assignments: RoleAssignments
-    clients: Clients
-    client_authentication: ClientAuthentication
-    users: Users
-    hasher: PasswordHasher
-    passwords: Passwords
-    factors: Factors
-    sessions: Sessions
-    issuance: GrantIssuance
-    rotation: RefreshTokenRotation
-    inspection: GrantInspection
-    lifecycle: UserLifecycle
-    administrators: AdministratorCreation
-    registration: Registration
-    login: Login
-    reauthentication: Reauthentication
-    action_tokens: ActionTokens
-    action_token_consumption: ActionTokenConsumption
-    principals: BearerPrincipals
-    browsers: BrowserInspection
-    resolver: ResolverSlot
-    account: Account
-    cursors: Cursors
-    cookies: Cookies
-    csrf: CSRF
-
-    def each(self) -> tuple[object, ...]:
-        """Every service, for `provide`."""
-        return tuple(getattr(self, item.name) for item in fields(self))
-
-    async def open(self) -> None:
-        """Connect, set the clock, load keys and registries, and apply what the settings declare.
-
-        Raises StartupRefused when the settings do not fit the data, DatabaseUnavailable.
-        """
-        await self.db.open()
-        await self.clock.measure(self.db.time)
-        await self.keys.load()
-        async with self.db.transaction() as tx:
-            refuse_demo_data(self.settings, present=await self.users.any_demo(tx))
-            await self.role_registration.ensure_built_in(tx, actor=SYSTEM, origin=startup_origin())
-        declared = [audience.definition() for audience in self.settings.audiences.declared]
-        await self.audience_registration.declare(declared, actor=SYSTEM, origin=startup_origin())
-        await self.audiences.refresh()
-        await self.roles.refresh()
-
-    async def close(self) -> None:
-        """Let go of connections and threads."""
-        self.hasher.close()
-        await self.cache.close()
-        await self.db.close()
-
-
-def startup_origin() -> Origin:
-    """The origin of what a process does by itself at its start."""
-    return Origin(ip=None, user_agent=None, trace_id=random_bytes(16).hex())
+__all__ = ["Services", "build", "startup_origin"]
 
 
 def build(settings: Settings) -> Services:
@@ -155,7 +83,6 @@ def build(settings: Settings) -> Services:
         min_length=settings.passwords.min_length,
         public_url=issuer,
     )
-    factors = Factors([PasswordFactor(db, passwords)])
     refresh_lifetime = timedelta(seconds=settings.jwt.refresh_token_seconds)
     absolute = timedelta(seconds=settings.sessions.absolute_seconds)
     lifetimes = SessionLifetimes(
@@ -170,7 +97,33 @@ def build(settings: Settings) -> Services:
     inspection = GrantInspection(db, clock)
     principals = BearerPrincipals(keys, inspection, issuer=issuer)
     browsers = BrowserInspection(db, clock, audiences=audiences, roles=roles)
-    lifecycle = UserLifecycle(db, users=users, passwords=passwords, roles=role_assignments, sessions=sessions)
+    factors = FactorSet.build(
+        PasswordFactor(db, passwords),
+        clock=clock,
+        keyring=keyring,
+        audit=audit,
+        public_url=issuer,
+        name=SERVICE_NAME,
+        totp_tries=settings.mfa.totp_tries,
+    )
+    lifecycle = UserLifecycle(
+        db, users=users, passwords=passwords, roles=role_assignments, sessions=sessions, factors=factors.registry
+    )
+    required_acr = settings.mfa.required_acr
+    second_factors = SecondFactors(
+        db, audit, users=users, roles=role_assignments, sessions=sessions, factors=factors, required_acr=required_acr
+    )
+    sign_in = SignIn(
+        db,
+        clock,
+        audit=audit,
+        roles=roles,
+        sessions=sessions,
+        grants=issuance,
+        required_acr=required_acr,
+        token_lifetime=timedelta(seconds=settings.mfa.token_seconds),
+    )
+    fresh = FreshAuth(clock, within=timedelta(seconds=settings.account.fresh_auth_seconds))
     hides_existence = settings.hides_existence
     return Services(
         settings=settings,
@@ -194,7 +147,8 @@ def build(settings: Settings) -> Services:
         users=users,
         hasher=hasher,
         passwords=passwords,
-        factors=factors,
+        factors=factors.registry,
+        second_factors=second_factors,
         sessions=sessions,
         issuance=issuance,
         rotation=RefreshTokenRotation(
@@ -227,8 +181,28 @@ def build(settings: Settings) -> Services:
             audit=audit,
             audiences=audiences,
             passwords=passwords,
-            sessions=sessions,
-            grants=issuance,
+            sign_in=sign_in,
+            verified_email_required=hides_existence,
+        ),
+        sign_in=sign_in,
+        second_step=SecondStep(
+            db,
+            clock,
+            audit=audit,
+            audiences=audiences,
+            users=users,
+            factors=factors,
+            second_factors=second_factors,
+            sign_in=sign_in,
+            max_tries=settings.mfa.tries_per_sign_in,
+        ),
+        passkey_sign_in=PasskeySignIn(
+            db,
+            audit=audit,
+            audiences=audiences,
+            users=users,
+            passkeys=factors.passkeys,
+            sign_in=sign_in,
             verified_email_required=hides_existence,
         ),
         reauthentication=Reauthentication(
@@ -236,7 +210,7 @@ def build(settings: Settings) -> Services:
             audit=audit,
             audiences=audiences,
             users=users,
-            factors=factors,
+            factors=factors.registry,
             sessions=sessions,
             tokens=AccessTokenReissue(db, clock, audiences=audiences, roles=roles, minter=minter),
         ),
@@ -246,7 +220,7 @@ def build(settings: Settings) -> Services:
             audit=audit,
             audiences=audiences,
             users=users,
-            factors=factors,
+            factors=factors.registry,
             keys=keys,
             settings=settings.step_up,
             issuer=issuer,
@@ -257,13 +231,9 @@ def build(settings: Settings) -> Services:
         principals=principals,
         browsers=browsers,
         resolver=ResolverSlot(Principals(principals, browsers)),
-        account=Account(
-            db,
-            clock,
-            users=users,
-            sessions=sessions,
-            lifecycle=lifecycle,
-            fresh_auth=timedelta(seconds=settings.account.fresh_auth_seconds),
+        account=Account(db, users=users, sessions=sessions, lifecycle=lifecycle, fresh=fresh),
+        own_second_factors=OwnSecondFactors(
+            db, users=users, factors=factors, second_factors=second_factors, fresh=fresh
         ),
         cursors=Cursors(keyring),
         cookies=Cookies(secure=settings.is_production or issuer.startswith("https:")),

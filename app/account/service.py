@@ -1,11 +1,9 @@
 """What a person does with their own account."""
 
-from datetime import timedelta
 from uuid import UUID
 
-from app.account.errors import StaleAuthentication
+from app.account.fresh import FreshAuth
 from app.audit.event import Actor, ActorKind
-from app.foundation.clock import Clock
 from app.foundation.db import Database
 from app.foundation.errors import NotFound
 from app.foundation.origin import Origin
@@ -23,19 +21,17 @@ class Account:
     def __init__(
         self,
         db: Database,
-        clock: Clock,
         *,
         users: Users,
         sessions: Sessions,
         lifecycle: UserLifecycle,
-        fresh_auth: timedelta,
+        fresh: FreshAuth,
     ) -> None:
         self._db = db
-        self._clock = clock
         self._users = users
         self._sessions = sessions
         self._lifecycle = lifecycle
-        self._fresh_auth = fresh_auth
+        self._fresh = fresh
 
     async def profile(self, caller: Principal) -> User:
         """The caller's own user."""
@@ -52,7 +48,7 @@ class Account:
 
         Raises StaleAuthentication when the sign-in is too long ago, LastAdministrator.
         """
-        self._require_fresh(caller)
+        self._fresh.require(caller)
         await self._lifecycle.delete(caller.user_id, actor=_actor(caller), origin=origin)
 
     async def sessions(self, caller: Principal, *, after: UUID | None, limit: int) -> list[ListedSession]:
@@ -91,17 +87,6 @@ class Account:
                 await self._sessions.end(
                     tx, caller.sid, subject=caller.sub, reason="logout", actor=_actor(caller), origin=origin
                 )
-
-    def _require_fresh(self, caller: Principal) -> None:
-        if self._clock.now() - caller.auth_time > self._fresh_auth:
-            seconds = int(self._fresh_auth.total_seconds())
-            challenge = (
-                'Bearer error="insufficient_user_authentication", '
-                f'error_description="A more recent sign-in is needed", max_age={seconds}'
-            )
-            raise StaleAuthentication(
-                f"This needs a sign-in within the last {seconds} seconds.", headers={"WWW-Authenticate": challenge}
-            )
 
 
 def _actor(caller: Principal) -> Actor:

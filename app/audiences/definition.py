@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from app.audiences import rules
 from app.audiences.errors import InvalidAudience
+from app.protocols.assurance import ACR
 from app.protocols.jose.algorithms import Algorithm
 
 MAX_ACCESS_TOKEN_SECONDS = 3600
@@ -17,7 +18,7 @@ class AudienceDefinition:
 
     `scopes` maps each scope to the permission it needs, or to None where every user holds it. Without
     `signing_algorithm` and `access_token_seconds` the deployment's defaults apply. `claims` are user
-    attributes that its tokens carry.
+    attributes that its tokens carry. `required_acr` is how well users must prove who they are to get one.
     """
 
     name: str
@@ -26,6 +27,7 @@ class AudienceDefinition:
     signing_algorithm: Algorithm | None = None
     access_token_seconds: int | None = None
     claims: tuple[str, ...] = ()
+    required_acr: ACR | None = None
 
     def in_order(self) -> "AudienceDefinition":
         """The same definition with every part sorted and without repetition, so that equal ones compare equal."""
@@ -36,6 +38,7 @@ class AudienceDefinition:
             signing_algorithm=self.signing_algorithm,
             access_token_seconds=self.access_token_seconds,
             claims=tuple(sorted(set(self.claims))),
+            required_acr=self.required_acr,
         )
 
     def as_json(self) -> dict[str, object]:
@@ -47,6 +50,7 @@ class AudienceDefinition:
             "signing_algorithm": self.signing_algorithm.value if self.signing_algorithm else None,
             "access_token_seconds": self.access_token_seconds,
             "claims": list(self.claims),
+            "required_acr": self.required_acr.value if self.required_acr else None,
         }
 
 

@@ -19,6 +19,7 @@ class Audience(Model):
     __tablename__ = "audiences"
     __table_args__ = (
         CheckConstraint("signing_algorithm IN ('RS256', 'ES256', 'EdDSA')", name="signing_algorithm"),
+        CheckConstraint("required_acr IN ('aal1', 'aal2', 'phr')", name="required_acr"),
         CheckConstraint("access_token_seconds BETWEEN 1 AND 3600", name="access_token_seconds"),
     )
 
@@ -26,6 +27,7 @@ class Audience(Model):
     name: Mapped[str] = mapped_column(Text, unique=True)
     signing_algorithm: Mapped[str | None] = mapped_column(Text)
     access_token_seconds: Mapped[int | None]
+    required_acr: Mapped[str | None] = mapped_column(Text)
     claims: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -33,6 +33,7 @@ class AudienceView:
     access_token_seconds: int | None = None
     claims: tuple[str, ...] = ()
     scopes: Mapping[str, str | None] = field(default_factory=dict)
+    required_acr: str | None = None
 
 
 class KeySets(Protocol):
@@ -124,4 +125,5 @@ class Audiences:
             access_token_seconds=row["access_token_seconds"],
             claims=tuple(row["claims"]),
             scopes=MappingProxyType(row["scopes"]),
+            required_acr=row["required_acr"],
         )

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.audiences.definition import AudienceDefinition, check
 from app.audiences.errors import InvalidAudience
+from app.protocols.assurance import ACR
 from app.protocols.jose.algorithms import Algorithm
 
 
@@ -20,6 +21,7 @@ class DeclaredAudience(BaseModel):
     signing_algorithm: Algorithm | None = None
     access_token_seconds: int | None = None
     claims: tuple[str, ...] = ()
+    required_acr: ACR | None = None
 
     @model_validator(mode="after")
     def _follows_the_rules(self) -> Self:
@@ -38,6 +40,7 @@ class DeclaredAudience(BaseModel):
             signing_algorithm=self.signing_algorithm,
             access_token_seconds=self.access_token_seconds,
             claims=self.claims,
+            required_acr=self.required_acr,
         )
 
 

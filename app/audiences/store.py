@@ -10,13 +10,14 @@ from sqlalchemy import delete, func, insert, select, text, union_all, update
 from app.audiences.definition import AudienceDefinition
 from app.audiences.models import Audience, AudienceResource, AudienceScope
 from app.foundation.db import Transaction
+from app.protocols.assurance import ACR
 from app.protocols.jose.algorithms import Algorithm
 
 # The whole registry as one JSON text, in one order, so that an unchanged registry is an equal text.
 REGISTRY = """
 SELECT coalesce(json_agg(json_build_object(
     'name', a.name, 'signing_algorithm', a.signing_algorithm, 'access_token_seconds', a.access_token_seconds,
-    'claims', a.claims,
+    'claims', a.claims, 'required_acr', a.required_acr,
     'scopes', (SELECT coalesce(json_object_agg(s.scope, s.permission ORDER BY s.scope), '{}')
                FROM audience_scopes s WHERE s.audience_id = a.id)
   ) ORDER BY a.name), '[]')::text
@@ -70,6 +71,7 @@ async def _read(tx: Transaction, name: str | None) -> list[Stored]:
                 signing_algorithm=Algorithm(row.signing_algorithm) if row.signing_algorithm else None,
                 access_token_seconds=row.access_token_seconds,
                 claims=tuple(row.claims),
+                required_acr=ACR(row.required_acr) if row.required_acr else None,
             ).in_order(),
         )
         for row in rows
@@ -114,6 +116,7 @@ def _own_columns(definition: AudienceDefinition) -> dict[str, object]:
         "signing_algorithm": definition.signing_algorithm.value if definition.signing_algorithm else None,
         "access_token_seconds": definition.access_token_seconds,
         "claims": list(definition.claims),
+        "required_acr": definition.required_acr.value if definition.required_acr else None,
     }
 
 

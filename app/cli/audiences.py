@@ -9,6 +9,7 @@ import typer
 
 from app.audiences.definition import AudienceDefinition
 from app.cli.context import opened
+from app.cli.demand import Demand
 from app.cli.operator import Acting, explained
 from app.cli.options import AsJson, DataDir
 from app.cli.printing import print_columns, print_json
@@ -39,6 +40,9 @@ def create(  # noqa: PLR0917 — typer hands them over by name
     algorithm: Annotated[Algorithm | None, typer.Option(help="Signs its tokens.", show_default=False)] = None,
     access_token_seconds: Seconds = None,
     claim: Annotated[Texts, typer.Option(help="A user attribute that its tokens carry; repeat for more.")] = None,
+    required_acr: Annotated[
+        Demand | None, typer.Option(help="How well users must prove who they are to get a token.", show_default=False)
+    ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -54,6 +58,7 @@ def create(  # noqa: PLR0917 — typer hands them over by name
         signing_algorithm=algorithm,
         access_token_seconds=access_token_seconds,
         claims=tuple(claim or ()),
+        required_acr=required_acr.acr if required_acr else None,
     )
 
     async def work() -> AudienceDefinition:
@@ -118,6 +123,9 @@ def update(  # noqa: PLR0917 — typer hands them over by name
     access_token_seconds: Annotated[
         int | None, typer.Option(help="At most 3600; 0 for the deployment's.", show_default=False)
     ] = None,
+    required_acr: Annotated[
+        Demand | None, typer.Option(help="How well users must prove who they are to get a token.", show_default=False)
+    ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -139,6 +147,7 @@ def update(  # noqa: PLR0917 — typer hands them over by name
             access_token_seconds=(
                 present.access_token_seconds if access_token_seconds is None else access_token_seconds or None
             ),
+            required_acr=present.required_acr if required_acr is None else required_acr.acr,
         )
 
     async def work() -> AudienceDefinition:
@@ -181,6 +190,7 @@ def _print_one(definition: AudienceDefinition, *, as_json: bool) -> None:
         ("algorithm", definition.signing_algorithm or _DEFAULT),
         ("tokens live", f"{seconds} s" if seconds else _DEFAULT),
         ("claims", " ".join(definition.claims) or "-"),
+        *([("asks for", definition.required_acr.value)] if definition.required_acr else []),
         *(("scope", f"{scope}, needs {needed}" if needed else scope) for scope, needed in definition.scopes.items()),
     ]
     for head, value in rows:

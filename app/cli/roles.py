@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from app.cli.context import opened
+from app.cli.demand import Demand
 from app.cli.operator import Acting, explained
 from app.cli.options import AsJson, DataDir
 from app.cli.printing import print_columns, print_json
@@ -107,6 +108,30 @@ def withdraw(
         _print([asyncio.run(work())], as_json=as_json, alone=True)
 
 
+@app.command("require-mfa")
+def require_mfa(
+    name: Name,
+    acr: Annotated[Demand, typer.Option(help="aal2: two factors; phr: a passkey that verifies its user; none.")] = (
+        Demand.AAL2
+    ),
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the holders of a role for a second factor wherever it counts. Open sessions stay.
+
+    Example: auth-service roles require-mfa admin --acr phr
+    """
+
+    async def work() -> ListedRole:
+        acting = Acting()
+        async with opened(data_dir) as services, services.db.transaction() as tx:
+            await services.role_registration.require_acr(tx, name, acr.acr, actor=acting.actor, origin=acting.origin)
+            return await _listed(services, tx, name)
+
+    with explained():
+        _print([asyncio.run(work())], as_json=as_json, alone=True)
+
+
 def _paired(permissions: list[str], audiences: list[str]) -> list[tuple[str, str]]:
     if len(audiences) == 1 and permissions:
         return [(permission, audiences[0]) for permission in permissions]
@@ -128,7 +153,9 @@ async def _listed(services: Services, tx: Transaction, name: str) -> ListedRole:
 
 def _print(roles: list[ListedRole], *, as_json: bool, alone: bool = False) -> None:
     if as_json:
-        values = [{"name": role.name, "permissions": role.permissions} for role in roles]
+        values = [
+            {"name": role.name, "permissions": role.permissions, "required_acr": role.required_acr} for role in roles
+        ]
         print_json(values[0] if alone else values)
         return
     rows: list[tuple[str, str, str]] = []

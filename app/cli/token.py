@@ -17,7 +17,7 @@ from app.grants.issue import FIRST_PARTY_CLIENT, IssuedGrant
 from app.grants.mint import IssuedTokens
 from app.grants.scope import parse_scope, require_known
 from app.lifecycle.errors import NotWhileSuspended
-from app.login.service import subject_of
+from app.login.sign_in import subject_of
 from app.sessions.events import SessionCreated
 from app.sessions.service import Authentication
 from app.users.user import User

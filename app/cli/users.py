@@ -73,7 +73,7 @@ def show(who: Who, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     async def work(_: Services, __: User) -> None:
         return None
 
-    _change(who, work, data_dir, as_json=as_json)
+    change(who, work, data_dir, as_json=as_json)
 
 
 @app.command("assign-role")
@@ -92,7 +92,7 @@ def assign_role(
                 tx, user_id=user.id, role=role, audience=audience, actor=acting.actor, origin=acting.origin
             )
 
-    _change(who, work, data_dir, as_json=as_json)
+    change(who, work, data_dir, as_json=as_json)
 
 
 @app.command("remove-role")
@@ -111,7 +111,7 @@ def remove_role(
                 tx, user_id=user.id, role=role, audience=audience, actor=acting.actor, origin=acting.origin
             )
 
-    _change(who, work, data_dir, as_json=as_json)
+    change(who, work, data_dir, as_json=as_json)
 
 
 @app.command("suspend")
@@ -125,7 +125,7 @@ def suspend(who: Who, data_dir: DataDir = None, as_json: AsJson = False) -> None
     async def work(services: Services, user: User) -> None:
         await services.lifecycle.suspend(user.id, actor=acting.actor, origin=acting.origin)
 
-    _change(who, work, data_dir, as_json=as_json)
+    change(who, work, data_dir, as_json=as_json)
 
 
 @app.command("reactivate")
@@ -139,7 +139,7 @@ def reactivate(who: Who, data_dir: DataDir = None, as_json: AsJson = False) -> N
     async def work(services: Services, user: User) -> None:
         await services.lifecycle.reactivate(user.id, actor=acting.actor, origin=acting.origin)
 
-    _change(who, work, data_dir, as_json=as_json)
+    change(who, work, data_dir, as_json=as_json)
 
 
 @app.command("set-attribute")
@@ -166,7 +166,7 @@ def set_attribute(  # noqa: PLR0917 — typer hands them over by name
                 tx, user.id, name=name, value=typed, actor=acting.actor, origin=acting.origin
             )
 
-    _change(who, work, data_dir, as_json=as_json)
+    change(who, work, data_dir, as_json=as_json)
 
 
 @app.command("delete")
@@ -193,7 +193,7 @@ def delete(
         print(f"deleted {asyncio.run(work()).email}")
 
 
-def _change(
+def change(
     who: str, work: Callable[[Services, User], Awaitable[None]], data_dir: Path | None, *, as_json: bool
 ) -> None:
     """Do something to a user and show them as they are then."""
@@ -248,6 +248,7 @@ def _as_json(user: User) -> dict[str, object]:
         "email_verified": user.email_verified_at is not None,
         "name": user.name,
         "status": user.status.value,
+        "required_acr": user.required_acr,
         "attributes": dict(user.attributes),
         "created_at": user.created_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
@@ -259,6 +260,7 @@ def _lines(user: User, roles: list[AssignedRole]) -> list[tuple[str, str]]:
         ("sub", user.sub),
         ("name", user.name or "-"),
         ("status", user.status.value),
+        *([("asked for", user.required_acr)] if user.required_acr else []),
         *(("attribute", f"{name} = {value}") for name, value in user.attributes.items()),
         *(("role", f"{role.role} at {role.audience or 'every audience'}") for role in roles),
     ]

@@ -68,6 +68,10 @@ class Factor(Protocol):
         """Whether the user can prove themselves by it."""
         ...
 
+    async def forget(self, tx: Transaction, user_id: UUID) -> bool:
+        """Delete all that is kept of a user here; False where there was nothing."""
+        ...
+
     async def begin(self, tx: Transaction, user: User, *, bound_to: str) -> Mapping[str, object]:
         """Make a challenge for one act and return what the client must be shown; empty where nothing is needed."""
         ...

@@ -25,6 +25,11 @@ class Factors:
         """Those of them that count as a second factor."""
         return tuple(name for name in await self.enrolled(tx, user_id) if self._factors[name].is_second)
 
+    async def forget_second(self, tx: Transaction, user_id: UUID) -> tuple[FactorName, ...]:
+        """Delete every second factor of a user and return which there were."""
+        second = [factor for factor in self._factors.values() if factor.is_second]
+        return tuple([factor.name for factor in second if await factor.forget(tx, user_id)])
+
     async def begin(self, tx: Transaction, name: str, user: User, *, bound_to: str) -> Mapping[str, object] | None:
         """A challenge to show for one act; None where the user has not enrolled this factor."""
         factor = self._find(name)

@@ -1,5 +1,7 @@
 """The one token answer: every route that hands out tokens ends here, whichever way they travel."""
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -8,17 +10,19 @@ from app.foundation.provide import provided
 from app.grants.mint import IssuedTokens
 
 
-def token_answer(request: Request, issued: IssuedTokens, *, by_cookie: bool = False) -> Response:
+def token_answer(
+    request: Request, issued: IssuedTokens, *, by_cookie: bool = False, more: Mapping[str, object] | None = None
+) -> Response:
     """The tokens in the body; or in cookies, if the session is a browser's that has just got its session cookie.
 
     `by_cookie` says that they came by cookie and so go by cookie, where the session cookie stays what it is. Then
     the body holds `expires_in`, `refresh_expires_in` and `scope`, and nothing that proves anything: what a script
-    cannot read, a script cannot leak.
+    cannot read, a script cannot leak. `more` stands beside it, such as recovery codes that are shown once.
     """
     if issued.session_cookie is None and not by_cookie:
-        return JSONResponse(issued.as_json())
+        return JSONResponse({**issued.as_json(), **(more or {})})
     body = {"expires_in": issued.expires_in, "refresh_expires_in": issued.refresh_expires_in, "scope": issued.scope}
-    response = JSONResponse(body)
+    response = JSONResponse({**body, **(more or {})})
     cookies = provided(request.app, Cookies)
     session = issued.session_cookie
     if session is not None:

@@ -19,3 +19,18 @@ class RefreshTokenReused(NotAuthenticated):
     """A spent refresh token came back: it may be stolen, and its session was ended. Spec: RFC 9700 §4.14.2."""
 
     code, title = "refresh_token_reused", "Sign in again"
+
+
+class InsufficientAuthentication(NotAuthenticated):
+    """The audience asks for a better proof than the sign-in gave. Spec: RFC 9470 §3."""
+
+    code, title = "insufficient_user_authentication", "Sign in again to do this"
+
+    @classmethod
+    def of(cls, required: str) -> "InsufficientAuthentication":
+        """The refusal that asks for this `acr`."""
+        challenge = (
+            'Bearer error="insufficient_user_authentication", '
+            f'error_description="This audience needs a better sign-in", acr_values="{required}"'
+        )
+        return cls("Sign in for this audience: it asks for more.", headers={"WWW-Authenticate": challenge})

@@ -17,10 +17,11 @@ from app.foundation.metrics import Counter
 from app.foundation.origin import Origin
 from app.foundation.secrets import equal, hash_secret, random_bytes
 from app.grants import store
-from app.grants.errors import InvalidRefreshToken, RefreshTokenReused
+from app.grants.errors import InsufficientAuthentication, InvalidRefreshToken, RefreshTokenReused
 from app.grants.events import RefreshRefused, RefreshReplayed, RefreshReused, TokenRefreshed
 from app.grants.mint import AccessTokenMinter, IssuedTokens
 from app.grants.refresh_token import SUCCESSOR_PURPOSE, PresentedToken, format_token, parse_token, successor_secret
+from app.protocols.assurance import best, satisfies
 from app.roles.service import Roles
 from app.sessions.service import Sessions
 
@@ -86,6 +87,8 @@ class RefreshTokenRotation:
             _REFRESHES.add("malformed")
             await self._record(RefreshRefused(actor=ANONYMOUS, origin=request.origin, reason="malformed"))
             raise InvalidRefreshToken(detail="malformed refresh token")
+        if asked is not None and (asked.required_acr is not None or self._roles.ask_for_more):
+            await self._require_acr(presented, asked)
         salt, successor_id = random_bytes(SALT_BYTES), new_id(self._clock.now())
         raw_successor = self._successor(presented, salt, successor_id, self._keyring.current_id)
         row = await self._claim(presented, request, salt, successor_id, raw_successor)
@@ -96,6 +99,19 @@ class RefreshTokenRotation:
         else:
             _REFRESHES.add("rotated")
         return await self._answer(row, format_token(successor_id, raw_successor), asked)
+
+    async def _require_acr(self, presented: PresentedToken, asked: AudienceView) -> None:
+        """Refuse an audience that asks for more than the sign-in proved, before anything is spent.
+
+        Otherwise a sign-in for one audience would open, by a refresh, another that needs a second factor.
+        """
+        row = await self._db.fetchrow(store.JUDGE, presented.id, self._clock.now(), repeatable=True)
+        if row is None or not equal(row["secret_hash"], presented.secret_hash):
+            return
+        demands = await self._roles.requirements(store.assignments(row["assignments"]), asked.name)
+        required = best([*demands, *([asked.required_acr] if asked.required_acr else [])])
+        if not satisfies(row["acr"], required):
+            raise InsufficientAuthentication.of(required)
 
     def _successor(self, presented: PresentedToken, salt: bytes, successor_id: UUID, key_id: str) -> str:
         key = self._keyring.derive(SUCCESSOR_PURPOSE, key_id=key_id)

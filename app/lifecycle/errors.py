@@ -7,3 +7,9 @@ class NotWhileSuspended(Conflict):
     """What was asked is not for a suspended user."""
 
     code, title = "user_suspended", "The user is suspended"
+
+
+class LastFactor(Conflict):
+    """A second factor is required of the user, and this is the last one."""
+
+    code, title = "last_factor", "A second factor is required here, and this is the last"

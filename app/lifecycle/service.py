@@ -4,6 +4,7 @@ from uuid import UUID
 
 from app.audit.event import Actor
 from app.factors.password.service import Passwords
+from app.factors.service import Factors
 from app.foundation.db import Database
 from app.foundation.origin import Origin
 from app.roles.assign import RoleAssignments
@@ -21,11 +22,19 @@ class UserLifecycle:
     """
 
     def __init__(
-        self, db: Database, *, users: Users, passwords: Passwords, roles: RoleAssignments, sessions: Sessions
+        self,
+        db: Database,
+        *,
+        users: Users,
+        passwords: Passwords,
+        roles: RoleAssignments,
+        sessions: Sessions,
+        factors: Factors,
     ) -> None:
         self._db = db
         self._users = users
         self._passwords = passwords
+        self._factors = factors
         self._roles = roles
         self._sessions = sessions
 
@@ -54,4 +63,5 @@ class UserLifecycle:
             )
             await self._roles.remove_all(tx, user_id, subject=user.sub, actor=actor, origin=origin)
             await self._passwords.delete(tx, user_id)
+            await self._factors.forget_second(tx, user_id)
         return user

@@ -3,31 +3,22 @@
 from dataclasses import dataclass
 
 from app.audiences.service import Audiences, AudienceView
-from app.audit.event import ANONYMOUS, Actor, ActorKind
+from app.audit.event import ANONYMOUS
 from app.audit.service import AuditLog
-from app.factors.password.service import LoginCandidate, Passwords
+from app.factors.password.factor import PASSWORD_EVIDENCE
+from app.factors.password.service import Passwords
 from app.foundation.browser import BrowserSignIn
 from app.foundation.db import Database
-from app.foundation.metrics import Counter
 from app.foundation.origin import Origin
-from app.grants.access_token import TokenSubject
-from app.grants.issue import FIRST_PARTY_CLIENT, GrantIssuance, IssuedGrant
 from app.grants.mint import IssuedTokens
 from app.grants.scope import parse_scope, require_known
+from app.login import store
 from app.login.errors import InvalidCredentials
 from app.login.events import LoginFailed
-from app.sessions.events import SessionCreated
-from app.sessions.service import Authentication, Sessions
+from app.login.sign_in import REFUSALS, SIGN_INS, SignIn, Target
+from app.login.store import Candidate
+from app.protocols.assurance import assurance_of
 from app.users.email import find_key
-from app.users.user import User
-
-_REFUSALS = {
-    reason: reason.replace(" ", "_").replace("-", "_")
-    for reason in ("unknown user", "wrong password", "suspended", "email not verified", "changed during sign-in")
-}
-_SIGN_INS = Counter("sign_ins", "Sign-ins by how they ended.", unit="sign-ins", result=("success", *_REFUSALS.values()))
-
-PASSWORD_ONLY = Authentication(amr=("pwd",), acr="aal1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -45,7 +36,7 @@ class PasswordLogin:
 
 
 class Login:
-    """The sign-in flow: check what is presented, then open a session and issue its first tokens."""
+    """The sign-in flow's first step: check what is presented; `SignIn` goes on from there."""
 
     def __init__(
         self,
@@ -54,16 +45,14 @@ class Login:
         audit: AuditLog,
         audiences: Audiences,
         passwords: Passwords,
-        sessions: Sessions,
-        grants: GrantIssuance,
+        sign_in: SignIn,
         verified_email_required: bool,
     ) -> None:
         self._db = db
         self._audit = audit
         self._audiences = audiences
         self._passwords = passwords
-        self._sessions = sessions
-        self._grants = grants
+        self._sign_in = sign_in
         self._verified_email_required = verified_email_required
 
     async def with_password(self, presented: PasswordLogin, origin: Origin) -> IssuedTokens:
@@ -71,7 +60,7 @@ class Login:
 
         The password is checked with no connection held, and with the same work for an unknown address.
         Raises InvalidTarget and InvalidScope before the password is looked at, InvalidCredentials for every
-        other reason, HashingBusy, DatabaseUnavailable.
+        other reason, MFARequired where a second factor comes next, HashingBusy, DatabaseUnavailable.
         """
         audience = await self._audiences.resolve(presented.audience)
         requested = parse_scope(presented.scope)
@@ -81,21 +70,21 @@ class Login:
         if candidate is None or reason is not None:
             await self._record_refusal(reason or "unknown user", candidate, presented, origin, audience)
             raise InvalidCredentials(detail=reason)
-        await self._passwords.rehash_if_outdated(candidate, presented.password)
-        grant = await self._open(candidate, audience, requested, origin, browser=presented.browser)
-        if grant is None:
+        await self._passwords.rehash_if_outdated(candidate.login, presented.password)
+        target = Target(audience=audience, requested=requested, browser=presented.browser)
+        issued = await self._sign_in.go_on(candidate, assurance_of(PASSWORD_EVIDENCE), target, origin)
+        if issued is None:
             reason = "changed during sign-in"
             await self._record_refusal(reason, candidate, presented, origin, audience)
             raise InvalidCredentials(detail=reason)
-        _SIGN_INS.add("success")
-        subject = subject_of(candidate.user)
-        return await self._grants.sign(grant, subject=subject, audience=audience, requested=requested)
+        return issued
 
-    async def _find(self, email: str) -> LoginCandidate | None:
+    async def _find(self, email: str) -> Candidate | None:
         key = find_key(email)
-        return None if key is None else await self._passwords.find_login(key)
+        row = None if key is None else await self._db.fetchrow(store.FIND_BY_EMAIL, key, repeatable=True)
+        return None if row is None else store.candidate_of(row)
 
-    async def _reason_to_refuse(self, candidate: LoginCandidate | None, password: str) -> str | None:
+    async def _reason_to_refuse(self, candidate: Candidate | None, password: str) -> str | None:
         """Why a sign-in is refused, for the log alone; None where nothing speaks against it."""
         matches = await self._passwords.verify(candidate.password_hash if candidate else None, password)
         if candidate is None:
@@ -108,55 +97,15 @@ class Login:
             return "email not verified"
         return None
 
-    async def _open(
-        self,
-        candidate: LoginCandidate,
-        audience: AudienceView,
-        requested: tuple[str, ...] | None,
-        origin: Origin,
-        *,
-        browser: BrowserSignIn | None,
-    ) -> IssuedGrant | None:
-        """Session, grant, first refresh token and audit entry in one transaction of three statements."""
-        user = candidate.user
-        async with self._db.transaction() as tx:
-            session = await self._sessions.start(
-                tx,
-                user_id=user.id,
-                credentials_version=user.credentials_version,
-                authentication=PASSWORD_ONLY,
-                origin=origin,
-                browser=browser,
-            )
-            if session is None:
-                return None
-            grant = await self._grants.issue(
-                tx, session=session, client_id=FIRST_PARTY_CLIENT, audience=audience, requested=requested
-            )
-            await self._audit.record(
-                tx,
-                SessionCreated(
-                    actor=Actor(ActorKind.USER, user.sub),
-                    origin=origin,
-                    subject=user.sub,
-                    sid=session.sid,
-                    amr=list(session.amr),
-                    acr=session.acr,
-                    client_id=FIRST_PARTY_CLIENT,
-                    audience=audience.aud,
-                ),
-            )
-        return grant
-
     async def _record_refusal(
         self,
         reason: str,
-        candidate: LoginCandidate | None,
+        candidate: Candidate | None,
         presented: PasswordLogin,
         origin: Origin,
         audience: AudienceView,
     ) -> None:
-        _SIGN_INS.add(_REFUSALS.get(reason, reason))
+        SIGN_INS.add(REFUSALS.get(reason, reason))
         event = LoginFailed(
             actor=ANONYMOUS,
             origin=origin,
@@ -168,14 +117,3 @@ class Login:
         )
         async with self._db.transaction() as tx:
             await self._audit.record(tx, event)
-
-
-def subject_of(user: User) -> TokenSubject:
-    """The user as tokens show them."""
-    return TokenSubject(
-        sub=user.sub,
-        email=user.email,
-        email_verified=user.is_verified,
-        name=user.name,
-        attributes=user.attributes,
-    )

@@ -3,9 +3,13 @@
 import app.audiences.models
 import app.audit.models
 import app.clients.models
+import app.factors.passkey.models
 import app.factors.password.models
+import app.factors.recovery_code.models
+import app.factors.totp.models
 import app.foundation.mail.models
 import app.grants.models
+import app.login.models
 import app.roles.models
 import app.sessions.models
 import app.signing_keys.models

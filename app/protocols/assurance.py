@@ -46,6 +46,11 @@ class Assurance:
     amr: tuple[str, ...]
     acr: ACR
 
+    @classmethod
+    def held(cls, amr: Iterable[str], acr: str) -> "Assurance":
+        """What a session says of itself; a level that is not ours counts as the least."""
+        return cls(amr=tuple(amr), acr=next((known for known in ACR if known == acr), ACR.AAL1))
+
     def with_more(self, *evidence: Evidence) -> "Assurance":
         """The same sign-in after more was proven in it."""
         return _combined(self.amr, self.acr, evidence)

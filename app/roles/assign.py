@@ -33,6 +33,10 @@ class RoleAssignments:
         """The roles of a user, by name."""
         return await store.list_assigned(tx, user_id)
 
+    async def requirements_of(self, tx: Transaction, user_id: UUID) -> set[str]:
+        """The `acr` that roles of a user ask for, wherever they hold them."""
+        return await store.requirements_of(tx, user_id)
+
     async def assign(
         self, tx: Transaction, *, user_id: UUID, role: str, audience: str | None, actor: Actor, origin: Origin
     ) -> bool:

@@ -8,9 +8,10 @@ from app.foundation.clock import Clock
 from app.foundation.db import Transaction
 from app.foundation.ids import new_id
 from app.foundation.origin import Origin
+from app.protocols.assurance import ACR
 from app.roles import rules, store
 from app.roles.errors import BuiltInRole, RoleExists
-from app.roles.events import PermissionGranted, PermissionWithdrawn, RoleCreated
+from app.roles.events import PermissionGranted, PermissionWithdrawn, RoleCreated, RoleUpdated
 from app.roles.rules import ListedRole
 
 
@@ -65,6 +66,15 @@ class RoleRegistration:
             event = PermissionWithdrawn(actor=actor, origin=origin, role=name, audience=audience, permission=permission)
             await self._audit.record(tx, event)
         return withdrawn
+
+    async def require_acr(self, tx: Transaction, name: str, acr: ACR | None, *, actor: Actor, origin: Origin) -> None:
+        """Say how well the holders of a role must prove who they are; None asks for nothing special.
+
+        Sign-ins follow within two seconds; sessions that are open stay as they are. Raises RoleNotFound.
+        """
+        value = None if acr is None else acr.value
+        await store.set_required_acr(tx, await store.get_id(tx, name), value)
+        await self._audit.record(tx, RoleUpdated(actor=actor, origin=origin, role=name, required_acr=value))
 
     async def ensure_built_in(self, tx: Transaction, *, actor: Actor, origin: Origin) -> None:
         """Make sure that the role `admin` exists and holds every permission at this service itself.

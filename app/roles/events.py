@@ -16,6 +16,16 @@ class RoleCreated(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoleUpdated(Event):
+    """How well the holders of a role must prove who they are was changed; without `required_acr` anyhow."""
+
+    type: ClassVar[str] = "role.updated"
+
+    role: str
+    required_acr: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PermissionGranted(Event):
     """A role was given a permission at an audience."""
 

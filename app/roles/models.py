@@ -3,19 +3,21 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.foundation.db import Model
 
 
 class Role(Model):
-    """A named set of permissions."""
+    """A named set of permissions. `required_acr` is how well its holders must prove who they are."""
 
     __tablename__ = "roles"
+    __table_args__ = (CheckConstraint("required_acr IN ('aal1', 'aal2', 'phr')", name="required_acr"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(Text, unique=True)
+    required_acr: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 

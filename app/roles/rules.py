@@ -31,6 +31,7 @@ class RoleView:
 
     name: str
     permissions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    required_acr: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class ListedRole:
 
     name: str
     permissions: dict[str, list[str]]
+    required_acr: str | None = None
 
 
 def held(roles: Mapping[UUID, RoleView], assignments: Iterable[tuple[UUID, str | None]], audience: str) -> Holdings:
@@ -59,6 +61,15 @@ def held(roles: Mapping[UUID, RoleView], assignments: Iterable[tuple[UUID, str |
     views = [roles[role] for role in counting if role in roles]
     permissions = {permission for view in views for permission in view.permissions.get(audience, ())}
     return Holdings(roles=tuple(sorted({view.name for view in views})), permissions=tuple(sorted(permissions)))
+
+
+def requirements(
+    roles: Mapping[UUID, RoleView], assignments: Iterable[tuple[UUID, str | None]], audience: str | None
+) -> set[str]:
+    """The `acr` that roles ask of their holder at an audience, or at any where it is None."""
+    counting = {role for role, limit in assignments if limit is None or audience is None or limit == audience}
+    asked = (roles[role].required_acr for role in counting if role in roles)
+    return {acr for acr in asked if acr is not None}
 
 
 def is_role_name(text: str) -> bool:

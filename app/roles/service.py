@@ -35,6 +35,21 @@ class Roles:
             await self._roles.load_unless(lambda roles: needed <= roles.keys())
         return self.resolve(assignments, audience)
 
+    async def requirements(self, assignments: Collection[tuple[UUID, str | None]], audience: str | None) -> set[str]:
+        """How well the holder of assignments must prove who they are at an audience, by each role that says so.
+
+        Without an audience it is what counts anywhere. Raises DatabaseUnavailable, as `holdings` does.
+        """
+        needed = {role for role, _ in assignments}
+        if not needed <= self._roles.value.keys():
+            await self._roles.load_unless(lambda roles: needed <= roles.keys())
+        return rules.requirements(self._roles.value, assignments, audience)
+
+    @property
+    def ask_for_more(self) -> bool:
+        """Whether any role, by the last reading, says how well its holders must prove who they are."""
+        return any(role.required_acr is not None for role in self._roles.value.values())
+
     def resolve(self, assignments: Collection[tuple[UUID, str | None]], audience: str) -> Holdings:
         """What assignments amount to by the last reading; a role unknown to it counts for nothing."""
         return rules.held(self._roles.value, assignments, audience)
@@ -52,6 +67,7 @@ def _parse(text: str) -> Mapping[UUID, RoleView]:
     return {
         UUID(row["id"]): RoleView(
             name=row["name"],
+            required_acr=row["required_acr"],
             permissions={audience: tuple(permissions) for audience, permissions in row["permissions"].items()},
         )
         for row in json.loads(text)

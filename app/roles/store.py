@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, or_, select, text
+from sqlalchemy import delete, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -18,7 +18,7 @@ from app.users.models import User
 # Every role as one JSON text, in one order, so that an unchanged registry is an equal text.
 REGISTRY = """
 SELECT coalesce(json_agg(json_build_object(
-    'id', r.id, 'name', r.name,
+    'id', r.id, 'name', r.name, 'required_acr', r.required_acr,
     'permissions', (SELECT coalesce(json_object_agg(p.audience, p.permissions ORDER BY p.audience), '{}')
                     FROM (SELECT audience, array_agg(permission ORDER BY permission) AS permissions
                           FROM role_permissions WHERE role_id = r.id GROUP BY audience) p)
@@ -69,13 +69,13 @@ async def remove_permission(tx: Transaction, role_id: UUID, audience: str, permi
 async def list_all(tx: Transaction) -> list[ListedRole]:
     """Every role, by name."""
     statement = (
-        select(Role.name, RolePermission.audience, RolePermission.permission)
+        select(Role.name, Role.required_acr, RolePermission.audience, RolePermission.permission)
         .outerjoin(RolePermission, RolePermission.role_id == Role.id)
         .order_by(Role.name, RolePermission.audience, RolePermission.permission)
     )
     listed: dict[str, ListedRole] = {}
     for row in await tx.execute(statement):
-        role = listed.setdefault(row.name, ListedRole(row.name, {}))
+        role = listed.setdefault(row.name, ListedRole(row.name, {}, row.required_acr))
         if row.audience is not None:
             role.permissions.setdefault(row.audience, []).append(row.permission)
     return list(listed.values())
@@ -114,6 +114,21 @@ async def assignments(tx: Transaction, user_id: UUID) -> list[tuple[UUID, str | 
     """The roles of a user by row id, each with the audience it is limited to."""
     statement = select(RoleAssignment.role_id, RoleAssignment.audience).where(RoleAssignment.user_id == user_id)
     return [(row.role_id, row.audience) for row in await tx.execute(statement)]
+
+
+async def requirements_of(tx: Transaction, user_id: UUID) -> set[str]:
+    """The `acr` that the roles of a user ask for."""
+    statement = (
+        select(Role.required_acr)
+        .join(RoleAssignment, RoleAssignment.role_id == Role.id)
+        .where(RoleAssignment.user_id == user_id, Role.required_acr.is_not(None))
+    )
+    return {acr for acr in await tx.scalars(statement) if acr is not None}
+
+
+async def set_required_acr(tx: Transaction, role_id: UUID, acr: str | None) -> None:
+    """Say how well the holders of a role must prove who they are."""
+    await tx.execute(update(Role).where(Role.id == role_id).values(required_acr=acr))
 
 
 async def list_assigned(tx: Transaction, user_id: UUID) -> list[AssignedRole]:

@@ -12,7 +12,7 @@ from app.foundation.db import Transaction
 from app.foundation.ids import new_id
 from app.foundation.origin import Origin
 from app.foundation.secrets import hash_secret, random_id
-from app.protocols.assurance import ACR, Assurance, Evidence
+from app.protocols.assurance import Assurance, Evidence
 from app.sessions import store
 from app.sessions.events import SessionRevoked
 from app.sessions.models import Session
@@ -160,7 +160,7 @@ class Sessions:
             return None
         amr, acr = found
         # A session that an operator opened proves nothing yet: its `acr` is "0".
-        proven = Assurance(amr=tuple(amr), acr=ACR(acr) if acr in set(ACR) else ACR.AAL1)
+        proven = Assurance.held(amr, acr)
         renewed = proven.with_more(evidence)
         await store.renew_proof(tx, session_id, auth_time=now, amr=renewed.amr, acr=renewed.acr.value)
         return Authentication(amr=renewed.amr, acr=renewed.acr.value)
@@ -185,6 +185,32 @@ class Sessions:
     ) -> int:
         """End every session of a user and return how many there were."""
         ended = await store.end(tx, Session.user_id == user_id, now=self._clock.now(), reason=reason)
+        await self._record(tx, ended, subject=subject, reason=reason, actor=actor, origin=origin)
+        return len(ended)
+
+    async def strengthen(self, tx: Transaction, session_id: UUID, evidence: Evidence) -> None:
+        """Note what was proven in a session beyond its sign-in. `auth_time` stays: nobody signed in anew."""
+        held = await store.find_assurance(tx, session_id)
+        if held is not None:
+            reached = Assurance.held(held.amr, held.acr).with_more(evidence)
+            await store.set_assurance(tx, session_id, amr=reached.amr, acr=reached.acr.value)
+
+    async def end_others(
+        self,
+        tx: Transaction,
+        user_id: UUID,
+        *,
+        keep: UUID | None,
+        subject: str,
+        reason: str,
+        actor: Actor,
+        origin: Origin,
+    ) -> int:
+        """End every session of a user but the one of this row id, and return how many there were."""
+        condition = Session.user_id == user_id
+        if keep is not None:
+            condition &= Session.id != keep
+        ended = await store.end(tx, condition, now=self._clock.now(), reason=reason)
         await self._record(tx, ended, subject=subject, reason=reason, actor=actor, origin=origin)
         return len(ended)
 

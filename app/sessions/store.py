@@ -113,6 +113,25 @@ async def end(tx: Transaction, condition: ColumnElement[bool], *, now: datetime,
     return [Ended(*row) for row in await tx.execute(statement)]
 
 
+class HeldAssurance(NamedTuple):
+    """What a session amounts to."""
+
+    amr: tuple[str, ...]
+    acr: str
+
+
+async def find_assurance(tx: Transaction, session_id: UUID) -> HeldAssurance | None:
+    """What a session amounts to; its row stays locked until the transaction ends."""
+    statement = select(Session.amr, Session.acr).where(Session.id == session_id).with_for_update(key_share=True)
+    row = (await tx.execute(statement)).first()
+    return None if row is None else HeldAssurance(tuple(row.amr), row.acr)
+
+
+async def set_assurance(tx: Transaction, session_id: UUID, *, amr: Sequence[str], acr: str) -> None:
+    """Write what a session amounts to now."""
+    await tx.execute(update(Session).where(Session.id == session_id).values(amr=list(amr), acr=acr))
+
+
 async def page(
     tx: Transaction, user_id: UUID, *, now: datetime, after: UUID | None, limit: int
 ) -> Sequence[Row[tuple[Any, ...]]]:

@@ -24,6 +24,7 @@ class User(Model):
     __table_args__ = (
         CheckConstraint("status IN ('active', 'suspended')", name="status"),
         CheckConstraint("entry IN ('signup', 'operator', 'demo')", name="entry"),
+        CheckConstraint("required_acr IN ('aal1', 'aal2', 'phr')", name="required_acr"),
         Index("ix_users_demo", "id", postgresql_where="entry = 'demo'"),
     )
 
@@ -37,6 +38,7 @@ class User(Model):
     entry: Mapped[str] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text, server_default="active")
     credentials_version: Mapped[int] = mapped_column(server_default="0")
+    required_acr: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
@@ -50,6 +52,7 @@ COLUMNS = (
     User.attributes,
     User.status,
     User.credentials_version,
+    User.required_acr,
     User.created_at,
 )
 """What a statement selects so that `as_user` can read its rows."""
@@ -66,5 +69,6 @@ def as_user(row: Mapping[str, Any]) -> user.User:
         attributes=row["attributes"],
         status=user.UserStatus(row["status"]),
         credentials_version=row["credentials_version"],
+        required_acr=row["required_acr"],
         created_at=row["created_at"],
     )

@@ -10,6 +10,7 @@ from app.foundation.db import Transaction
 from app.foundation.ids import new_id
 from app.foundation.origin import Origin
 from app.foundation.secrets import random_bytes
+from app.protocols.assurance import ACR
 from app.users import store
 from app.users.email import EmailKey, find_key, fold, parse_email
 from app.users.errors import EmailTaken, SignUpClosed, UserNotFound
@@ -122,6 +123,18 @@ class Users:
         user = _present(await store.change_attribute(tx, user_id, now=self._clock.now(), name=name, value=value))
         changed = f"attributes.{name}"
         await self._audit.record(tx, UserUpdated(actor=actor, origin=origin, subject=user.sub, changed=changed))
+        return user
+
+    async def require_acr(
+        self, tx: Transaction, user_id: UUID, acr: ACR | None, *, actor: Actor, origin: Origin
+    ) -> User:
+        """Say how well this user must prove who they are at every sign-in; None asks for nothing special.
+
+        Sessions that are open stay as they are. Raises UserNotFound.
+        """
+        values = {"required_acr": None if acr is None else acr.value}
+        user = _present(await store.change(tx, user_id, now=self._clock.now(), values=values))
+        await self._audit.record(tx, UserUpdated(actor=actor, origin=origin, subject=user.sub, changed="required_acr"))
         return user
 
     async def set_status(

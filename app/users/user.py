@@ -48,6 +48,7 @@ class User:
     """A person. `id` is the row's and stays inside; `sub` is what tokens carry and is never reused.
 
     `credentials_version` tells a sign-in that began before a change of credentials from one that began after.
+    `required_acr` is how well they must prove who they are, wherever they sign in.
     """
 
     id: UUID
@@ -59,6 +60,7 @@ class User:
     status: UserStatus
     credentials_version: int
     created_at: datetime
+    required_acr: str | None = None
 
     @property
     def is_active(self) -> bool:

@@ -12,6 +12,8 @@ FINISHED = frozenset(
         *("SES-01", "SES-02", "SES-03", "SES-04", "SES-05", "SES-07", "SES-08"),
         *("TOK-08", "TOK-09"),
         *("PWD-01", "PWD-04", "PWD-05", "PWD-13"),
+        *(f"MFA-{number:02}" for number in range(1, 9)),
+        *(f"PKY-{number:02}" for number in range(1, 8)),
         *("KEY-01", "KEY-03", "KEY-04", "KEY-05", "KEY-06"),
         *("DOS-01", "DOS-02", "OPS-01", "OPS-02", "OPS-03", "OPS-05"),
         *(f"SDK-{number:02}" for number in range(1, 7)),

@@ -4,8 +4,11 @@ from datetime import timedelta
 import pytest
 
 from app.factors.password.blocklist import CommonPasswords
+from app.factors.password.factor import PasswordFactor
 from app.factors.password.hashing import HashingCost, PasswordHasher
 from app.factors.password.service import Passwords
+from app.factors.recovery_code.service import RecoveryCodes
+from app.factors.service import Factors
 from app.foundation.engines.lock import Engines
 from app.lifecycle.administrator import AdministratorCreation
 from app.lifecycle.service import UserLifecycle
@@ -35,7 +38,12 @@ class House:
         lifetimes = SessionLifetimes(idle=timedelta(days=1), absolute=timedelta(days=2))
         self.sessions = Sessions(registry.clock, registry.audit, lifetimes)
         self.lifecycle = UserLifecycle(
-            self.db, users=self.users, passwords=passwords, roles=registry.assignments, sessions=self.sessions
+            self.db,
+            users=self.users,
+            passwords=passwords,
+            roles=registry.assignments,
+            sessions=self.sessions,
+            factors=Factors([PasswordFactor(self.db, passwords), RecoveryCodes(registry.clock)]),
         )
         self.administrators = AdministratorCreation(
             self.db,

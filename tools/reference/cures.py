@@ -24,6 +24,10 @@ CURES = {
     "database_unavailable": "Wait for `Retry-After` and send the request again. Whether the first one was done is not "
     "known: make sure before you repeat what must not happen twice. For operators: `auth-service doctor`.",
     "email_taken": "Sign in instead, or sign up with another address.",
+    "enrolment_refused": "Begin the enrolment again. A code counts once and for half a minute; a passkey's challenge "
+    "once and for five minutes, in the session that asked for it, on a page of the issuer's origin.",
+    "factor_enrolled": "Remove the one that there is, or keep it.",
+    "factor_not_offered": "Take one of `factors` in the answer `mfa_required`.",
     "forbidden": "Read `detail`. Who asks is known and may not do this; signing in again changes nothing.",
     "hashing_busy": "More sign-ins came at once than this host can check. Wait for `Retry-After` and try again. For "
     "operators: more processes or hosts; see `PASSWORDS__HASH_THREADS` and `PASSWORDS__HASH_QUEUE`.",
@@ -52,9 +56,16 @@ CURES = {
     "answer never tells which. For operators: the reason is in the audit log (`login.failed`).",
     "invalid_cursor": "Start the list anew, without `after`. A cursor fits one list, filter, order and caller.",
     "invalid_email": "Send one plain address such as `ann@example.com`.",
+    "invalid_factor": "Take the newest code, once; mind the phone's clock. After five wrong ones the sign-in begins "
+    "again, after ten in a quarter of an hour the app is locked for as long; a recovery code or a "
+    "passkey still works.",
     "invalid_grant": "Start the flow again: the code or token was used, has expired, or is another client's.",
     "invalid_json": "Send one JSON object in UTF-8: no name twice, no NaN, at most 32 levels deep.",
+    "invalid_mfa_token": "Sign in again. The token of a half-done sign-in lives five minutes and five tries, opens its "
+    "own step alone, and dies when a password or factor changes.",
     "invalid_name": "Read `detail`. A name is one line of printable text.",
+    "invalid_passkey": "Get new options and try again. The passkey must be of this service, on a page of the issuer's "
+    "origin, and verify its user. For operators: the reason is in the audit log (`login.failed`).",
     "invalid_refresh_token": "The refresh token is unknown or expired, or its session is over. Let the user sign in.",
     "invalid_request": "Read `error_description`; a parameter is missing, repeated or malformed.",
     "invalid_role": "Read `errors`: it names the rule for names of roles and permissions.",
@@ -67,11 +78,16 @@ CURES = {
     "keys_unavailable": "The SDK has no keys to verify with. Check `auth_base_url` and the way to "
     "`/.well-known/jwks.json` there; it tries again by itself.",
     "last_administrator": "Make another administrator first: `auth-service create-admin --email E`.",
+    "last_factor": "Add another second factor first. For operators: `users require-mfa`, `roles require-mfa` and "
+    "`MFA__REQUIRED_ACR` say who must have one.",
     "malformed_request": "What came is not HTTP/1.1, or breaks one of its rules. Look at the client and the proxies.",
     "method_not_allowed": "The header `Allow` names the methods of this address.",
+    "mfa_required": "Go on at `/auth/mfa/verify` with `mfa_token` and one of `factors`; where `step` is `enrol`, at "
+    "`/auth/mfa/enrol`. See `docs/second-factors.md`.",
     "missing_body": "Send a JSON object as the body.",
     "missing_token": "Send `Authorization: Bearer <access token>`. If you do, look for a proxy that removes it.",
     "no_usable_factor": "The user enrols a factor first, or chooses a password; then this can be proven.",
+    "no_second_factor": "Add an authenticator app or a passkey first: recovery codes stand in for one of these.",
     "no_signing_key": "For operators: this process holds no key to sign with. `auth-service doctor` says why, most "
     "often that `ENCRYPTION__KEYS` lost a key.",
     "not_authenticated": "Sign in and send the access token.",

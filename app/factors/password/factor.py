@@ -34,6 +34,10 @@ class PasswordFactor:
         """Whether the user has a password."""
         return await self._passwords.stored(tx, user_id) is not None
 
+    async def forget(self, tx: Transaction, user_id: UUID) -> bool:
+        """Take the user's password away."""
+        return await self._passwords.delete(tx, user_id)
+
     async def begin(self, tx: Transaction, user: User, *, bound_to: str) -> Mapping[str, object]:  # noqa: ARG002
         """A password needs no challenge."""
         return {}

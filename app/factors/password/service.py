@@ -105,9 +105,9 @@ class Passwords:
         if await store.put(tx, user_id, password_hash, now=self._clock.now()):
             await self._users.note_changed_credentials(tx, user_id)
 
-    async def delete(self, tx: Transaction, user_id: UUID) -> None:
-        """Take a user's password away, if there is one."""
-        await store.remove(tx, user_id)
+    async def delete(self, tx: Transaction, user_id: UUID) -> bool:
+        """Take a user's password away; False when there was none."""
+        return await store.remove(tx, user_id)
 
     async def replace_if_unchanged(self, tx: Transaction, user_id: UUID, *, old_hash: str, new_hash: str) -> bool:
         """Put another hash of the same password in the old one's place, unless it has changed meanwhile."""

@@ -1,0 +1,134 @@
+"""Everything one process is made of, once `app.wiring` has joined it."""
+
+from dataclasses import dataclass, fields
+
+from app.account.mfa.service import OwnSecondFactors
+from app.account.service import Account
+from app.audiences.define import AudienceRegistration
+from app.audiences.service import Audiences
+from app.audit.event import SYSTEM
+from app.audit.service import AuditLog
+from app.clients.authenticate import ClientAuthentication
+from app.clients.service import Clients
+from app.factors.password.hashing import PasswordHasher
+from app.factors.password.service import Passwords
+from app.factors.service import Factors
+from app.foundation.cache import Cache
+from app.foundation.clock import Clock
+from app.foundation.cookies import Cookies
+from app.foundation.csrf import CSRF
+from app.foundation.db import Database
+from app.foundation.encryption import Keyring
+from app.foundation.language import Languages
+from app.foundation.mail.composition import Composer
+from app.foundation.mail.outbox import Outbox
+from app.foundation.mail.sent import SentMails
+from app.foundation.origin import Origin
+from app.foundation.pagination import Cursors
+from app.foundation.principal import ResolverSlot
+from app.foundation.secrets import random_bytes
+from app.grants.by_cookie import BrowserInspection
+from app.grants.inspect import GrantInspection
+from app.grants.issue import GrantIssuance
+from app.grants.rotate import RefreshTokenRotation
+from app.lifecycle.administrator import AdministratorCreation
+from app.lifecycle.second_factors import SecondFactors
+from app.lifecycle.service import UserLifecycle
+from app.login.passkey import PasskeySignIn
+from app.login.second_step import SecondStep
+from app.login.service import Login
+from app.login.sign_in import SignIn
+from app.principals.service import BearerPrincipals
+from app.registration.service import Registration
+from app.roles.assign import RoleAssignments
+from app.roles.define import RoleRegistration
+from app.roles.service import Roles
+from app.sessions.service import Sessions
+from app.settings import Settings, refuse_demo_data
+from app.signing_keys.service import SigningKeys
+from app.stepup.actions import ActionTokens
+from app.stepup.consume import ActionTokenConsumption
+from app.stepup.reauthenticate import Reauthentication
+from app.users.service import Users
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Services:
+    """Everything one process is made of. `open` before use, `close` after."""
+
+    settings: Settings
+    clock: Clock
+    db: Database
+    cache: Cache
+    keyring: Keyring
+    languages: Languages
+    audit: AuditLog
+    composer: Composer
+    outbox: Outbox
+    sent_mails: SentMails
+    keys: SigningKeys
+    audiences: Audiences
+    audience_registration: AudienceRegistration
+    roles: Roles
+    role_registration: RoleRegistration
+    role_assignments: RoleAssignments
+    clients: Clients
+    client_authentication: ClientAuthentication
+    users: Users
+    hasher: PasswordHasher
+    passwords: Passwords
+    factors: Factors
+    second_factors: SecondFactors
+    sessions: Sessions
+    issuance: GrantIssuance
+    rotation: RefreshTokenRotation
+    inspection: GrantInspection
+    lifecycle: UserLifecycle
+    administrators: AdministratorCreation
+    registration: Registration
+    sign_in: SignIn
+    login: Login
+    reauthentication: Reauthentication
+    action_tokens: ActionTokens
+    action_token_consumption: ActionTokenConsumption
+    second_step: SecondStep
+    passkey_sign_in: PasskeySignIn
+    principals: BearerPrincipals
+    browsers: BrowserInspection
+    resolver: ResolverSlot
+    account: Account
+    own_second_factors: OwnSecondFactors
+    cursors: Cursors
+    cookies: Cookies
+    csrf: CSRF
+
+    def each(self) -> tuple[object, ...]:
+        """Every service, for `provide`."""
+        return tuple(getattr(self, item.name) for item in fields(self))
+
+    async def open(self) -> None:
+        """Connect, set the clock, load keys and registries, and apply what the settings declare.
+
+        Raises StartupRefused when the settings do not fit the data, DatabaseUnavailable.
+        """
+        await self.db.open()
+        await self.clock.measure(self.db.time)
+        await self.keys.load()
+        async with self.db.transaction() as tx:
+            refuse_demo_data(self.settings, present=await self.users.any_demo(tx))
+            await self.role_registration.ensure_built_in(tx, actor=SYSTEM, origin=startup_origin())
+        declared = [audience.definition() for audience in self.settings.audiences.declared]
+        await self.audience_registration.declare(declared, actor=SYSTEM, origin=startup_origin())
+        await self.audiences.refresh()
+        await self.roles.refresh()
+
+    async def close(self) -> None:
+        """Let go of connections and threads."""
+        self.hasher.close()
+        await self.cache.close()
+        await self.db.close()
+
+
+def startup_origin() -> Origin:
+    """The origin of what a process does by itself at its start."""
+    return Origin(ip=None, user_agent=None, trace_id=random_bytes(16).hex())
