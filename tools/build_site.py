@@ -25,6 +25,7 @@ nav = [
   {{ "Protect a service" = "docs/integrate-sdk.md" }},
   {{ "Step-up" = "docs/step-up.md" }},
   {{ "HTTP API" = "docs/service-api.md" }},
+  {{ "Browser apps" = "docs/browser-apps.md" }},
   {{ "Operations" = "docs/operations.md" }},
   {{ "Drills" = "docs/drills.md" }},
   {{ "Troubleshooting" = "docs/troubleshooting.md" }},

@@ -43,8 +43,8 @@ class AmbiguousCredentials(Refusal):
 
     status, code, title = 400, "ambiguous_credentials", "More than one credential"
 
-    def __init__(self) -> None:
-        super().__init__("Send exactly one Authorization header.", challenge={"error": "invalid_request"})
+    def __init__(self, description: str = "Send exactly one Authorization header.") -> None:
+        super().__init__(description, challenge={"error": "invalid_request"})
 
 
 class MissingToken(Refusal):
@@ -102,6 +102,15 @@ class Forbidden(Refusal):
         if scope is not None:
             challenge["scope"] = scope
         super().__init__(description, detail=detail, challenge=challenge)
+
+
+class CSRFFailed(Refusal):
+    """A cookie came with an unsafe request or a handshake, and no browser said that a page of ours sent it."""
+
+    status, code, title = 403, "csrf_failed", "This did not come from our own page"
+
+    def __init__(self) -> None:
+        super().__init__("With a cookie this needs an Origin that is allowed here.")
 
 
 class InsufficientScope(Forbidden):

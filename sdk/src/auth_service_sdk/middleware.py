@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Literal
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from auth_service_sdk.action_tokens import GUARD_KEY, ActionTokens
 from auth_service_sdk.authenticator import Authenticator
+from auth_service_sdk.browser import BrowserCookie, origins
 from auth_service_sdk.client import ServiceConnection
 from auth_service_sdk.configuration import audiences, credentials, issuer_name, leeway_seconds, service_url
 from auth_service_sdk.errors import REFUSAL_KEY, AmbiguousCredentials, InvalidToken, MissingToken, Refusal
@@ -45,6 +46,10 @@ class JWTAuthMiddleware:
     `revocation_state_unknown`; `"lenient"` serves the token until it expires, unless its session is known to have
     ended.
 
+    With `cookie` the token may come in that cookie instead of the Authorization header; both together are refused
+    with 400. Unsafe methods and every WebSocket handshake by cookie must come from a page of the same origin or of
+    `allowed_origins`, by the browser's `Origin` or `Sec-Fetch-Site`; else 403 `csrf_failed`.
+
     `expected` and `public` hold what the arguments say, for tools that look at an application (`routes`, `testing`).
 
     `client_id` and `client_secret` (or AUTH_CLIENT_ID and AUTH_CLIENT_SECRET) are this service's credentials, by
@@ -63,6 +68,8 @@ class JWTAuthMiddleware:
         client_id: str | None = None,
         client_secret: str | None = None,
         public_paths: Iterable[str] = (),
+        cookie: str | None = None,
+        allowed_origins: Iterable[str] = (),
         on_stale: Literal["strict", "lenient"] = "strict",
         leeway: int = MAX_LEEWAY_SECONDS,
     ) -> None:
@@ -77,6 +84,10 @@ class JWTAuthMiddleware:
             audiences=frozenset(names),
             leeway_seconds=leeway_seconds(leeway),
         )
+        allowed = origins(allowed_origins)
+        self._cookie = None if cookie is None else BrowserCookie(cookie, allowed)
+        # Chosen once, so that without `cookie` no request pays for it.
+        self._known: Callable[[Scope], bool] = self._is_known if self._cookie is None else self._is_known_without_cookie
         self._refusals = Refusals(app, realm=names[0])
         self._is_strict = on_stale == "strict"
         self._credentials = credentials(client_id, client_secret)
@@ -109,7 +120,7 @@ class JWTAuthMiddleware:
             outside = context.get()
             scope[GUARD_KEY] = self._action_tokens
             try:
-                if not self._is_known(scope):
+                if not self._known(scope):
                     await self._admit(scope)
                 await self.app(scope, receive, send)
             except Refusal as error:
@@ -145,6 +156,9 @@ class JWTAuthMiddleware:
         context.set(entry.identity)
         return True
 
+    def _is_known_without_cookie(self, scope: Scope) -> bool:
+        return not (self._cookie is not None and self._cookie.is_in(scope)) and self._is_known(scope)
+
     async def _admit(self, scope: Scope) -> None:
         """Set the user of a connection that may go on. Raises Refusal for one that may not."""
         state = scope.setdefault("state", {})
@@ -168,6 +182,12 @@ class JWTAuthMiddleware:
 
     async def _identify(self, scope: Scope) -> Identity:
         values = [value for name, value in scope["headers"] if name == b"authorization"]
+        token = None if self._cookie is None else self._cookie.find(scope)
+        if self._cookie is not None and token is not None:
+            if values:
+                raise AmbiguousCredentials("Send the cookie or one Authorization header, not both.")
+            self._cookie.refuse_forgery(scope)
+            return await self._authenticator.authenticate(token)
         if len(values) > 1:
             raise AmbiguousCredentials
         if not values:
@@ -193,7 +213,7 @@ class JWTAuthMiddleware:
             await send(message)
 
         try:
-            if not self._is_known(scope):
+            if not self._known(scope):
                 await self._admit(scope)
             await self.app(scope, receive, watch)
         except Refusal as error:
