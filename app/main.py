@@ -17,11 +17,13 @@ from app.account import routes as account
 from app.account.mfa import routes as second_factors
 from app.audit.pending import sample_pending
 from app.foundation import health as health_routes
+from app.foundation import home, static
 from app.foundation.background import Background
 from app.foundation.client_address import ClientAddresses
 from app.foundation.cors import CORS
 from app.foundation.discipline import keep_time
 from app.foundation.draining import STATE_KEY, Drain
+from app.foundation.error_pages import ErrorPages
 from app.foundation.errors import StartupRefused, Unavailable
 from app.foundation.health import Check, Health
 from app.foundation.hot import HotPath
@@ -29,7 +31,7 @@ from app.foundation.logs import configure_logs
 from app.foundation.mail import routes as mail
 from app.foundation.middleware import Edge, EdgePolicy
 from app.foundation.partitions import keep_partitions
-from app.foundation.problems import REFUSALS, internal_error, render_refusal
+from app.foundation.problems import REFUSALS, internal_error, render_refusal, show_errors_by
 from app.foundation.provide import install
 from app.foundation.routing import HotEndpoint, Router
 from app.foundation.sampling import keep_sampling
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
 
 ROUTERS: tuple[Router, ...] = (
     health_routes.router,
+    static.router,
+    home.router,
     signing_keys.router,
     registration.router,
     login.router,
@@ -77,7 +81,7 @@ class Application(FastAPI):
         super().__init__(
             title="Authentication service",
             lifespan=lifespan,
-            # Both pages load scripts from elsewhere.
+            # Both pages load scripts from elsewhere; ours is in `foundation.home`.
             docs_url=None,
             redoc_url=None,
             # A redirect would be built from the Host header, which anyone may write.
@@ -202,6 +206,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
 
     app = Application(*ROUTERS, policy=policy, lifespan=lifespan, spans=spans)
     install(app, *services.each(), health)
+    show_errors_by(app, ErrorPages(services.pages))
     return app
 
 

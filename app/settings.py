@@ -25,6 +25,7 @@ from app.foundation.settings import (
     EncryptionSettings,
     HTTPSettings,
     MetricsSettings,
+    PagesSettings,
     RedisSettings,
     TelemetrySettings,
     is_loopback,
@@ -89,6 +90,7 @@ class Settings(BaseSettings):
     metrics: MetricsSettings = MetricsSettings()
     smtp: SMTPSettings = SMTPSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    pages: PagesSettings = PagesSettings()
     jwt: JWTSettings = JWTSettings()
     signing: PublicationSettings = PublicationSettings()
     sessions: SessionSettings = SessionSettings()

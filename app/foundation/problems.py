@@ -7,7 +7,7 @@ it, and never a dead link. Clients switch on `code`. Spec: RFC 9457, RFC 6749 §
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -49,6 +49,14 @@ class Refusal:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
+ErrorPage = Callable[[Scope, Refusal], Response]
+
+
+def show_errors_by(app: Starlette, error_page: ErrorPage) -> None:
+    """From now on refusals are answered to readers by `error_page`."""
+    app.state.error_page = error_page
+
+
 def render(scope: Scope, error: Exception) -> Response:
     """The answer to one of `REFUSALS`, in the form that the path speaks. Notes the code for the access log."""
     refusal = _refusal(scope, error)
@@ -58,6 +66,9 @@ def render(scope: Scope, error: Exception) -> Response:
     state["problem_detail"] = error.detail if isinstance(error, ServiceError) else None
     if refusal.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         _logger.error("a use case failed: %s", error, exc_info=error)
+    page = _page(scope, refusal)
+    if page is not None:
+        return page
     if isinstance(error, OAuthError) or scope["path"].startswith(OAUTH_PATHS):
         code = refusal.code if isinstance(error, OAuthError) else oauth_code(refusal.status)
         return oauth_problem(refusal, code, trace_id_of(scope))
@@ -97,6 +108,9 @@ def internal_error(scope: Scope) -> Response:
     scope.setdefault("state", {})["problem"] = ServiceError.code
     _REFUSALS.add(ServiceError.code)
     refusal = refusal_of(ServiceError())
+    page = _page(scope, refusal)
+    if page is not None:
+        return page
     if scope["path"].startswith(OAUTH_PATHS):
         return oauth_problem(refusal, oauth_code(refusal.status), trace_id_of(scope))
     return problem(refusal, trace_id_of(scope))
@@ -106,6 +120,24 @@ def trace_id_of(scope: Scope) -> str:
     """The trace id that the edge gave this request."""
     origin = scope.get("state", {}).get("origin")
     return origin.trace_id if origin is not None else ""
+
+
+def _page(scope: Scope, refusal: Refusal) -> Response | None:
+    """The refusal as a page where a reader asks: on the routes of pages, and for a GET that wants HTML above all."""
+    state = getattr(scope.get("app"), "state", None)
+    error_page: ErrorPage | None = getattr(state, "error_page", None)
+    if error_page is None or not (scope["state"].get("page") or _wants_page(scope)):
+        return None
+    return error_page(scope, refusal)
+
+
+def _wants_page(scope: Scope) -> bool:
+    """Whether this is a browser that goes to an address. Clients of the API do not ask for HTML, or for JSON too."""
+    if scope["method"] != "GET":
+        return False
+    accept = b",".join(value for name, value in scope["headers"] if name == b"accept").lower()
+    wanted = {media_range.partition(b";")[0].strip() for media_range in accept.split(b",")}
+    return b"text/html" in wanted and not any(b"json" in kind for kind in wanted)
 
 
 def quotable(words: str) -> str:

@@ -29,6 +29,9 @@ CURES = {
     "factor_enrolled": "Remove the one that there is, or keep it.",
     "factor_not_offered": "Take one of `factors` in the answer `mfa_required`.",
     "forbidden": "Read `detail`. Who asks is known and may not do this; signing in again changes nothing.",
+    "foreign_form": "The browser did not say that a page of this service sent the form. Open the page at its own "
+    "address and send the form from there; a program uses the JSON API instead.",
+    "form_expected": "Send the body as `Content-Type: application/x-www-form-urlencoded`, exactly once.",
     "hashing_busy": "More sign-ins came at once than this host can check. Wait for `Retry-After` and try again. For "
     "operators: more processes or hosts; see `PASSWORDS__HASH_THREADS` and `PASSWORDS__HASH_QUEUE`.",
     "headers_too_large": "Request line and headers have at most 16 kB together, in at most 100 lines. Send fewer "
@@ -60,6 +63,7 @@ CURES = {
     "again, after ten in a quarter of an hour the app is locked for as long; a recovery code or a "
     "passkey still works.",
     "invalid_grant": "Start the flow again: the code or token was used, has expired, or is another client's.",
+    "invalid_form": "Send the form urlencoded in UTF-8, each field once.",
     "invalid_json": "Send one JSON object in UTF-8: no name twice, no NaN, at most 32 levels deep.",
     "invalid_mfa_token": "Sign in again. The token of a half-done sign-in lives five minutes and five tries, opens its "
     "own step alone, and dies when a password or factor changes.",

@@ -1,0 +1,218 @@
+"""Pages for people: rendered in their language, under a policy that lets nothing in from elsewhere.
+
+A page works without JavaScript. GET shows, POST acts, and a form that acts was sent by a page of ours.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from jinja2 import FileSystemLoader
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import HTMLResponse, Response
+
+from app.foundation.errors import Forbidden
+from app.foundation.language import Language, Languages
+from app.foundation.provide import provided
+from app.foundation.routing import Handler, Router, StrictRoute
+from app.foundation.secrets import random_secret
+from app.foundation.settings import PagesSettings
+from app.foundation.static import FILES
+from app.foundation.templating import environments
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+THEMES = ("auto", "light", "dark")
+LOCALE_COOKIE = "locale"
+THEME_COOKIE = "theme"
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_YEAR_SECONDS = 31_536_000
+_MAX_QUERY_FIELDS = 50
+
+
+class ForeignForm(Forbidden):
+    """The browser did not say that a page of ours sent this form. Spec: Fetch Metadata §2.4; RFC 6454 §7."""
+
+    code, title = "foreign_form", "This form did not come from a page of ours"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What every template knows as `page`: the deployment's name, addresses, and how the reader wants it."""
+
+    name: str
+    help_url: str | None
+    privacy_url: str | None
+    languages: Sequence[Language]
+    theme: str | None
+    nonce: str
+    scripts: Sequence[str]
+    prefix: str
+    query: Sequence[tuple[str, str]]
+
+    def url(self, path: str) -> str:
+        """A path of the service as a link."""
+        return self.prefix + path
+
+    def static(self, name: str) -> str:
+        """Where a file of `app/static` is."""
+        return self.prefix + FILES[name].path
+
+    def here(self, **changed: str) -> str:
+        """A link to this same page with other values in its query; the others stay."""
+        # Only a query: a path that somebody else wrote, such as //example.com, is never repeated.
+        return "?" + urlencode([pair for pair in self.query if pair[0] not in changed] + [*changed.items()])
+
+
+class Pages:
+    """Renders templates into answers. `templates` are the folders they are looked for in."""
+
+    def __init__(
+        self,
+        languages: Languages,
+        settings: PagesSettings,
+        *,
+        public_url: str,
+        templates: Sequence[Path] = (TEMPLATES,),
+    ) -> None:
+        parts = urlsplit(public_url)
+        self._languages = languages
+        self._settings = settings
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._prefix = parts.path
+        self._secure = parts.scheme == "https"
+        self._environments = environments(languages, FileSystemLoader(templates))
+
+    def language(self, connection: HTTPConnection, *, user: str | None = None) -> Language:
+        """The language of this request's reader; `user` is what their account says."""
+        return self._languages.negotiate(
+            ui_locales=connection.query_params.get("ui_locales"),
+            user=user,
+            cookie=connection.cookies.get(LOCALE_COOKIE),
+            accept_language=connection.headers.get("accept-language"),
+        )
+
+    def render(
+        self,
+        connection: HTTPConnection,
+        template: str,
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        language: Language | None = None,
+        scripts: Sequence[str] = (),
+        **values: object,
+    ) -> Response:
+        """A template as an answer. `scripts` are modules of `app/static` that make it nicer, and never possible.
+
+        A choice of language or appearance in the query is kept in a cookie.
+        """
+        chosen = language or self.language(connection)
+        page = self._page(connection, scripts)
+        words = self._environments[chosen.tag].get_template(template).render(page=page, **values)
+        response = HTMLResponse(words, status_code=status, headers=dict(headers or {}))
+        response.headers["Content-Language"] = chosen.tag
+        self.protect(response, policy(page.nonce if scripts else None))
+        self._remember(connection, response)
+        return response
+
+    def render_bare(self, connection: HTTPConnection, template: str) -> tuple[str, str]:
+        """A template that is no page of this layout, in the source language, and the nonce of its scripts."""
+        page = self._page(connection, ())
+        tag = self._languages.source.tag
+        return self._environments[tag].get_template(template).render(page=page), page.nonce
+
+    @staticmethod
+    def protect(response: Response, content_security_policy: str) -> None:
+        """Give an answer that a browser shows its headers; the edge adds those that every answer has."""
+        response.headers["Content-Security-Policy"] = content_security_policy
+        # Not no-referrer: under it a form of ours says `Origin: null`. No other site ever gets a referrer.
+        response.headers["Referrer-Policy"] = "same-origin"
+
+    def require_own_form(self, connection: HTTPConnection) -> None:
+        """Refuse a form that no page of ours sent. Raises ForeignForm.
+
+        No script can set Sec-Fetch-Site, and it does not depend on what the reader calls us. Browsers leave it out
+        on plain http, save on loopback; there Origin decides. A program that says neither is no reader.
+        """
+        sites = connection.headers.getlist("sec-fetch-site")
+        is_ours = sites == ["same-origin"] if sites else connection.headers.getlist("origin") == [self._origin]
+        if not is_ours:
+            raise ForeignForm(detail=f"Sec-Fetch-Site {sites}")
+
+    def _page(self, connection: HTTPConnection, scripts: Sequence[str]) -> Page:
+        asked = connection.query_params.get("theme")
+        theme = asked if asked in THEMES else connection.cookies.get(THEME_COOKIE)
+        return Page(
+            name=self._settings.name,
+            help_url=self._settings.help_url,
+            privacy_url=self._settings.privacy_url,
+            languages=tuple(self._languages),
+            theme=theme if theme in ("light", "dark") else None,
+            nonce=random_secret(),
+            scripts=tuple(scripts),
+            prefix=self._prefix,
+            query=_query(connection),
+        )
+
+    def _remember(self, connection: HTTPConnection, response: Response) -> None:
+        language = self._languages.find(connection.query_params.get("ui_locales"))
+        if language is not None:
+            self._keep(response, LOCALE_COOKIE, language.tag)
+        theme = connection.query_params.get("theme")
+        if theme in THEMES:
+            self._keep(response, THEME_COOKIE, theme)
+
+    def _keep(self, response: Response, name: str, value: str) -> None:
+        response.set_cookie(
+            name,
+            value,
+            max_age=_YEAR_SECONDS,
+            path=self._prefix or "/",
+            secure=self._secure,
+            httponly=True,
+            samesite="lax",
+        )
+
+
+def policy(nonce: str | None) -> str:
+    """The Content-Security-Policy of a page; its own scripts carry the nonce, and without one nothing runs."""
+    script = f"script-src 'nonce-{nonce}'; connect-src 'self'; " if nonce is not None else ""
+    return (
+        f"default-src 'none'; {script}style-src 'self'; img-src 'self' data:; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+
+
+class PageRoute(StrictRoute):
+    """A route whose refusals are pages, and which acts only on forms of ours."""
+
+    def get_route_handler(self) -> Handler:
+        """The handler behind the check of where a form comes from."""
+        handle = super().get_route_handler()
+
+        async def serve(request: Request) -> Response:
+            request.scope["state"]["page"] = True
+            if request.method not in _SAFE_METHODS:
+                provided(request.app, Pages).require_own_form(request)
+            return await handle(request)
+
+        return serve
+
+
+class PageRouter(Router):
+    """A feature's pages. They stand in no OpenAPI document. Forms are read by `form.read_form`."""
+
+    def __init__(self, *, prefix: str = "") -> None:
+        super().__init__(tags=["pages"], prefix=prefix)
+        self.route_class = PageRoute
+        self.include_in_schema = False
+
+
+def _query(connection: HTTPConnection) -> list[tuple[str, str]]:
+    query: str = connection.scope["query_string"].decode("latin-1")
+    try:
+        return parse_qsl(query, keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS)
+    except ValueError:
+        return []
