@@ -37,6 +37,7 @@ from app.foundation.routing import HotEndpoint, Router
 from app.foundation.sampling import keep_sampling
 from app.foundation.settings import TelemetrySettings
 from app.grants import routes as grants
+from app.login import password_grant
 from app.login import routes as login
 from app.migrations.chain import newest_revision
 from app.migrations.revision import schema_fault
@@ -102,6 +103,12 @@ class Application(FastAPI):
         for router in routers:
             self.include_router(router)
             self._hot.update(router.hot_endpoints)
+
+    def openapi(self) -> dict[str, Any]:
+        """The document of the API, made once."""
+        if self.openapi_schema is None:
+            password_grant.declare_password_flow(super().openapi())
+        return super().openapi()
 
     def build_middleware_stack(self) -> ASGIApp:
         """The whole stack, outermost last. FastAPI's own error pages are left out."""
@@ -205,6 +212,8 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
                 await services.close()
 
     app = Application(*ROUTERS, policy=policy, lifespan=lifespan, spans=spans)
+    optional = (password_grant.router,) if settings.serves_password_form else ()
+    app = Application(*ROUTERS, *optional, policy=policy, lifespan=lifespan)
     install(app, *services.each(), health)
     show_errors_by(app, ErrorPages(services.pages))
     return app

@@ -31,7 +31,7 @@ from app.foundation.settings import (
     is_loopback,
     issuer_url,
 )
-from app.grants.settings import TokenSettings
+from app.grants.settings import PasswordGrantSettings, TokenSettings
 from app.login.settings import MFASettings
 from app.sessions.settings import SessionSettings
 from app.signing_keys.settings import KeySettings, PublicationSettings
@@ -99,6 +99,7 @@ class Settings(BaseSettings):
     passwords: PasswordSettings = PasswordSettings()
     step_up: StepUpSettings = StepUpSettings()
     mfa: MFASettings = MFASettings()
+    password_grant: PasswordGrantSettings = PasswordGrantSettings()
     audiences: AudienceSettings = AudienceSettings()
 
     @classmethod
@@ -122,6 +123,11 @@ class Settings(BaseSettings):
     def host(self) -> str:
         """The host of PUBLIC_URL, by which people know this service."""
         return urlsplit(self.public_url).hostname or "localhost"
+
+    @property
+    def serves_password_form(self) -> bool:
+        """Whether `/token` is there."""
+        return self.password_grant.is_served(production=self.is_production)
 
     @property
     def hides_existence(self) -> bool:

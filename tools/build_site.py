@@ -28,6 +28,7 @@ nav = [
   {{ "Browser apps" = "docs/browser-apps.md" }},
   {{ "Operations" = "docs/operations.md" }},
   {{ "Drills" = "docs/drills.md" }},
+  {{ "Pages and languages" = "docs/pages-and-languages.md" }},
   {{ "Troubleshooting" = "docs/troubleshooting.md" }},
   {{ "Runbooks" = "docs/runbooks.md" }},
   {{ "When to use it" = "docs/when-to-use.md" }},

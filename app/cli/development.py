@@ -89,6 +89,7 @@ class Development:
             self._admin_password = notes.admin_password if self._demo else None
             self._clients = notes.clients
             environment = environment_for(engines, notes) | {"METRICS__PORT": str(self._metrics_port)}
+            environment |= self._cors()
             told.write(json.dumps(environment).encode())
             told.close()
             if self._has_examples:
@@ -153,6 +154,16 @@ class Development:
         arguments = ["-m", "app.cli", "worker"]
         self._worker = start_python(self.folder, "worker", arguments, environment=environment, stop=_STOP_WORKER)
         stack.callback(self._worker.stop)
+
+    def _cors(self) -> dict[str, str]:
+        """The pages of the examples may sign in here: their `/docs` has a form for it."""
+        if "CORS__ORIGINS" in os.environ or not self._has_examples:
+            return {}
+        first = self._port + 1
+        ports = range(first, first + len(EXAMPLES))
+        return {
+            "CORS__ORIGINS": ",".join(f"http://{host}:{port}" for port in ports for host in ("localhost", LOOPBACK))
+        }
 
     def _start_engines(self) -> Engines:
         deadline = time.monotonic() + _HELD_SECONDS

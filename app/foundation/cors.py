@@ -7,6 +7,8 @@ Headers = list[tuple[bytes, bytes]]
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 _REQUEST_HEADERS = (
     b"authorization, content-type, idempotency-key, if-match, if-none-match, traceparent, x-action-token, x-csrf-token"
+    # Swagger UI says so when it asks for a token.
+    b", x-requested-with"
 )
 _ANSWER_HEADERS = b"ETag, Location, Retry-After, WWW-Authenticate, X-Trace-Id"
 _PREFLIGHT_SECONDS = b"600"

@@ -4,8 +4,20 @@ from http import HTTPStatus
 
 from app.foundation.errors import ServiceError
 
-OAUTH_PATHS = ("/oauth/",)
-"""Below these paths every refusal is in OAuth's form, also one that is raised before a route is found."""
+_PATHS = ("/oauth/",)
+_PATH = "/token"
+# Codes of ours that clients of OAuth know, or need: the rest are told by their status.
+_KNOWN = {
+    "invalid_credentials": "invalid_grant",
+    "invalid_scope": "invalid_scope",
+    "invalid_target": "invalid_target",
+    "mfa_required": "mfa_required",
+}
+
+
+def speaks_oauth(path: str) -> bool:
+    """Whether every refusal at a path is in OAuth's form, also one that is raised before a route is found."""
+    return path == _PATH or path.startswith(_PATHS)
 
 
 class OAuthError(ServiceError):
@@ -51,8 +63,10 @@ class InvalidScope(OAuthError):
     code, title = "invalid_scope", "This scope is not accepted"
 
 
-def oauth_code(status: int) -> str:
-    """OAuth's `error` for a refusal that is not OAuth's own, by its status."""
+def oauth_code(code: str, status: int) -> str:
+    """OAuth's `error` for a refusal that is not OAuth's own: by its code where that is known there, else its status."""
+    if code in _KNOWN:
+        return _KNOWN[code]
     match status:
         case HTTPStatus.SERVICE_UNAVAILABLE | HTTPStatus.TOO_MANY_REQUESTS:
             return "temporarily_unavailable"

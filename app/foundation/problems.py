@@ -23,7 +23,7 @@ from starlette.types import Scope
 
 from app.foundation.errors import NotAuthenticated, ServiceError, Unprocessable
 from app.foundation.metrics import FROM_CODE, Counter
-from app.foundation.oauth_errors import OAUTH_PATHS, OAuthError, oauth_code
+from app.foundation.oauth_errors import OAuthError, oauth_code, speaks_oauth
 from app.foundation.validation import request_faults
 
 PROBLEM_TYPE = "application/problem+json"
@@ -69,8 +69,8 @@ def render(scope: Scope, error: Exception) -> Response:
     page = _page(scope, refusal)
     if page is not None:
         return page
-    if isinstance(error, OAuthError) or scope["path"].startswith(OAUTH_PATHS):
-        code = refusal.code if isinstance(error, OAuthError) else oauth_code(refusal.status)
+    if isinstance(error, OAuthError) or speaks_oauth(scope["path"]):
+        code = refusal.code if isinstance(error, OAuthError) else oauth_code(refusal.code, refusal.status)
         return oauth_problem(refusal, code, trace_id_of(scope))
     return problem(refusal, trace_id_of(scope))
 
@@ -100,7 +100,7 @@ def oauth_problem(refusal: Refusal, code: str, trace_id: str) -> Response:
     words = quotable(refusal.description or refusal.title)
     headers = {**refusal.headers, "Cache-Control": "no-store", "Pragma": "no-cache"}
     members = {"error": code, "error_description": words, "trace_id": trace_id}
-    return _json(refusal.status, members, headers, "application/json")
+    return _json(refusal.status, {**refusal.extensions, **members}, headers, "application/json")
 
 
 def internal_error(scope: Scope) -> Response:
@@ -111,8 +111,8 @@ def internal_error(scope: Scope) -> Response:
     page = _page(scope, refusal)
     if page is not None:
         return page
-    if scope["path"].startswith(OAUTH_PATHS):
-        return oauth_problem(refusal, oauth_code(refusal.status), trace_id_of(scope))
+    if speaks_oauth(scope["path"]):
+        return oauth_problem(refusal, oauth_code(refusal.code, refusal.status), trace_id_of(scope))
     return problem(refusal, trace_id_of(scope))
 
 
@@ -235,3 +235,11 @@ def problem_schema() -> dict[str, Any]:
         "required": [*names, "status"],
     }
     return {"description": "A refusal (RFC 9457)", "content": {PROBLEM_TYPE: {"schema": schema}}}
+
+
+def oauth_error_schema() -> dict[str, Any]:
+    """The answer to a refusal of OAuth's, as OpenAPI describes it."""
+    names = ("error", "error_description", "trace_id")
+    properties = {name: {"type": "string"} for name in names}
+    schema = {"type": "object", "title": "OAuthError", "properties": properties, "required": [*names]}
+    return {"description": "A refusal (RFC 6749 §5.2)", "content": {"application/json": {"schema": schema}}}

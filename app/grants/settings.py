@@ -23,3 +23,22 @@ class TokenSettings(BaseModel):
         le=60,
         description="Within this long of its rotation a spent refresh token gets the very same successor again.",
     )
+
+
+class PasswordGrantSettings(BaseModel):
+    """The `PASSWORD_GRANT__…` settings."""
+
+    model_config = ConfigDict(frozen=True)
+
+    enabled: bool | None = Field(
+        default=None,
+        description=(
+            "Serve the OAuth2 password form at /token, which Swagger UI's Authorize button and FastAPI's "
+            "OAuth2PasswordBearer use. Left out: in development alone. RFC 9700 advises against it in production."
+        ),
+        examples=["true"],
+    )
+
+    def is_served(self, *, production: bool) -> bool:
+        """Whether the form is there, with the default that fits the environment."""
+        return not production if self.enabled is None else self.enabled

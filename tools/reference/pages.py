@@ -24,6 +24,8 @@ _SETTINGS = {
     "public_url": "https://auth.example.com",
     "database": {"url": "postgresql+asyncpg://auth@localhost/auth"},
     "encryption": {"keys": "A" * 43},
+    # Off in production unless asked for; the document shows all that there is.
+    "password_grant": {"enabled": True},
 }
 _COLUMNS = 100
 
