@@ -18,22 +18,11 @@ from auth_service_sdk import (
 )
 
 TOTALS = {1: 249.0, 2: 119.0}
-app = FastAPI(title="orders-api")
 BASE_URL, PUBLIC = os.environ.get("AUTH_BASE_URL", "http://localhost:8000"), ["/docs", "/openapi.json"]
+# Gives /docs its Authorize form, and checks nothing: who may come in is said by the rules below.
+form = OAuth2PasswordBearer(tokenUrl=f"{BASE_URL}/token?audience=orders-api", auto_error=False)
+app = FastAPI(title="orders-api", dependencies=[Depends(form)])
 app.add_middleware(JWTAuthMiddleware, auth_base_url=BASE_URL, expected_audience="orders-api", public_paths=PUBLIC)
-
-AUTH_BASE_URL = os.environ.get("AUTH_BASE_URL", "http://localhost:8000")
-
-# Gives /docs its Authorize form. It checks nothing: who may come in is said by the SDK's rules below.
-sign_in_form = OAuth2PasswordBearer(tokenUrl=f"{AUTH_BASE_URL}/token?audience=orders-api", auto_error=False)
-
-app = FastAPI(title="orders-api", dependencies=[Depends(sign_in_form)])
-app.add_middleware(
-    JWTAuthMiddleware,
-    auth_base_url=AUTH_BASE_URL,
-    expected_audience="orders-api",
-    public_paths=["/docs", "/openapi.json"],
-)
 
 
 @app.get("/orders")
