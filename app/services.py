@@ -24,6 +24,7 @@ from app.foundation.mail.composition import Composer
 from app.foundation.mail.outbox import Outbox
 from app.foundation.mail.sent import SentMails
 from app.foundation.origin import Origin
+from app.foundation.pages import Pages
 from app.foundation.pagination import Cursors
 from app.foundation.principal import ResolverSlot
 from app.foundation.secrets import random_bytes
@@ -62,6 +63,7 @@ class Services:
     cache: Cache
     keyring: Keyring
     languages: Languages
+    pages: Pages
     audit: AuditLog
     composer: Composer
     outbox: Outbox

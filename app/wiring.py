@@ -24,7 +24,6 @@ from app.foundation.language import Languages
 from app.foundation.mail.composition import Composer
 from app.foundation.mail.outbox import Outbox
 from app.foundation.mail.sent import SentMails
-from app.foundation.origin import Origin
 from app.foundation.pages import Pages
 from app.foundation.pagination import Cursors
 from app.foundation.principal import ResolverSlot
@@ -57,84 +56,6 @@ from app.stepup.reauthenticate import Reauthentication
 from app.users.service import Users
 
 __all__ = ["Services", "build", "startup_origin"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Services:
-    """Everything one process is made of. `open` before use, `close` after."""
-
-    settings: Settings
-    clock: Clock
-    db: Database
-    cache: Cache
-    keyring: Keyring
-    languages: Languages
-    pages: Pages
-    audit: AuditLog
-    composer: Composer
-    outbox: Outbox
-    sent_mails: SentMails
-    keys: SigningKeys
-    audiences: Audiences
-    audience_registration: AudienceRegistration
-    roles: Roles
-    role_registration: RoleRegistration
-    role_assignments: RoleAssignments
-    clients: Clients
-    client_authentication: ClientAuthentication
-    users: Users
-    hasher: PasswordHasher
-    passwords: Passwords
-    factors: Factors
-    sessions: Sessions
-    issuance: GrantIssuance
-    rotation: RefreshTokenRotation
-    inspection: GrantInspection
-    lifecycle: UserLifecycle
-    administrators: AdministratorCreation
-    registration: Registration
-    login: Login
-    reauthentication: Reauthentication
-    action_tokens: ActionTokens
-    action_token_consumption: ActionTokenConsumption
-    principals: BearerPrincipals
-    browsers: BrowserInspection
-    resolver: ResolverSlot
-    account: Account
-    cursors: Cursors
-    cookies: Cookies
-    csrf: CSRF
-
-    def each(self) -> tuple[object, ...]:
-        """Every service, for `provide`."""
-        return tuple(getattr(self, item.name) for item in fields(self))
-
-    async def open(self) -> None:
-        """Connect, set the clock, load keys and registries, and apply what the settings declare.
-
-        Raises StartupRefused when the settings do not fit the data, DatabaseUnavailable.
-        """
-        await self.db.open()
-        await self.clock.measure(self.db.time)
-        await self.keys.load()
-        async with self.db.transaction() as tx:
-            refuse_demo_data(self.settings, present=await self.users.any_demo(tx))
-            await self.role_registration.ensure_built_in(tx, actor=SYSTEM, origin=startup_origin())
-        declared = [audience.definition() for audience in self.settings.audiences.declared]
-        await self.audience_registration.declare(declared, actor=SYSTEM, origin=startup_origin())
-        await self.audiences.refresh()
-        await self.roles.refresh()
-
-    async def close(self) -> None:
-        """Let go of connections and threads."""
-        self.hasher.close()
-        await self.cache.close()
-        await self.db.close()
-
-
-def startup_origin() -> Origin:
-    """The origin of what a process does by itself at its start."""
-    return Origin(ip=None, user_agent=None, trace_id=random_bytes(16).hex())
 
 
 def build(settings: Settings) -> Services:
