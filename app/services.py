@@ -33,8 +33,10 @@ from app.grants.inspect import GrantInspection
 from app.grants.issue import GrantIssuance
 from app.grants.rotate import RefreshTokenRotation
 from app.lifecycle.administrator import AdministratorCreation
+from app.lifecycle.interruption import Interruption
 from app.lifecycle.second_factors import SecondFactors
 from app.lifecycle.service import UserLifecycle
+from app.links.service import Links, WasntMe
 from app.login.passkey import PasskeySignIn
 from app.login.second_step import SecondStep
 from app.login.service import Login
@@ -76,6 +78,8 @@ class Services:
     role_assignments: RoleAssignments
     clients: Clients
     client_authentication: ClientAuthentication
+    links: Links
+    wasnt_me: WasntMe
     users: Users
     hasher: PasswordHasher
     passwords: Passwords
@@ -86,6 +90,7 @@ class Services:
     rotation: RefreshTokenRotation
     inspection: GrantInspection
     lifecycle: UserLifecycle
+    interruption: Interruption
     administrators: AdministratorCreation
     registration: Registration
     sign_in: SignIn

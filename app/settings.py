@@ -32,6 +32,7 @@ from app.foundation.settings import (
     issuer_url,
 )
 from app.grants.settings import PasswordGrantSettings, TokenSettings
+from app.links.settings import LinkSettings
 from app.login.settings import MFASettings
 from app.sessions.settings import SessionSettings
 from app.signing_keys.settings import KeySettings, PublicationSettings
@@ -100,6 +101,7 @@ class Settings(BaseSettings):
     step_up: StepUpSettings = StepUpSettings()
     mfa: MFASettings = MFASettings()
     password_grant: PasswordGrantSettings = PasswordGrantSettings()
+    links: LinkSettings = LinkSettings()
     audiences: AudienceSettings = AudienceSettings()
 
     @classmethod

@@ -35,8 +35,10 @@ from app.grants.reissue import AccessTokenReissue
 from app.grants.rotate import RefreshTokenRotation, RotationLifetimes
 from app.lifecycle.administrator import AdministratorCreation
 from app.lifecycle.factor_set import FactorSet
+from app.lifecycle.interruption import Interruption
 from app.lifecycle.second_factors import SecondFactors
 from app.lifecycle.service import UserLifecycle
+from app.links.service import Links, WasntMe
 from app.login.passkey import PasskeySignIn
 from app.login.second_step import SecondStep
 from app.login.service import Login
@@ -74,6 +76,7 @@ def build(settings: Settings) -> Services:
     roles = Roles(db)
     role_registration = RoleRegistration(clock, audit, audiences)
     role_assignments = RoleAssignments(clock, audit, audiences)
+    links = Links(db, clock, settings.links, public_url=issuer)
     users = Users(clock, audit, signup_open=settings.accounts.signup_open)
     hasher = PasswordHasher(threads=settings.passwords.threads, queue=settings.passwords.hash_queue)
     passwords = Passwords(
@@ -109,7 +112,13 @@ def build(settings: Settings) -> Services:
         totp_tries=settings.mfa.totp_tries,
     )
     lifecycle = UserLifecycle(
-        db, users=users, passwords=passwords, roles=role_assignments, sessions=sessions, factors=factors.registry
+        db,
+        users=users,
+        passwords=passwords,
+        roles=role_assignments,
+        sessions=sessions,
+        factors=factors.registry,
+        links=links,
     )
     required_acr = settings.mfa.required_acr
     second_factors = SecondFactors(
@@ -147,6 +156,8 @@ def build(settings: Settings) -> Services:
         role_assignments=role_assignments,
         clients=Clients(clock, audit, audiences),
         client_authentication=ClientAuthentication(db, clock, audit),
+        links=links,
+        wasnt_me=WasntMe(links),
         users=users,
         hasher=hasher,
         passwords=passwords,
@@ -169,6 +180,7 @@ def build(settings: Settings) -> Services:
         ),
         inspection=inspection,
         lifecycle=lifecycle,
+        interruption=Interruption(users=users, sessions=sessions, links=links),
         administrators=AdministratorCreation(
             db,
             audit,

@@ -72,6 +72,7 @@ class Worker:
         self.jobs.feed(self.mail.claim)
         self.jobs.schedule("purge events", "7 * * * *", partial(_purge, "events", self.fanout.purge))
         self.jobs.schedule("purge mails", "17 * * * *", partial(_purge, "mails", self.mail.purge))
+        self.jobs.schedule("purge links", "37 * * * *", partial(_purge, "links", self._services.links.purge))
         self.jobs.schedule(
             "purge job log", "27 * * * *", partial(_purge, "notes of jobs", partial(purge_log, self._services.db))
         )

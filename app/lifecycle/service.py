@@ -7,6 +7,7 @@ from app.factors.password.service import Passwords
 from app.factors.service import Factors
 from app.foundation.db import Database
 from app.foundation.origin import Origin
+from app.links.service import Links
 from app.roles.assign import RoleAssignments
 from app.sessions.service import Sessions
 from app.users.service import Users
@@ -30,6 +31,7 @@ class UserLifecycle:
         roles: RoleAssignments,
         sessions: Sessions,
         factors: Factors,
+        links: Links,
     ) -> None:
         self._db = db
         self._users = users
@@ -37,6 +39,7 @@ class UserLifecycle:
         self._factors = factors
         self._roles = roles
         self._sessions = sessions
+        self._links = links
 
     async def suspend(self, user_id: UUID, *, actor: Actor, origin: Origin) -> User:
         """Keep a user from acting and end every session. Idempotent."""
@@ -64,4 +67,5 @@ class UserLifecycle:
             await self._roles.remove_all(tx, user_id, subject=user.sub, actor=actor, origin=origin)
             await self._passwords.delete(tx, user_id)
             await self._factors.forget_second(tx, user_id)
+            await self._links.delete(tx, user_id)
         return user

@@ -67,6 +67,8 @@ CURES = {
     "invalid_json": "Send one JSON object in UTF-8: no name twice, no NaN, at most 32 levels deep.",
     "invalid_mfa_token": "Sign in again. The token of a half-done sign-in lives five minutes and five tries, opens its "
     "own step alone, and dies when a password or factor changes.",
+    "invalid_link": "Ask for a new link: each is good once, for a limited time, and a newer one ends the older. "
+    "`POST /auth/email/verify/request` and `POST /auth/password/forgot` send one.",
     "invalid_name": "Read `detail`. A name is one line of printable text.",
     "invalid_passkey": "Get new options and try again. The passkey must be of this service, on a page of the issuer's "
     "origin, and verify its user. For operators: the reason is in the audit log (`login.failed`).",
