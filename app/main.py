@@ -242,6 +242,7 @@ def _start(background: Background, services: Services) -> None:
     background.start("signing keys", services.keys.poll)
     background.start("audiences", services.audiences.follow)
     background.start("roles", services.roles.follow)
+    background.start("cache", services.cache.watch)
     background.start("partitions", partial(keep_partitions, services.db, services.clock))
 
 

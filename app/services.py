@@ -11,6 +11,7 @@ from app.audit.service import AuditLog
 from app.clients.authenticate import ClientAuthentication
 from app.clients.service import Clients
 from app.factors.password.hashing import PasswordHasher
+from app.factors.password.lockout import Lockout
 from app.factors.password.service import Passwords
 from app.factors.service import Factors
 from app.foundation.cache import Cache
@@ -36,6 +37,7 @@ from app.lifecycle.administrator import AdministratorCreation
 from app.lifecycle.interruption import Interruption
 from app.lifecycle.second_factors import SecondFactors
 from app.lifecycle.service import UserLifecycle
+from app.limits.service import Limits
 from app.links.service import Links, WasntMe
 from app.login.passkey import PasskeySignIn
 from app.login.second_step import SecondStep
@@ -63,6 +65,7 @@ class Services:
     clock: Clock
     db: Database
     cache: Cache
+    limits: Limits
     keyring: Keyring
     languages: Languages
     pages: Pages
@@ -83,6 +86,7 @@ class Services:
     users: Users
     hasher: PasswordHasher
     passwords: Passwords
+    lockout: Lockout
     factors: Factors
     second_factors: SecondFactors
     sessions: Sessions

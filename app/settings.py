@@ -32,6 +32,7 @@ from app.foundation.settings import (
     issuer_url,
 )
 from app.grants.settings import PasswordGrantSettings, TokenSettings
+from app.limits.settings import LimitSettings
 from app.links.settings import LinkSettings
 from app.login.settings import MFASettings
 from app.sessions.settings import SessionSettings
@@ -102,6 +103,7 @@ class Settings(BaseSettings):
     mfa: MFASettings = MFASettings()
     password_grant: PasswordGrantSettings = PasswordGrantSettings()
     links: LinkSettings = LinkSettings()
+    limits: LimitSettings = LimitSettings()
     audiences: AudienceSettings = AudienceSettings()
 
     @classmethod

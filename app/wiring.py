@@ -13,6 +13,7 @@ from app.clients.service import Clients
 from app.factors.password.blocklist import CommonPasswords
 from app.factors.password.factor import PasswordFactor
 from app.factors.password.hashing import PasswordHasher
+from app.factors.password.lockout import Lockout
 from app.factors.password.service import SERVICE_NAME, Passwords
 from app.foundation.cache import Cache
 from app.foundation.clock import Clock
@@ -27,6 +28,7 @@ from app.foundation.mail.sent import SentMails
 from app.foundation.pages import Pages
 from app.foundation.pagination import Cursors
 from app.foundation.principal import ResolverSlot
+from app.foundation.ratelimit import RateLimiter
 from app.grants.by_cookie import BrowserInspection
 from app.grants.inspect import GrantInspection
 from app.grants.issue import GrantIssuance
@@ -38,6 +40,7 @@ from app.lifecycle.factor_set import FactorSet
 from app.lifecycle.interruption import Interruption
 from app.lifecycle.second_factors import SecondFactors
 from app.lifecycle.service import UserLifecycle
+from app.limits.service import DEVELOPMENT_WIDTH, Limits
 from app.links.service import Links, WasntMe
 from app.login.passkey import PasskeySignIn
 from app.login.second_step import SecondStep
@@ -69,6 +72,19 @@ def build(settings: Settings) -> Services:
     composer = Composer(service=settings.host)
     languages = Languages()
     keyring = Keyring(settings.encryption.parsed())
+    redis = settings.redis
+    cache = Cache(redis.url.get_secret_value() if redis.url else None, answer_seconds=redis.answer_seconds)
+    width = 1 if settings.is_production else DEVELOPMENT_WIDTH
+    lock_after = settings.limits.login_failures * width
+    lockout = Lockout(clock, audit, most=lock_after)
+    limits = Limits(
+        RateLimiter(cache),
+        db,
+        audit,
+        settings.limits,
+        key=keyring.derive("rate limits"),
+        width=width,
+    )
     keys = SigningKeys(
         db, clock, keyring, audit, settings.jwt, jwks_max_age_seconds=settings.signing.jwks_max_age_seconds
     )
@@ -140,7 +156,8 @@ def build(settings: Settings) -> Services:
         settings=settings,
         clock=clock,
         db=db,
-        cache=Cache(settings.redis.url.get_secret_value() if settings.redis.url else None),
+        cache=cache,
+        limits=limits,
         keyring=keyring,
         languages=languages,
         pages=Pages(languages, settings.pages, public_url=issuer),
@@ -163,6 +180,7 @@ def build(settings: Settings) -> Services:
         passwords=passwords,
         factors=factors.registry,
         second_factors=second_factors,
+        lockout=lockout,
         sessions=sessions,
         issuance=issuance,
         rotation=RefreshTokenRotation(
@@ -190,13 +208,17 @@ def build(settings: Settings) -> Services:
             assignments=role_assignments,
             sessions=sessions,
         ),
-        registration=Registration(db, users=users, passwords=passwords, audit=audit, hide_existence=hides_existence),
+        registration=Registration(
+            db, users=users, passwords=passwords, audit=audit, limits=limits, hide_existence=hides_existence
+        ),
         login=Login(
             db,
             audit=audit,
             audiences=audiences,
             passwords=passwords,
             sign_in=sign_in,
+            limits=limits,
+            lockout=lockout,
             verified_email_required=hides_existence,
         ),
         sign_in=sign_in,

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from bench import login, refresh, routes, start, statements, verification
+from bench import enumeration, login, refresh, routes, start, statements, verification
 from bench.measure import CONNECTIONS, Load
 from bench.processes import LOAD_CORE, PROJECT, BenchError, pin
 from bench.report import table
@@ -19,7 +19,7 @@ from bench.run import Run
 from bench.service import backend
 
 COMPARED = {"routes": routes, "login": login, "refresh": refresh}
-OTHERS = {"verification": verification, "statements": statements, "start": start}
+OTHERS = {"verification": verification, "statements": statements, "start": start, "enumeration": enumeration}
 NAMES = [*COMPARED, *OTHERS]
 _ROUNDS, _SECONDS = 5, 5.0
 _MOST_SECONDS = 45 * 60

@@ -78,6 +78,13 @@ class Backend:
             "ACCOUNTS__HIDE_EXISTENCE": "false",
             "AUDIENCES__DECLARED": json.dumps(declared),
             "HTTP__DRAIN_SECONDS": "0",
+            # The load comes from one address.
+            "LIMITS__LOGIN_PER_ACCOUNT": "1000000",
+            "LIMITS__LOGIN_PER_ADDRESS": "1000000",
+            "LIMITS__SIGNUP_PER_ADDRESS": "1000000",
+            "LIMITS__LOGIN_FAILURES": "1000000",
+            "LIMITS__SPRAYING_ACCOUNTS": "1000000",
+            "LIMITS__SPRAYING_ACCOUNTS_PER_NETWORK": "1000000",
         }
 
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from redis.asyncio import Redis
 
 from app.foundation.engines.instance import Instance
 from app.foundation.engines.lock import Engines
@@ -78,9 +79,16 @@ def settings_for(database_url: str, engines: Engines, **overrides: object) -> Se
     return Settings(**(values | overrides))
 
 
+async def forget_attempts(engines: Engines) -> None:
+    """Empty Valkey, so that no test meets the limits that another used up."""
+    async with Redis.from_url(engines.redis_url) as client:
+        await client.flushdb()
+
+
 @pytest.fixture
 async def database_url(engines: Engines, template: str) -> AsyncIterator[str]:
     name = f"t_{uuid4().hex}"
+    await forget_attempts(engines)
     await execute(engines.database_url, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield database_named(engines, name)
     await execute(engines.database_url, f"DROP DATABASE {name} WITH (FORCE)")

@@ -142,6 +142,21 @@ def reactivate(who: Who, data_dir: DataDir = None, as_json: AsJson = False) -> N
     change(who, work, data_dir, as_json=as_json)
 
 
+@app.command("unlock")
+def unlock(who: Who, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Forget a user's wrong passwords, which opens an account that they locked.
+
+    Example: auth-service users unlock ann@example.com
+    """
+    acting = Acting()
+
+    async def work(services: Services, user: User) -> None:
+        async with services.db.transaction() as tx:
+            await services.lockout.lift(tx, user, actor=acting.actor, origin=acting.origin)
+
+    change(who, work, data_dir, as_json=as_json)
+
+
 @app.command("set-attribute")
 def set_attribute(  # noqa: PLR0917 — typer hands them over by name
     who: Who,

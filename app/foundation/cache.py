@@ -1,6 +1,8 @@
 """Valkey or Redis: fast, shared between processes, and never the only place where something is kept."""
 
 import asyncio
+import contextlib
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,16 +11,21 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from app.foundation.errors import Unavailable
 from app.foundation.metrics import Counter
 
 # What a request may lose to a cache that does not answer. The client library's own limits count per attempt and
-# per step, so the sum is capped here.
-TOTAL_SECONDS = 0.1
-_STEP_SECONDS = 0.05
-_MAX_CONNECTIONS = 64
+# per step, so the sum is capped here, below the tenth of a second that is allowed.
+TOTAL_SECONDS = 0.08
+# An answer takes a fraction of a millisecond, so few connections serve many requests; each new one costs three trips.
+_MAX_CONNECTIONS = 16
+# After so many failures in a row nobody waits for the cache any more until it gives a sign of life.
+_BREAKER_FAILURES = 5
+_PROBE_SECONDS = 0.5
+
+_logger = logging.getLogger(__name__)
 
 _ERRORS = Counter("cache_errors", "Uses of the cache that failed or took too long.", unit="uses")
 
@@ -32,11 +39,15 @@ class CacheUnavailable(Unavailable):
 class Cache:
     """One process's connections to the cache of `REDIS__URL`; without a URL there is none.
 
-    Nothing is retried: whoever calls knows what to do without the cache.
+    Nothing is retried: whoever calls knows what to do without the cache. After five failures in a row the cache
+    counts as gone and costs no time, until `watch` or `ping` finds it again.
     """
 
-    def __init__(self, url: str | None) -> None:
-        self._client = _client(url) if url is not None else None
+    def __init__(self, url: str | None, *, answer_seconds: float = TOTAL_SECONDS) -> None:
+        self._client = _client(url, answer_seconds) if url is not None else None
+        self._answer_seconds = answer_seconds
+        self._failures = 0
+        self._gone = asyncio.Event()
 
     @property
     def exists(self) -> bool:
@@ -44,8 +55,31 @@ class Cache:
         return self._client is not None
 
     @asynccontextmanager
-    async def use(self, *, seconds: float = TOTAL_SECONDS) -> AsyncIterator["Redis"]:
-        """The client, for commands that together take at most `seconds`. Raises CacheUnavailable."""
+    async def use(self, *, seconds: float | None = None) -> AsyncIterator["Redis"]:
+        """The client, for commands that together take at most `seconds`, or what the cache is allowed to take.
+
+        Raises CacheUnavailable.
+        """
+        if self._gone.is_set():
+            raise CacheUnavailable(detail="the cache did not answer several times in a row")
+        async with self._trying(seconds or self._answer_seconds) as client:
+            yield client
+
+    async def ping(self) -> None:
+        """Ask for a sign of life. Raises CacheUnavailable."""
+        async with self._trying(self._answer_seconds) as client:
+            await client.execute_command("PING")  # type: ignore[no-untyped-call]  # the library leaves it untyped
+
+    async def watch(self) -> None:
+        """Look for a cache that is gone for as long as the process lives: the coroutine of a background task."""
+        while True:
+            await self._gone.wait()
+            await asyncio.sleep(_PROBE_SECONDS)
+            with contextlib.suppress(CacheUnavailable):
+                await self.ping()
+
+    @asynccontextmanager
+    async def _trying(self, seconds: float) -> AsyncIterator["Redis"]:
         if self._client is None:
             raise CacheUnavailable(detail="REDIS__URL is not set")
         try:
@@ -53,12 +87,20 @@ class Cache:
                 yield self._client
         except (RedisError, OSError, TimeoutError) as error:
             _ERRORS.add()
+            # A refused command is an answer.
+            if not isinstance(error, ResponseError):
+                self._note_failure(error)
             raise CacheUnavailable(detail=f"{type(error).__name__}: {error}") from error
+        if self._gone.is_set():
+            _logger.warning("the cache answers again")
+        self._failures = 0
+        self._gone.clear()
 
-    async def ping(self) -> None:
-        """Ask for a sign of life. Raises CacheUnavailable."""
-        async with self.use() as client:
-            await client.execute_command("PING")  # type: ignore[no-untyped-call]  # the library leaves it untyped
+    def _note_failure(self, error: Exception) -> None:
+        self._failures += 1
+        if self._failures == _BREAKER_FAILURES and not self._gone.is_set():
+            self._gone.set()
+            _logger.warning("the cache does not answer; going on without it: %s: %s", type(error).__name__, error)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -66,14 +108,16 @@ class Cache:
             await self._client.aclose()
 
 
-def _client(url: str) -> "Redis":
+def _client(url: str, answer_seconds: float) -> "Redis":
     settings: dict[str, Any] = {
-        "socket_connect_timeout": _STEP_SECONDS,
-        "socket_timeout": _STEP_SECONDS,
+        "socket_connect_timeout": answer_seconds,
+        "socket_timeout": answer_seconds,
         "retry": Retry(NoBackoff(), 0),
         "max_connections": _MAX_CONNECTIONS,
-        "timeout": _STEP_SECONDS,
+        "timeout": answer_seconds,
         "health_check_interval": 0,
+        # Its own name it would read from files, which holds up the event loop, and send on each connection.
+        "driver_info": None,
     }
     # The client owns its pool, so that closing the one closes the other.
     return Redis.from_pool(BlockingConnectionPool.from_url(url, **settings))

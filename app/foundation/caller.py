@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection, Request
 
 from app.foundation.cookies import Cookies
 from app.foundation.csrf import refuse_forgery
+from app.foundation.errors import BadRequest, NotAuthenticated
 from app.foundation.origin import Origin
 from app.foundation.principal import Credentials, Principal, ResolverSlot
 from app.foundation.provide import provided
@@ -59,6 +60,21 @@ Caller = Annotated[Principal, Depends(_own_caller)]
 
 AnyAudienceCaller = Annotated[Principal, Depends(_any_caller)]
 """A principal whose token may be for any audience: for the few routes that any token of ours opens."""
+
+
+async def _signed_in(request: Request) -> str | None:
+    presented = credentials_of(request)
+    if not presented.authorization and presented.cookie is None:
+        return None
+    try:
+        principal = await provided(request.app, ResolverSlot).resolver.resolve(presented, own_only=False)
+    except (NotAuthenticated, BadRequest):
+        return None
+    return principal.sub
+
+
+SignedIn = Annotated[str | None, Depends(_signed_in)]
+"""Whose live session the request brings, for routes that anyone may call; None without one, or with a bad one."""
 
 
 def origin_of(connection: HTTPConnection) -> Origin:

@@ -10,7 +10,7 @@ _REQUEST_HEADERS = (
     # Swagger UI says so when it asks for a token.
     b", x-requested-with"
 )
-_ANSWER_HEADERS = b"ETag, Location, Retry-After, WWW-Authenticate, X-Trace-Id"
+_ANSWER_HEADERS = b"ETag, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Trace-Id"
 _PREFLIGHT_SECONDS = b"600"
 _VARY = (b"vary", b"Origin")
 

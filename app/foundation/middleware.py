@@ -16,6 +16,7 @@ from app.foundation.logs import log_request
 from app.foundation.metrics import FROM_CODE, Histogram
 from app.foundation.origin import MAX_USER_AGENT_CHARACTERS, Origin
 from app.foundation.problems import render
+from app.foundation.ratelimit import answer_headers
 from app.foundation.tracing import current_trace_id, trace_id_from, trace_id_of_span
 
 Headers = list[tuple[bytes, bytes]]
@@ -99,6 +100,7 @@ class Edge:
         added, cors = self._added_headers(origin.trace_id), self._policy.cors.answer(_first(seen, b"origin"))
         answer = _Answer(send, added, cors, without_body=method == "HEAD")
         token = current_trace_id.set(origin.trace_id)
+        headers_token = answer_headers.set(added)
         try:
             early = self._early_answer(scope, size, seen)
             if early is not None:
@@ -119,6 +121,7 @@ class Edge:
                 problem=state.get("problem"),
                 detail=state.get("problem_detail"),
             )
+            answer_headers.reset(headers_token)
             current_trace_id.reset(token)
 
     def _origin(self, scope: Scope, seen: dict[bytes, list[bytes]]) -> Origin:

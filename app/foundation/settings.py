@@ -102,6 +102,16 @@ class RedisSettings(BaseModel):
         examples=["redis://localhost:6379/0"],
     )
 
+    answer_seconds: float = Field(
+        default=0.08,
+        gt=0,
+        le=10,
+        description=(
+            "A request waits this long for Valkey before it goes on without; after five in vain none waits until it "
+            "answers again."
+        ),
+    )
+
     @model_validator(mode="after")
     def _is_redis(self) -> Self:
         if self.url is not None and not self.url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from app.factors.factor import Presented
 from app.factors.totp.service import TOTPEnrolment
-from app.foundation.caller import RequestOrigin
+from app.foundation.caller import RequestOrigin, SignedIn
 from app.foundation.provide import provide
 from app.foundation.routing import Router
 from app.foundation.transport import Transport
@@ -29,18 +29,26 @@ router = Router(tags=["sign-in"])
 @router.post("/auth/login", summary="Sign in with a password")
 async def log_in(
     request: Request,
+    *,
     body: LoginRequest,
     login: Annotated[Login, provide(Login)],
     origin: RequestOrigin,
     browser: Transport,
+    signed_in: SignedIn,
 ) -> Response:
     """Open a session and answer with its first tokens.
 
     Without `audience` they are for this service itself. One answer for every failed sign-in: it tells of no
-    account.
+    account. After 100 wrong passwords in a row (a setting) the right one is refused like any other, unless the
+    request brings an access token or the cookie of that user's live session.
     """
     presented = PasswordLogin(
-        email=body.email, password=body.password, audience=body.audience, scope=body.scope, browser=browser
+        email=body.email,
+        password=body.password,
+        audience=body.audience,
+        scope=body.scope,
+        browser=browser,
+        signed_in=signed_in,
     )
     return token_answer(request, await login.with_password(presented, origin))
 

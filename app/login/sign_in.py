@@ -29,7 +29,14 @@ from app.users.user import User
 
 REFUSALS = {
     reason: reason.replace(" ", "_").replace("-", "_")
-    for reason in ("unknown user", "wrong password", "suspended", "email not verified", "changed during sign-in")
+    for reason in (
+        "unknown user",
+        "wrong password",
+        "locked",
+        "suspended",
+        "email not verified",
+        "changed during sign-in",
+    )
 }
 SIGN_INS = Counter("sign_ins", "Sign-ins by how they ended.", unit="sign-ins", result=("success", *REFUSALS.values()))
 

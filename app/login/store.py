@@ -11,6 +11,7 @@ import asyncpg
 from sqlalchemy import update
 
 from app.factors.factor import FactorName
+from app.factors.password.lockout import LOCKED
 from app.factors.password.service import LoginCandidate
 from app.foundation.db import Transaction
 from app.foundation.secrets import SecretHash
@@ -20,7 +21,7 @@ from app.users.user import User
 
 # Everything that a sign-in is decided by, in one round trip: the user, the hash, the second factors and the roles.
 _FIND = f"""
-    SELECT {", ".join(f"u.{column.key}" for column in users.COLUMNS)}, c.password_hash,
+    SELECT {", ".join(f"u.{column.key}" for column in users.COLUMNS)}, c.password_hash, {{locked}} AS locked,
       EXISTS (SELECT 1 FROM totp_credentials t WHERE t.user_id = u.id AND t.confirmed_at IS NOT NULL) AS has_totp,
       EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = u.id) AS has_passkey,
       EXISTS (SELECT 1 FROM recovery_codes r WHERE r.user_id = u.id AND r.used_at IS NULL) AS has_recovery_code,
@@ -29,10 +30,10 @@ _FIND = f"""
     FROM users u LEFT JOIN password_credentials c ON c.user_id = u.id
     """  # noqa: S608 — built from constants; the value is a parameter
 
-# Parameter: $1 the address's key.
-FIND_BY_EMAIL = f"{_FIND} WHERE u.email_key = $1"
+# Parameters: $1 the address's key, $2 how many wrong passwords lock.
+FIND_BY_EMAIL = f"{_FIND.format(locked=LOCKED)} WHERE u.email_key = $1"
 # Parameter: $1 the user's row id.
-FIND_BY_ID = f"{_FIND} WHERE u.id = $1"
+FIND_BY_ID = f"{_FIND.format(locked='false')} WHERE u.id = $1"
 
 # Sign-ins that nobody finished are taken away by those that come after them, a few at a time. Parameters: see `add`.
 ADD = """
@@ -49,10 +50,11 @@ ADD = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """Who signs in, with what decides how they go on."""
+    """Who signs in, with what decides how they go on. `locked`: the password alone does not open the account."""
 
     user: User
     password_hash: str | None = field(repr=False)
+    locked: bool
     second: tuple[FactorName, ...]
     assignments: tuple[tuple[UUID, str | None], ...]
 
@@ -72,6 +74,7 @@ def candidate_of(row: asyncpg.Record) -> Candidate:
     return Candidate(
         user=users.as_user({**row, "attributes": json.loads(row["attributes"])}),
         password_hash=row["password_hash"],
+        locked=row["locked"],
         second=tuple(name for name, enrolled in has.items() if enrolled),
         assignments=tuple((UUID(role), audience) for role, audience in json.loads(row["assignments"])),
     )

@@ -8,6 +8,7 @@ from app.factors.password.errors import PasswordRefused
 from app.factors.password.service import PasswordContext, Passwords
 from app.foundation.db import Database, Transaction
 from app.foundation.origin import Origin
+from app.limits.service import Limits
 from app.registration.events import RegistrationRefused
 from app.users.email import parse_email
 from app.users.errors import EmailTaken
@@ -31,20 +32,28 @@ class Registration:
     """
 
     def __init__(
-        self, db: Database, *, users: Users, passwords: Passwords, audit: AuditLog, hide_existence: bool
+        self,
+        db: Database,
+        *,
+        users: Users,
+        passwords: Passwords,
+        audit: AuditLog,
+        limits: Limits,
+        hide_existence: bool,
     ) -> None:
         self._db = db
         self._users = users
         self._passwords = passwords
         self._audit = audit
+        self._limits = limits
         self._hide_existence = hide_existence
 
     async def sign_up(self, wanted: SignUp, origin: Origin) -> User | None:
         """Make an account and return its user; None where existence is hidden, whether one was made or not.
 
         An address that is taken changes nothing. Raises SignUpClosed, EmailRefused, NameRefused and
-        PasswordRefused before anything tells of the address, then HashingBusy, DatabaseUnavailable, and
-        EmailTaken unless existence is hidden.
+        PasswordRefused before anything tells of the address and before it counts as an attempt, then
+        TooManyAttempts, HashingBusy, DatabaseUnavailable, and EmailTaken unless existence is hidden.
         """
         self._users.require_open(Entry.SIGN_UP)
         parse_email(wanted.email)
@@ -56,6 +65,7 @@ class Registration:
             async with self._db.transaction() as tx:
                 await self._record_refusal(tx, origin, reason="password_refused", faults=faults)
             raise
+        await self._limits.signup(origin)
         # Hashed for a taken address as well: the time of the answer is the same.
         password_hash = await self._passwords.hash(wanted.password)
         taken: EmailTaken | None = None

@@ -14,6 +14,7 @@ FINISHED = frozenset(
         *("PWD-01", "PWD-04", "PWD-05", "PWD-13"),
         *(f"MFA-{number:02}" for number in range(1, 9)),
         *(f"PKY-{number:02}" for number in range(1, 8)),
+        *("PWD-01", "PWD-02", "PWD-03", "PWD-04", "PWD-05", "PWD-13"),
         *("KEY-01", "KEY-03", "KEY-04", "KEY-05", "KEY-06"),
         *("DOS-01", "DOS-02", "OPS-01", "OPS-02", "OPS-03", "OPS-05"),
         *("WEB-01", "WEB-03", "WEB-04"),

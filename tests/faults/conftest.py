@@ -38,6 +38,13 @@ class Platform:
             "ACCOUNTS__HIDE_EXISTENCE": "false",
             "HTTP__DRAIN_SECONDS": "0",
             "PASSWORDS__HASH_QUEUE": "1000",
+            # The load comes from one address.
+            "LIMITS__LOGIN_PER_ACCOUNT": "100000",
+            "LIMITS__LOGIN_PER_ADDRESS": "100000",
+            "LIMITS__SIGNUP_PER_ADDRESS": "100000",
+            "LIMITS__LOGIN_FAILURES": "1000000",
+            "LIMITS__SPRAYING_ACCOUNTS": "1000000",
+            "LIMITS__SPRAYING_ACCOUNTS_PER_NETWORK": "1000000",
             "JWT__REFRESH_GRACE_SECONDS": "60",
             "AUDIENCES__DECLARED": '[{"name":"orders-api","scopes":{"orders:read":null},"claims":["email"]}]',
         }

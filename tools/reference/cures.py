@@ -113,6 +113,8 @@ CURES = {
     "role_not_found": "`auth-service roles list` shows every role; `auth-service roles create NAME` makes one.",
     "rotation_conflict": "Somebody else just rotated this key, as you wanted. Look: `auth-service keys list`.",
     "sign_up_closed": "An operator makes the accounts here (`ACCOUNTS__SIGNUP_OPEN`).",
+    "too_many_attempts": "Wait for `Retry-After`; the header `RateLimit` tells what remains. For operators: "
+    "`docs/rate-limits.md` lists every limit, its setting, and what to do where many people share one address.",
     "too_many_requests": "Wait for `Retry-After`.",
     "unauthorized_client": "Register the client for this grant type.",
     "unavailable": "Wait for `Retry-After` and try again.",

@@ -10,7 +10,11 @@ from app.foundation.db import Model
 
 
 class PasswordCredential(Model):
-    """A user's password as an Argon2id PHC string."""
+    """A user's password as an Argon2id PHC string.
+
+    `failures` counts wrong ones in a row; `last_failure` is a UUIDv7 of the last one's time, so that sign-ins after
+    it are found by their ids.
+    """
 
     __tablename__ = "password_credentials"
 
@@ -18,3 +22,5 @@ class PasswordCredential(Model):
     password_hash: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    failures: Mapped[int] = mapped_column(server_default="0")
+    last_failure: Mapped[UUID | None]

@@ -10,7 +10,6 @@ from app.factors.password.errors import PasswordRefused
 from app.factors.password.hashing import HashingBusy, PasswordHasher
 from app.foundation.clock import Clock
 from app.foundation.db import Database, Transaction
-from app.users.email import EmailKey
 from app.users.service import Users
 from app.users.user import User
 
@@ -91,14 +90,6 @@ class Passwords:
     async def stored(self, tx: Transaction, user_id: UUID) -> str | None:
         """The hash of a user's password, or None when they have none."""
         return await store.find_hash(tx, user_id)
-
-    async def find_login(self, key: EmailKey) -> LoginCandidate | None:
-        """Who has this address, and the hash of their password, by one statement on the hot pool.
-
-        Raises DatabaseUnavailable.
-        """
-        row = await self._db.fetchrow(store.FIND_LOGIN, key, repeatable=True)
-        return None if row is None else LoginCandidate(*store.login_of(row))
 
     async def set(self, tx: Transaction, user_id: UUID, password_hash: str) -> None:
         """Give a user a password, or another one: then sign-ins under way with the old one are refused."""

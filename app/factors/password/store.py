@@ -1,23 +1,32 @@
 """Reading and writing password hashes."""
 
-import json
 from datetime import datetime
 from uuid import UUID
 
-import asyncpg
-from sqlalchemy import delete, literal_column, select, update
+from sqlalchemy import delete, literal_column, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.factors.password.models import PasswordCredential
 from app.foundation.db import Transaction
-from app.users import models as users
-from app.users.user import User
 
-# The user of an address and their hash, for the hot pool. Parameter: $1 the address's key.
-FIND_LOGIN = f"""
-    SELECT {", ".join(f"u.{column.key}" for column in users.COLUMNS)}, c.password_hash
-    FROM users u LEFT JOIN password_credentials c ON c.user_id = u.id WHERE u.email_key = $1
-    """  # noqa: S608 — built from constants; the value is a parameter
+# Whether the user has signed in since the last failure: the log has an index on subject and id.
+_SIGNED_IN_SINCE = """EXISTS (
+      SELECT FROM audit_entries a
+      WHERE a.subject = {sub} AND a.id > c.last_failure AND a.type = 'session.created'
+    )"""
+
+# Whether wrong passwords have locked an account: part of a statement over users `u` and password_credentials `c`, whose
+# parameter $2 is how many lock. The log is asked for a locked account alone.
+LOCKED = f"CASE WHEN c.failures >= $2 THEN NOT {_SIGNED_IN_SINCE.format(sub='u.sub')} ELSE false END"
+
+_COUNT_FAILURE = text(
+    f"""
+    UPDATE password_credentials c
+    SET failures = CASE WHEN {_SIGNED_IN_SINCE.format(sub=":sub")} THEN 1 ELSE c.failures + 1 END,
+      last_failure = :marker
+    WHERE c.user_id = :user_id RETURNING c.failures
+    """  # noqa: S608 — built from constants; every value is a parameter
+)
 
 
 async def find_hash(tx: Transaction, user_id: UUID) -> str | None:
@@ -26,18 +35,17 @@ async def find_hash(tx: Transaction, user_id: UUID) -> str | None:
     return await tx.scalar(statement)
 
 
-def login_of(row: asyncpg.Record) -> tuple[User, str | None]:
-    """The user and the hash in a row of `FIND_LOGIN`."""
-    return users.as_user({**row, "attributes": json.loads(row["attributes"])}), row["password_hash"]
-
-
 async def put(tx: Transaction, user_id: UUID, password_hash: str, *, now: datetime) -> bool:
     """Write a user's hash; True when it took the place of another."""
     row = {"user_id": user_id, "password_hash": password_hash, "created_at": now, "changed_at": now}
     statement = insert(PasswordCredential).values(row)
     statement = statement.on_conflict_do_update(
         index_elements=[PasswordCredential.user_id],
-        set_={"password_hash": statement.excluded.password_hash, "changed_at": statement.excluded.changed_at},
+        set_={
+            "password_hash": statement.excluded.password_hash,
+            "changed_at": statement.excluded.changed_at,
+            "failures": 0,
+        },
     )
     # A row that this statement inserted has never been locked or deleted.
     replaced: bool | None = await tx.scalar(statement.returning(literal_column("xmax <> 0")))
@@ -57,4 +65,20 @@ async def swap(tx: Transaction, user_id: UUID, *, old_hash: str, new_hash: str) 
 async def remove(tx: Transaction, user_id: UUID) -> bool:
     """Delete a user's hash; False when there was none."""
     statement = delete(PasswordCredential).where(PasswordCredential.user_id == user_id)
+    return (await tx.execute(statement.returning(PasswordCredential.user_id))).first() is not None
+
+
+async def count_failure(tx: Transaction, user_id: UUID, *, sub: str, marker: UUID) -> int | None:
+    """Count one more failure since the last sign-in, and return how many there are; None without a password."""
+    values = {"user_id": user_id, "sub": sub, "marker": marker}
+    return (await tx.execute(_COUNT_FAILURE, values)).scalar()
+
+
+async def forget_failures(tx: Transaction, user_id: UUID) -> bool:
+    """Set the count to nought; False where it was."""
+    statement = (
+        update(PasswordCredential)
+        .where(PasswordCredential.user_id == user_id, PasswordCredential.failures > 0)
+        .values(failures=0)
+    )
     return (await tx.execute(statement.returning(PasswordCredential.user_id))).first() is not None

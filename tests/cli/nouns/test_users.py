@@ -55,6 +55,10 @@ def test_a_user_is_suspended_and_reactivated(run, administrator, ann):
     assert run("users", "reactivate", ann, "--json").json()["status"] == "active"
 
 
+def test_a_locked_account_is_opened(run, administrator, ann):
+    assert run("users", "unlock", ann, "--json").json()["status"] == "active"
+
+
 def test_users_are_listed_by_page_and_by_the_beginning_of_their_address(run, administrator, ann):
     listed = run("users", "list", "--json").json()
     assert [user["email"] for user in listed] == [administrator, ann]

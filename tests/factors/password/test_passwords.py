@@ -13,7 +13,6 @@ from app.factors.password.service import LoginCandidate, PasswordContext, Passwo
 from app.foundation.clock import Clock
 from app.foundation.db import Database
 from app.foundation.origin import Origin
-from app.users.email import parse_email
 from app.users.service import Users
 from app.users.user import Entry, User
 
@@ -36,22 +35,21 @@ async def give(db: Database, passwords: Passwords, user: User, password: str = P
     return password_hash
 
 
-async def find(passwords: Passwords, email: str = "Ann@Example.com") -> LoginCandidate | None:
-    return await passwords.find_login(parse_email(email).key)
+async def find(db: Database, passwords: Passwords, user: User) -> LoginCandidate:
+    async with db.transaction() as tx:
+        return LoginCandidate(user, await passwords.stored(tx, user.id))
 
 
-async def test_a_login_finds_user_and_hash_together(db: Database, passwords: Passwords, ann: User) -> None:
+async def test_the_hash_of_a_user_is_found(db: Database, passwords: Passwords, ann: User) -> None:
     password_hash = await give(db, passwords, ann)
-    assert await find(passwords) == LoginCandidate(ann, password_hash)
-    assert await find(passwords, "bob@example.com") is None
     async with db.transaction() as tx:
         assert await passwords.stored(tx, ann.id) == password_hash
         assert await passwords.stored(tx, uuid4()) is None
-    assert password_hash not in repr(await find(passwords))
+    assert password_hash not in repr(await find(db, passwords, ann))
 
 
 async def test_a_user_without_a_password_is_found_without_a_hash(db: Database, passwords: Passwords, ann: User) -> None:
-    assert await find(passwords) == LoginCandidate(ann, None)
+    assert await find(db, passwords, ann) == LoginCandidate(ann, None)
     assert not await passwords.verify(None, PASSWORD)
 
 
@@ -109,10 +107,10 @@ async def test_a_changed_password_outdates_sign_ins_under_way(
     async with db.transaction() as tx:
         assert (await users.get(tx, ann.id)).credentials_version == 0
     await give(db, passwords, ann, "another fine password")
-    candidate = await find(passwords)
-    assert candidate is not None
-    assert candidate.user.credentials_version == 1
-    assert await passwords.verify(candidate.password_hash, "another fine password")
+    async with db.transaction() as tx:
+        assert (await users.get(tx, ann.id)).credentials_version == 1
+        password_hash = await passwords.stored(tx, ann.id)
+    assert await passwords.verify(password_hash, "another fine password")
 
 
 async def test_a_deleted_password_opens_nothing(db: Database, passwords: Passwords, ann: User) -> None:
@@ -120,7 +118,7 @@ async def test_a_deleted_password_opens_nothing(db: Database, passwords: Passwor
     async with db.transaction() as tx:
         await passwords.delete(tx, ann.id)
         await passwords.delete(tx, ann.id)
-    assert await find(passwords) == LoginCandidate(ann, None)
+    assert await find(db, passwords, ann) == LoginCandidate(ann, None)
 
 
 async def test_a_login_renews_a_hash_with_outdated_parameters(
@@ -130,10 +128,10 @@ async def test_a_login_renews_a_hash_with_outdated_parameters(
     async with db.transaction() as tx:
         await passwords.set(tx, ann.id, await cheap.hash(PASSWORD.encode()))
     cheap.close()
-    outdated = await find(passwords)
+    outdated = await find(db, passwords, ann)
     assert outdated is not None
     assert await passwords.rehash_if_outdated(outdated, PASSWORD)
-    renewed = await find(passwords)
+    renewed = await find(db, passwords, ann)
     assert renewed is not None
     assert renewed.password_hash is not None
     assert not hasher.needs_rehash(renewed.password_hash)
@@ -158,7 +156,13 @@ async def test_a_busy_pool_leaves_an_outdated_hash_for_the_next_login(
 ) -> None:
     slow = PasswordHasher(threads=1, queue=0, cost=HashingCost(memory_kib=64 * 1024, passes=3))
     busy = Passwords(
-        db, Clock(), users=users, hasher=slow, common=common, min_length=8, public_url="https://login.example"
+        db,
+        Clock(),
+        users=users,
+        hasher=slow,
+        common=common,
+        min_length=8,
+        public_url="https://login.example",
     )
     under_way = asyncio.ensure_future(busy.hash(PASSWORD))
     await asyncio.sleep(0)

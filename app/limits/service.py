@@ -1,0 +1,216 @@
+"""The limits by name. Each counts an attempt, puts `RateLimit` on the answer, and raises TooManyAttempts."""
+
+import base64
+import hashlib
+import hmac
+import logging
+import math
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.audit.event import SYSTEM
+from app.audit.service import AuditLog
+from app.foundation.alarms import Mark, Raised, Signal
+from app.foundation.db import Database
+from app.foundation.oauth_errors import InvalidClient
+from app.foundation.origin import Origin
+from app.foundation.quotas import Quota, Standing
+from app.foundation.ratelimit import RateLimiter, tell
+from app.limits.errors import TooManyAttempts
+from app.limits.events import SprayingDetected
+from app.limits.settings import LimitSettings
+from app.limits.sources import network_of, source_of
+
+DEVELOPMENT_WIDTH = 100
+
+_MINUTE, _QUARTER, _HOUR = 60, 15 * 60, 60 * 60
+_SPRAYING_WINDOW = 10 * _MINUTE
+_PLACE_SECONDS = 30 * 24 * _HOUR
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginAttempt:
+    """A sign-in that may go on; hand it back with how it ended."""
+
+    account: str
+    place: str
+    network: str
+
+
+class Limits:
+    """Every limit of the service. `width` widens them all; `key` makes the digests that are their keys."""
+
+    def __init__(
+        self,
+        limiter: RateLimiter,
+        db: Database,
+        audit: AuditLog,
+        settings: LimitSettings,
+        *,
+        key: bytes,
+        width: int = 1,
+    ) -> None:
+        self._limiter = limiter
+        self._db = db
+        self._audit = audit
+        self._settings = settings
+        self._key = key
+        self._width = width
+
+    async def login(self, account: str, origin: Origin) -> LoginAttempt:
+        """Count a sign-in, whatever comes of it. `account` is what was typed, or its key: no account need exist.
+
+        The account's own limit is for one address, so that a stranger elsewhere uses up nothing of it. Raises
+        TooManyAttempts; DatabaseUnavailable where an alarm is to be recorded.
+        """
+        settings = self._settings
+        source, network = source_of(origin.ip), network_of(origin.ip)
+        account_digest = self._digest("account", account)
+        attempt = LoginAttempt(
+            account=account_digest, place=self._digest("place", account_digest, source), network=network
+        )
+        await self._take(
+            [
+                self._quota("login-address", settings.login_per_address, _MINUTE, source),
+                self._quota("login-account", settings.login_per_account, _MINUTE, account_digest, source),
+                *self._while_spraying(attempt),
+            ],
+            origin,
+        )
+        return attempt
+
+    def login_failed(self, attempt: LoginAttempt) -> None:
+        """Note that the sign-in was refused: many different accounts failing raise the alarm."""
+        self._limiter.note(self._signals(attempt, failed=True))
+
+    def login_succeeded(self, attempt: LoginAttempt) -> None:
+        """Note that the sign-in went well: for 30 days no alarm slows this account from this source."""
+        self._limiter.note(self._signals(attempt, failed=False), [Mark(attempt.place, _PLACE_SECONDS)])
+
+    async def signup(self, origin: Origin) -> None:
+        """Count a sign-up. Raises TooManyAttempts."""
+        quota = self._quota("signup", self._settings.signup_per_address, _HOUR, source_of(origin.ip))
+        await self._take([quota], origin)
+
+    async def mail(self, mailbox: str) -> bool:
+        """Count a mail to the mailbox of this key; False where it must not be sent.
+
+        It says nothing on the answer, which is the same whether a mail was sent or not. Exact: never more than the
+        limit in any 15 minutes.
+        """
+        quota = self._quota("mail", self._settings.mail_per_mailbox, _QUARTER, mailbox, exact=True, shown=False)
+        verdict = await self._limiter.take([quota])
+        return verdict.refused_by is None
+
+    async def factor(self, user_id: UUID) -> None:
+        """Count a code of a second factor, right or wrong. Exact. Raises TooManyAttempts."""
+        quota = self._quota("factor", self._settings.factor_per_user, _QUARTER, str(user_id), exact=True)
+        await self._take([quota])
+
+    @asynccontextmanager
+    async def client_auth(self, client_id: str, origin: Origin) -> AsyncIterator[None]:
+        """Count the InvalidClient that the block raises; one that succeeds costs no round trip.
+
+        Raises TooManyAttempts instead of entering the block once this process knows the limit to be reached, and
+        instead of InvalidClient for the failure that reaches it.
+        """
+        source = source_of(origin.ip)
+        quota = self._quota("client-auth", self._settings.client_failures, _MINUTE, client_id, source)
+        if self._limiter.is_refused(quota):
+            await self._take([quota], origin)
+        try:
+            yield
+        except InvalidClient:
+            await self._take([quota], origin)
+            raise
+
+    async def _take(self, quotas: Sequence[Quota], origin: Origin | None = None) -> None:
+        verdict = await self._limiter.take(quotas)
+        tell(verdict.standings)
+        if origin is not None:
+            await self._record(verdict.raised, origin)
+        refused = verdict.refused_by
+        if refused is not None:
+            raise _too_many(refused)
+
+    def _while_spraying(self, attempt: LoginAttempt) -> list[Quota]:
+        """What counts only while an alarm stands, and not where the account has signed in before."""
+        here, everywhere = self._alarms(attempt)
+        per_network, altogether = self._settings.spraying_login_per_network, self._settings.spraying_login
+        return [
+            self._quota(
+                "spraying-network", per_network, _MINUTE, attempt.network, only_while=here, unless=attempt.place
+            ),
+            self._quota("spraying", altogether, _MINUTE, only_while=everywhere, unless=attempt.place),
+        ]
+
+    def _alarms(self, attempt: LoginAttempt) -> tuple[str, str]:
+        return self._digest("spraying", attempt.network), self._digest("spraying")
+
+    def _signals(self, attempt: LoginAttempt, *, failed: bool) -> list[Signal]:
+        here, everywhere = self._alarms(attempt)
+        thresholds = self._settings.spraying_accounts_per_network, self._settings.spraying_accounts
+        return [
+            Signal(
+                alarm=alarm,
+                account=attempt.account,
+                failed=failed,
+                threshold=threshold * self._width,
+                window_seconds=_SPRAYING_WINDOW,
+                about=about,
+            )
+            for alarm, threshold, about in zip((here, everywhere), thresholds, (attempt.network, None), strict=True)
+        ]
+
+    async def _record(self, raised: Sequence[Raised], origin: Origin) -> None:
+        for alarm in raised:
+            _logger.warning("sign-ins fail for %d accounts from %s", alarm.accounts, alarm.signal.about or "everywhere")
+            event = SprayingDetected(
+                actor=SYSTEM,
+                origin=origin,
+                network=alarm.signal.about,
+                failing_accounts=alarm.accounts,
+                window_seconds=alarm.signal.window_seconds,
+            )
+            async with self._db.transaction() as tx:
+                await self._audit.record(tx, event)
+
+    def _quota(
+        self,
+        policy: str,
+        count: int,
+        seconds: int,
+        *of: str,
+        exact: bool = False,
+        shown: bool = True,
+        only_while: str = "",
+        unless: str = "",
+    ) -> Quota:
+        return Quota(
+            policy=policy,
+            key=self._digest(policy, *of),
+            count=count * self._width,
+            seconds=seconds,
+            exact=exact,
+            # Whether an alarm stands is nobody's business.
+            shown=shown and not only_while,
+            only_while=only_while,
+            unless=unless,
+        )
+
+    def _digest(self, kind: str, *of: str) -> str:
+        """A key that cannot be read back without ours. Lengths keep one list of texts from reading like another."""
+        message = b"".join(len(part).to_bytes(4, "big") + part for part in (text.encode() for text in (kind, *of)))
+        digest = hmac.digest(self._key, message, hashlib.sha256)[:16]
+        return f"limits:{kind}:{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
+
+
+def _too_many(refused: Standing) -> TooManyAttempts:
+    seconds = max(1, math.ceil(refused.retry_seconds))
+    return TooManyAttempts(
+        "Too many attempts. Wait a little and try again.", retry_after_seconds=seconds, detail=refused.quota.policy
+    )

@@ -1,0 +1,68 @@
+"""Whether the time of a refused sign-in tells of an account: existing and unknown ones, tried in turns."""
+
+import random
+import statistics
+import time
+
+import httpx2
+
+from bench.processes import SERVER_CORE, BenchError
+from bench.report import plain_table, verdict
+from bench.run import Run
+from bench.service import Service, service
+
+_TRIES, _QUICK_TRIES = 2000, 100
+_USERS = 20
+# Three standard errors of the statistic below at 1 000 samples of each kind.
+_MOST_BIAS = 0.039
+
+
+def measure(run: Run) -> tuple[str, dict[str, object]]:
+    """A table, and the same for programs."""
+    tries = _QUICK_TRIES if run.quick else _TRIES
+    with service(run.backend, core=SERVER_CORE) as auth:
+        known, unknown = _take_turns(auth, tries // 2)
+    longer = _chance_of_longer(known, unknown)
+    medians = [statistics.median(times) * 1000 for times in (known, unknown)]
+    row = (
+        f"login, wrong password, {tries} tries",
+        f"{medians[0]:.2f} ms",
+        f"{medians[1]:.2f} ms",
+        f"{longer:.3f}",
+        f"0.5 ± {_MOST_BIAS}",
+        verdict(met=abs(longer - 0.5) <= _MOST_BIAS),
+    )
+    head = ("request", "existing, median", "unknown, median", "unknown takes longer", "goal", "")
+    note = "The fourth column is the chance that a try at an unknown account takes longer than one at an existing one."
+    found: dict[str, object] = {"tries": tries, "known_ms": medians[0], "unknown_ms": medians[1], "longer": longer}
+    return plain_table("Enumeration", head, [row], note), found
+
+
+def _take_turns(auth: Service, rounds: int) -> tuple[list[float], list[float]]:
+    existing = [f"known{number}@example.com" for number in range(_USERS)]
+    for email in existing:
+        auth.sign_up(email)
+    times: tuple[list[float], list[float]] = ([], [])
+    with httpx2.Client(base_url=auth.url, timeout=30, trust_env=False) as client:
+        for number in range(rounds):
+            pair = [(0, existing[number % _USERS]), (1, f"nobody{number:04}@example.com")]
+            # Neither kind always follows the other.
+            random.shuffle(pair)
+            for kind, email in pair:
+                times[kind].append(_refused(client, email))
+    return times
+
+
+def _refused(client: httpx2.Client, email: str) -> float:
+    started = time.perf_counter()
+    answer = client.post("/auth/login", json={"email": email, "password": "not the password of anybody"})
+    if answer.status_code != 401:
+        raise BenchError(f"a wrong password was answered {answer.status_code}: {answer.text}")
+    return time.perf_counter() - started
+
+
+def _chance_of_longer(known: list[float], unknown: list[float]) -> float:
+    """How often a time of the second kind is longer, over all pairs (Mann and Whitney); 0.5 tells nothing."""
+    ranked = sorted([(value, 0) for value in known] + [(value, 1) for value in unknown])
+    rank_sum = sum(rank for rank, (_, kind) in enumerate(ranked, start=1) if kind == 1)
+    return (rank_sum - len(unknown) * (len(unknown) + 1) / 2) / (len(known) * len(unknown))
