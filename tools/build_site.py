@@ -3,6 +3,7 @@
 Pages link to each other as they do in the repository, so the site's source is a copy of the pages in their places.
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ PROJECT = Path(__file__).parents[1]
 PAGES = ("README.md", "DEVELOPMENT.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "sdk/README.md")
 # Named by pages, and no pages themselves.
 FILES = (".env-sample",)
+# What the tests of the pages read behind a block's language; to the builder a fence with such words is none at all.
+_FENCE = re.compile(r"^(```\w+) (?:file=(\S+)|.*)$", re.MULTILINE)
 _CONFIGURATION = """\
 [project]
 site_name = "auth-service"
@@ -24,14 +27,18 @@ nav = [
   {{ "First hour" = "docs/README.md" }},
   {{ "Protect a service" = "docs/integrate-sdk.md" }},
   {{ "Step-up" = "docs/step-up.md" }},
+  {{ "Second factors" = "docs/second-factors.md" }},
   {{ "HTTP API" = "docs/service-api.md" }},
   {{ "Browser apps" = "docs/browser-apps.md" }},
   {{ "Operations" = "docs/operations.md" }},
+  {{ "Mail" = "docs/mail.md" }},
+  {{ "Rate limits" = "docs/rate-limits.md" }},
   {{ "Drills" = "docs/drills.md" }},
   {{ "Pages and languages" = "docs/pages-and-languages.md" }},
   {{ "Troubleshooting" = "docs/troubleshooting.md" }},
   {{ "Runbooks" = "docs/runbooks.md" }},
   {{ "When to use it" = "docs/when-to-use.md" }},
+  {{ "Benchmarks" = "docs/benchmarks.md" }},
   {{ "Architecture" = "docs/architecture.md" }},
   {{ "Decisions" = [{decisions}] }},
   {{ "Reference" = [{reference}] }},
@@ -66,6 +73,13 @@ def _copy_pages(to: Path) -> None:
     for name in (*PAGES, *FILES):
         (to / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(PROJECT / name, to / name)
+    for page in to.rglob("*.md"):
+        page.write_text(_FENCE.sub(_plain_fence, page.read_text()))
+
+
+def _plain_fence(fence: re.Match[str]) -> str:
+    """The first line of a block as the builder knows it: the language, and the file's name as a title."""
+    return f'{fence[1]} title="{fence[2]}"' if fence[2] else fence[1]
 
 
 def _listed(pages: Path, folder: str) -> str:
