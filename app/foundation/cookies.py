@@ -23,6 +23,7 @@ class Cookies:
         self.access = f"{prefix}access"
         self.refresh = f"{prefix}refresh"
         self.visitor = f"{prefix}csrf"
+        self.challenge = f"{prefix}challenge"
 
     def sessions(self, connection: HTTPConnection) -> tuple[str, ...]:
         """Every session cookie of the request that has our shape; whatever else bears the name counts as none."""
@@ -41,7 +42,7 @@ class Cookies:
 
     def clear(self, response: Response) -> None:
         """Take every cookie of ours away."""
-        for name in (self.session, self.access, self.refresh, self.visitor):
+        for name in (self.session, self.access, self.refresh, self.visitor, self.challenge):
             response.delete_cookie(name, path="/", secure=self.secure, httponly=True, samesite="lax")
 
 

@@ -33,6 +33,11 @@ def random_base62(characters: int) -> str:
     return "".join(secrets.choice(_BASE62) for _ in range(characters))
 
 
+def random_digits(digits: int) -> str:
+    """Random decimal digits, for a code that a person types."""
+    return "".join(secrets.choice(string.digits) for _ in range(digits))
+
+
 def encode_secret(value: bytes) -> str:
     """Unpadded base64url."""
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode("ascii")

@@ -3,6 +3,7 @@
 import app.audiences.models
 import app.audit.models
 import app.clients.models
+import app.factors.email_code.models
 import app.factors.passkey.models
 import app.factors.password.models
 import app.factors.recovery_code.models
