@@ -37,6 +37,7 @@ from app.foundation.routing import HotEndpoint, Router
 from app.foundation.sampling import keep_sampling
 from app.foundation.settings import TelemetrySettings
 from app.grants import routes as grants
+from app.login import email_code_routes as email_codes
 from app.login import password_grant
 from app.login import routes as login
 from app.migrations.chain import newest_revision
@@ -58,6 +59,7 @@ ROUTERS: tuple[Router, ...] = (
     signing_keys.router,
     registration.router,
     login.router,
+    email_codes.router,
     grants.router,
     principals.router,
     stepup.router,

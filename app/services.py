@@ -39,6 +39,7 @@ from app.lifecycle.second_factors import SecondFactors
 from app.lifecycle.service import UserLifecycle
 from app.limits.service import Limits
 from app.links.service import Links, WasntMe
+from app.login.email_code import EmailCodeSignIn
 from app.login.passkey import PasskeySignIn
 from app.login.second_step import SecondStep
 from app.login.service import Login
@@ -104,6 +105,7 @@ class Services:
     action_token_consumption: ActionTokenConsumption
     second_step: SecondStep
     passkey_sign_in: PasskeySignIn
+    email_code_sign_in: EmailCodeSignIn
     principals: BearerPrincipals
     browsers: BrowserInspection
     resolver: ResolverSlot

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from app.account.settings import AccountSettings
 from app.audiences.settings import AudienceSettings
+from app.factors.email_code.settings import EmailCodeSettings
 from app.factors.password.settings import PasswordSettings
 from app.foundation.environment import Fault, SettingsError, faults_of, read, variables
 from app.foundation.mail.settings import SMTPSettings
@@ -99,6 +100,7 @@ class Settings(BaseSettings):
     accounts: AccountsSettings = AccountsSettings()
     account: AccountSettings = AccountSettings()
     passwords: PasswordSettings = PasswordSettings()
+    email_codes: EmailCodeSettings = EmailCodeSettings()
     step_up: StepUpSettings = StepUpSettings()
     mfa: MFASettings = MFASettings()
     password_grant: PasswordGrantSettings = PasswordGrantSettings()

@@ -10,6 +10,7 @@ from app.audiences.service import Audiences
 from app.audit.service import AuditLog
 from app.clients.authenticate import ClientAuthentication
 from app.clients.service import Clients
+from app.factors.email_code.service import EmailCodes
 from app.factors.password.blocklist import CommonPasswords
 from app.factors.password.factor import PasswordFactor
 from app.factors.password.hashing import PasswordHasher
@@ -35,6 +36,7 @@ from app.grants.issue import GrantIssuance
 from app.grants.mint import AccessTokenMinter
 from app.grants.reissue import AccessTokenReissue
 from app.grants.rotate import RefreshTokenRotation, RotationLifetimes
+from app.lifecycle.address_proof import AddressProof
 from app.lifecycle.administrator import AdministratorCreation
 from app.lifecycle.factor_set import FactorSet
 from app.lifecycle.interruption import Interruption
@@ -42,6 +44,7 @@ from app.lifecycle.second_factors import SecondFactors
 from app.lifecycle.service import UserLifecycle
 from app.limits.service import DEVELOPMENT_WIDTH, Limits
 from app.links.service import Links, WasntMe
+from app.login.email_code import EmailCodeSignIn
 from app.login.passkey import PasskeySignIn
 from app.login.second_step import SecondStep
 from app.login.service import Login
@@ -118,8 +121,15 @@ def build(settings: Settings) -> Services:
     inspection = GrantInspection(db, clock)
     principals = BearerPrincipals(keys, inspection, issuer=issuer)
     browsers = BrowserInspection(db, clock, audiences=audiences, roles=roles)
+    interruption = Interruption(users=users, sessions=sessions, links=links)
+    outbox = Outbox(clock, keyring, domain=settings.host)
+    wasnt_me = WasntMe(links)
+    email_codes = EmailCodes(
+        db, clock, keyring, outbox=outbox, users=users, wasnt_me=wasnt_me, settings=settings.email_codes
+    )
     factors = FactorSet.build(
         PasswordFactor(db, passwords),
+        email_codes,
         clock=clock,
         keyring=keyring,
         audit=audit,
@@ -163,7 +173,7 @@ def build(settings: Settings) -> Services:
         pages=Pages(languages, settings.pages, public_url=issuer),
         audit=audit,
         composer=composer,
-        outbox=Outbox(clock, keyring, domain=settings.host),
+        outbox=outbox,
         sent_mails=SentMails(db, keyring=keyring, composer=composer, development=not settings.is_production),
         keys=keys,
         audiences=audiences,
@@ -174,7 +184,7 @@ def build(settings: Settings) -> Services:
         clients=Clients(clock, audit, audiences),
         client_authentication=ClientAuthentication(db, clock, audit),
         links=links,
-        wasnt_me=WasntMe(links),
+        wasnt_me=wasnt_me,
         users=users,
         hasher=hasher,
         passwords=passwords,
@@ -198,7 +208,7 @@ def build(settings: Settings) -> Services:
         ),
         inspection=inspection,
         lifecycle=lifecycle,
-        interruption=Interruption(users=users, sessions=sessions, links=links),
+        interruption=interruption,
         administrators=AdministratorCreation(
             db,
             audit,
@@ -241,6 +251,16 @@ def build(settings: Settings) -> Services:
             passkeys=factors.passkeys,
             sign_in=sign_in,
             verified_email_required=hides_existence,
+        ),
+        email_code_sign_in=EmailCodeSignIn(
+            db,
+            audit=audit,
+            audiences=audiences,
+            users=users,
+            codes=email_codes,
+            address_proof=AddressProof(users, passwords, factors.registry, interruption, required=hides_existence),
+            limits=limits,
+            sign_in=sign_in,
         ),
         reauthentication=Reauthentication(
             db,

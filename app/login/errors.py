@@ -37,3 +37,9 @@ class PasskeyRefused(NotAuthenticated):
     """No passkey of ours signed this: one answer for every reason."""
 
     code, title = "invalid_passkey", "That passkey did not work"
+
+
+class CodeRefused(NotAuthenticated):
+    """No mailed code of ours, for this challenge and browser: one answer for every reason."""
+
+    code, title = "invalid_code", "That code did not work"

@@ -16,3 +16,13 @@ class LoginFailed(Event):
     reason: str
     identifier: str | None
     audience: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginCodeRequested(Event):
+    """Somebody asked for a code by mail. `mailed` says whether one went out; `identifier` is for the log alone."""
+
+    type: ClassVar[str] = "login.code_requested"
+
+    identifier: str
+    mailed: bool

@@ -36,6 +36,8 @@ REFUSALS = {
         "suspended",
         "email not verified",
         "changed during sign-in",
+        "no such challenge",
+        "wrong code",
     )
 }
 SIGN_INS = Counter("sign_ins", "Sign-ins by how they ended.", unit="sign-ins", result=("success", *REFUSALS.values()))

@@ -54,6 +54,9 @@ CURES = {
     "invalid_challenge": "Ask for a new challenge. Each can be answered once, tried five times, for five minutes, and "
     "only by the session that asked for it.",
     "invalid_client_definition": "Read `errors`: each entry points at a part of the definition and says what is right.",
+    "invalid_code": "Ask for a new code by `POST /auth/otp/request` and answer with its `challenge_id`. A code is good "
+    "for ten minutes and five tries, once, and a newer one takes its place. With `transport=cookie` both requests come "
+    "from the same browser.",
     "invalid_content_length": "Send `Content-Length` once, as a number. A proxy in between may have added a second.",
     "invalid_credentials": "Address and password do not match, the account is suspended, or it does not exist: the "
     "answer never tells which. For operators: the reason is in the audit log (`login.failed`).",
