@@ -213,9 +213,8 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
             if owned:
                 await services.close()
 
-    app = Application(*ROUTERS, policy=policy, lifespan=lifespan, spans=spans)
     optional = (password_grant.router,) if settings.serves_password_form else ()
-    app = Application(*ROUTERS, *optional, policy=policy, lifespan=lifespan)
+    app = Application(*ROUTERS, *optional, policy=policy, lifespan=lifespan, spans=spans)
     install(app, *services.each(), health)
     show_errors_by(app, ErrorPages(services.pages))
     return app

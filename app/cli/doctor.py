@@ -17,6 +17,7 @@ from app.cli.diagnosis.finding import Finding, Result, fault, skipped
 from app.cli.diagnosis.hashing import examine_hashing
 from app.cli.diagnosis.issuer import examine_issuer
 from app.cli.diagnosis.keys import examine_demo, examine_keys
+from app.cli.diagnosis.mail import examine_mail
 from app.cli.environment import environment_for, prepare_instance
 from app.cli.options import AsJson, DataDir
 from app.cli.printing import print_columns, print_json
@@ -31,7 +32,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def doctor(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Look at settings, database, cache, keys, hashing and issuer URL, and name the cure for each fault.
+    """Look at settings, database, cache, keys, hashing, mail server and issuer URL, and name the cure for each fault.
 
     Nothing is changed, save that a development instance is brought to this release, as by every command. The exit
     status is 1 if there is any fault; warnings leave it at 0.
@@ -84,7 +85,7 @@ async def _examine_engines(settings: Settings | None, own: OwnServers) -> list[F
     is_well = bool(findings) and not any(finding.result is Result.FAULT for finding in findings)
     findings.append(await examine_cache(cache_url))
     if settings is None:
-        rest = ("signing keys", "hashing", "issuer")
+        rest = ("signing keys", "hashing", "mail", "issuer")
         return [*findings, *(skipped(check, "Mend the settings first.") for check in rest)]
     keys: list[ExaminedKey] = []
     if is_well:
@@ -94,6 +95,7 @@ async def _examine_engines(settings: Settings | None, own: OwnServers) -> list[F
     else:
         findings.append(skipped("signing keys", "Mend the database first."))
     findings.append(await examine_hashing(settings.passwords.threads, settings.passwords.hash_queue))
+    findings.append(await examine_mail(settings))
     return [*findings, *await examine_issuer(settings, keys)]
 
 

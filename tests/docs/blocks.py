@@ -13,7 +13,7 @@ _FENCE = re.compile(r"^```(\w+)(?: (.+?))?\n(.*?)^```$", re.MULTILINE | re.DOTAL
 _NO_RUN = re.compile(r"no-run: .{10,}")
 _FILE = re.compile(r"file=([\w.]+)")
 _END_OF_BLOCK = "\x1e"
-_PAGE_SECONDS = 100
+_PAGE_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,6 +88,7 @@ def test_a_sound_deployment_has_no_fault(examined, kids, run, settings):
             "cache",
             "signing keys",
             "hashing",
+            "mail",
             "issuer",
         ]
         answer = run("doctor")
