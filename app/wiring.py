@@ -125,7 +125,7 @@ def build(settings: Settings) -> Services:
     outbox = Outbox(clock, keyring, domain=settings.host)
     wasnt_me = WasntMe(links)
     email_codes = EmailCodes(
-        db, clock, keyring, outbox=outbox, users=users, wasnt_me=wasnt_me, settings=settings.email_codes
+        db, clock, keyring, outbox=outbox, users=users, wasnt_me=wasnt_me, limits=limits, settings=settings.email_codes
     )
     factors = FactorSet.build(
         PasswordFactor(db, passwords),
@@ -158,6 +158,7 @@ def build(settings: Settings) -> Services:
         sessions=sessions,
         grants=issuance,
         required_acr=required_acr,
+        mailed_second=settings.mfa.email_code,
         token_lifetime=timedelta(seconds=settings.mfa.token_seconds),
     )
     fresh = FreshAuth(clock, within=timedelta(seconds=settings.account.fresh_auth_seconds))

@@ -80,17 +80,19 @@ class ActionTokens:
         self._settings = settings
         self._issuer = issuer
 
-    async def challenge(self, caller: Principal, *, action: str, request_hash: str | None) -> Challenge:
+    async def challenge(
+        self, caller: Principal, *, action: str, request_hash: str | None, wanted: FactorName | None = None
+    ) -> Challenge:
         """A challenge for one act at the caller's audience, to be answered in the caller's session.
 
-        Raises NoUsableFactor.
+        By `wanted` alone where the user asks for it. Raises NoUsableFactor, and TooManyAttempts for one mail too many.
         """
         now = self._clock.now()
         challenge_id = new_id(now)
         async with self._db.transaction() as tx:
             await store.purge(tx, now=now)
             user = await self._users.get(tx, caller.user_id)
-            factors = usable_for_actions(await self._factors.enrolled(tx, user.id))
+            factors = usable_for_actions(await self._factors.enrolled(tx, user.id), wanted)
             options = {}
             for name in factors:
                 shown = await self._factors.begin(tx, name, user, bound_to=_bound_to(challenge_id))
@@ -104,7 +106,7 @@ class ActionTokens:
             )
             await store.add(tx, self._row(caller, asked, now))
         if not factors:
-            raise NoUsableFactor("Choose a password or enrol a second factor first.")
+            raise NoUsableFactor("Prove it by another factor, or enrol one first.")
         return Challenge(id=challenge_id, factors=factors, options=options, expires_in=self._settings.challenge_seconds)
 
     def _row(self, caller: Principal, asked: _Asked, now: datetime) -> dict[str, object]:

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from app.clients.authenticate import ClientAuthentication
+from app.factors.factor import FactorName
 from app.foundation.body import read_json
 from app.foundation.caller import AnyAudienceCaller, RequestOrigin, origin_of
 from app.foundation.cookies import Cookies
@@ -26,6 +27,7 @@ from app.stepup.schemas import (
     ReauthenticateRequest,
     RenewedCookies,
     RenewedToken,
+    shown_as,
 )
 
 router = Router(tags=["step-up"])
@@ -72,13 +74,14 @@ async def ask(body: ActionTokenRequest, tokens: Tokens, caller: AnyAudienceCalle
 
     `request_hash` is base64url(SHA-256) of `METHOD`, a line feed, path and query, a line feed, and the body: then
     the token is good for that request alone.
+    `"factor": "otp"` has a code mailed, for those without a second factor.
     """
-    challenge = await tokens.challenge(caller, action=body.action, request_hash=body.request_hash)
+    challenge = await tokens.challenge(caller, action=body.action, request_hash=body.request_hash, wanted=body.factor)
     return ActionChallengeBody(
         challenge_id=str(challenge.id),
-        factor=challenge.factors[0].value,
-        factors=[name.value for name in challenge.factors],
-        options={name: dict(shown) for name, shown in challenge.options.items()},
+        factor=shown_as(challenge.factors[0]),
+        factors=[shown_as(name) for name in challenge.factors],
+        options={shown_as(FactorName(name)): dict(shown) for name, shown in challenge.options.items()},
         expires_in=challenge.expires_in,
     )
 

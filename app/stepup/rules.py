@@ -21,13 +21,19 @@ def usable_again(enrolled: Sequence[FactorName]) -> tuple[FactorName, ...]:
     return tuple(name for name in (*_SECOND, FactorName.PASSWORD) if name in enrolled)
 
 
-def usable_for_actions(enrolled: Sequence[FactorName]) -> tuple[FactorName, ...]:
-    """By what an action may be confirmed, the strongest first.
+def usable_for_actions(enrolled: Sequence[FactorName], wanted: FactorName | None = None) -> tuple[FactorName, ...]:
+    """By what an action may be confirmed, the strongest first; by `wanted` alone where the user asks for it.
 
-    Whoever has a second factor proves it: a password that was stolen together with a session confirms nothing.
+    Whoever has a second factor proves it: neither a password that was stolen together with a session nor the mailbox
+    that is open beside it confirms anything. A code is mailed to those who ask for one, and to those who have nothing
+    else.
     """
+    first = (FactorName.PASSWORD, FactorName.EMAIL_CODE)
     second = tuple(name for name in _SECOND if name in enrolled)
-    return second or tuple(name for name in (FactorName.PASSWORD,) if name in enrolled)
+    usable = second or tuple(name for name in first if name in enrolled)
+    if wanted is not None:
+        return tuple(name for name in usable if name is wanted)
+    return second or usable[:1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

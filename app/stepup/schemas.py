@@ -1,15 +1,29 @@
 """What step-up reads and answers."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from app.factors.factor import FactorName, Presented
 from app.foundation.body import Body
 from app.stepup.rules import ACTION_PATTERN, MAX_ACTION_CHARACTERS, REQUEST_HASH_PATTERN
 
 _MAX_SECRET_CHARACTERS = 1024
+_OTP = "otp"
+
+
+def shown_as(name: FactorName) -> str:
+    """What a factor is called in a challenge: a mailed code is `otp` there."""
+    return _OTP if name is FactorName.EMAIL_CODE else name.value
+
+
+def _factor(value: object) -> object:
+    return FactorName.EMAIL_CODE if value == _OTP else value
+
+
+ActionFactor = Annotated[FactorName, Field(strict=False), BeforeValidator(_factor)]
+"""A factor by its name, or `otp` for a mailed code."""
 
 
 class ReauthenticateRequest(Body):
@@ -71,10 +85,14 @@ class RenewedCookies(BaseModel):
 
 
 class ActionTokenRequest(Body):
-    """An act, and where it shall be good for one request alone that request's hash."""
+    """An act, and where it shall be good for one request alone that request's hash.
+
+    `factor` asks for a challenge by one factor: `otp` has a code mailed.
+    """
 
     action: str = Field(max_length=MAX_ACTION_CHARACTERS, pattern=ACTION_PATTERN)
     request_hash: str | None = Field(default=None, max_length=43, pattern=REQUEST_HASH_PATTERN)
+    factor: ActionFactor | None = None
 
 
 class ActionChallengeBody(BaseModel):
@@ -91,7 +109,7 @@ class ActionTokenAnswer(Body):
     """The answer to a challenge: what is typed (`code`, also a password), or a passkey's `assertion`."""
 
     challenge_id: UUID = Field(strict=False)
-    factor: FactorName | None = Field(default=None, strict=False)
+    factor: ActionFactor | None = None
     code: str | None = Field(default=None, max_length=_MAX_SECRET_CHARACTERS)
     assertion: dict[str, object] | None = None
 

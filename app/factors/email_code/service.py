@@ -1,7 +1,7 @@
 """Mailing codes, and verifying them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -18,14 +18,17 @@ from app.foundation.encryption import Keyring
 from app.foundation.ids import new_id
 from app.foundation.mail.outbox import Mail, Outbox, Value
 from app.foundation.secrets import equal, hash_secret, random_digits, random_secret
+from app.limits.errors import TooManyAttempts
+from app.limits.service import Limits
 from app.links.service import WasntMe
 from app.protocols.assurance import Evidence
 from app.protocols.otp import DIGITS, parse_code
-from app.users.email import EmailKey, find_key
+from app.users.email import EmailKey, email_key, find_key
 from app.users.service import Users
 from app.users.user import User
 
 EVIDENCE = Evidence(amr=("email",))
+_RETRY_SECONDS = 300
 SIGN_IN = "sign-in"
 """What the challenge of a sign-in is bound to: a user has one at most."""
 
@@ -72,6 +75,7 @@ class EmailCodes:
         outbox: Outbox,
         users: Users,
         wasnt_me: WasntMe,
+        limits: Limits,
         settings: EmailCodeSettings,
     ) -> None:
         self._db = db
@@ -80,6 +84,7 @@ class EmailCodes:
         self._outbox = outbox
         self._users = users
         self._wasnt_me = wasnt_me
+        self._limits = limits
         self._settings = settings
 
     @property
@@ -106,7 +111,8 @@ class EmailCodes:
         code = await self._put(tx, user, wanted, raw_challenge=raw_challenge, bound_to=SIGN_IN)
         recipient_id = new_id(self._clock.now()) if user is None else user.id
         async with tx.begin_nested() as savepoint:
-            await self._send(tx, recipient_id, wanted.email if user is None else user.email, code, wanted.locale)
+            to = wanted if user is None else replace(wanted, email=user.email)
+            await self._send(tx, recipient_id, "login_code", to, code)
             if user is None:
                 await savepoint.rollback()
             else:
@@ -134,12 +140,20 @@ class EmailCodes:
         )
 
     async def begin(self, tx: Transaction, user: User, *, bound_to: str) -> Mapping[str, object]:
-        """Mail a code for one act: `{expires_in}`."""
-        key = find_key(user.email)
-        if key is not None:
-            wanted = CodeRequest(email=user.email, email_key=key)
-            code = await self._put(tx, user, wanted, raw_challenge=random_secret(), bound_to=bound_to)
-            await self._send(tx, user.id, user.email, code, None)
+        """Mail a code for one act: `{expires_in}`.
+
+        Raises TooManyAttempts where the mailbox has had its share of mails; the user is known here, and is told.
+        """
+        key = email_key(user.email)
+        if not await self._limits.mail(key):
+            raise TooManyAttempts(
+                "Your mailbox has had enough codes for now. Wait a little and try again.",
+                retry_after_seconds=_RETRY_SECONDS,
+                detail="mail",
+            )
+        wanted = CodeRequest(email=user.email, email_key=key)
+        code = await self._put(tx, user, wanted, raw_challenge=random_secret(), bound_to=bound_to)
+        await self._send(tx, user.id, "confirm_code", wanted, code)
         return {"expires_in": self._settings.lifetime_seconds}
 
     async def weigh(self, user: User, presented: Presented) -> Presented:  # noqa: ARG002
@@ -173,13 +187,14 @@ class EmailCodes:
         await store.put(tx, row, now=now)
         return code
 
-    async def _send(self, tx: Transaction, user_id: UUID, email: str, code: str, locale: str | None) -> None:
+    async def _send(self, tx: Transaction, user_id: UUID, template: str, wanted: CodeRequest, code: str) -> None:
         values: dict[str, Value] = {
             "code": code,
             "expires_in": self._settings.lifetime_seconds,
             "wasnt_me_url": await self._wasnt_me.link(tx, user_id),
         }
-        await self._outbox.put(tx, Mail(to=email, template="login_code", values=values, locale=locale, user_id=user_id))
+        mail = Mail(to=wanted.email, template=template, values=values, locale=wanted.locale, user_id=user_id)
+        await self._outbox.put(tx, mail)
 
     def _is_code(self, row: Row[Any], typed: str) -> bool:
         code = parse_code(typed)

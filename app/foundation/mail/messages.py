@@ -8,7 +8,7 @@ A template's values, as `Outbox.put` takes them:
 | `email_changed_old` | `new_email`, `at`, `wasnt_me_url` |
 | `password_reset` | `url`, `expires_in`, `wasnt_me_url` |
 | `password_changed` | `at`, `device`, `wasnt_me_url` |
-| `login_code` | `code`, `expires_in`, `wasnt_me_url` |
+| `login_code`, `confirm_code` | `code`, `expires_in`, `wasnt_me_url` |
 | `account_exists` | `login_url`, `reset_url` |
 | `new_device` | `at`, `device`, `ip`, `wasnt_me_url` |
 | `account_locked` | `at`, `reset_url`, `wasnt_me_url` |
@@ -119,6 +119,14 @@ MESSAGES: Mapping[str, Message] = MappingProxyType(
         "login_code": Message(
             subject=_("Your sign-in code"),
             paragraphs=(_("Enter this code where you are signing in. It is valid for %(expires_in)s."),),
+            code="code",
+            closing=(NEVER_SHARE,),
+            warns=True,
+            values=frozenset({"code", "expires_in", "wasnt_me_url"}),
+        ),
+        "confirm_code": Message(
+            subject=_("Your confirmation code"),
+            paragraphs=(_("Enter this code where you were asked for it. It is valid for %(expires_in)s."),),
             code="code",
             closing=(NEVER_SHARE,),
             warns=True,
