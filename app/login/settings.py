@@ -20,6 +20,13 @@ class MFASettings(BaseModel):
     )
     token_seconds: int = Field(default=300, ge=30, le=3600, description="How long a sign-in waits for its second step.")
     tries_per_sign_in: int = Field(default=5, ge=1, le=20, description="How many wrong second factors end a sign-in.")
+    email_code: bool = Field(
+        default=False,
+        description=(
+            "Whether a code by mail may stand in where a second factor is required and the user has none, instead of "
+            "enrolling one. Never for users with an admin permission, nor where phr is required."
+        ),
+    )
     totp_tries: int = Field(
         default=10,
         ge=3,

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from app.audiences.own import SELF
 from app.audiences.service import AudienceView
 from app.audit.event import Actor, ActorKind
 from app.audit.service import AuditLog
+from app.factors.email_code.service import EVIDENCE
 from app.factors.factor import FactorName
 from app.foundation.browser import BrowserSignIn
 from app.foundation.clock import Clock
@@ -69,6 +71,7 @@ class SignIn:
         sessions: Sessions,
         grants: GrantIssuance,
         required_acr: ACR,
+        mailed_second: bool,
         token_lifetime: timedelta,
     ) -> None:
         self._db = db
@@ -78,6 +81,7 @@ class SignIn:
         self._sessions = sessions
         self._grants = grants
         self._required_acr = required_acr
+        self._mailed_second = mailed_second
         self._token_lifetime = token_lifetime
 
     async def go_on(
@@ -88,12 +92,23 @@ class SignIn:
         Raises MFARequired, with a token for the next step, where what was proven does not suffice.
         """
         required = await self.required(candidate, target)
-        step = next_step(reached=assurance.acr, required=required, second=candidate.second)
+        step = next_step(
+            reached=assurance.acr,
+            required=required,
+            second=candidate.second,
+            mailed_code=await self._may_mail(candidate, assurance),
+        )
         if step.step is not Step.DONE:
             raise await self.paused(candidate.user, assurance, required, step, target)
         async with self._db.transaction() as tx:
             grant = await self.open(tx, candidate.user, assurance, target, origin)
         return None if grant is None else await self.sign(grant, candidate.user, target)
+
+    async def _may_mail(self, candidate: Candidate, assurance: Assurance) -> bool:
+        """Whether a mailed code may be the second factor: a second mail proves nothing, and administrators enrol."""
+        if not self._mailed_second or not candidate.user.is_verified or set(EVIDENCE.amr) & set(assurance.amr):
+            return False
+        return not (await self._roles.holdings(candidate.assignments, SELF)).permissions
 
     async def required(self, candidate: Candidate, target: Target) -> ACR:
         """How well the candidate must prove who they are for this audience."""

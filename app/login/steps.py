@@ -31,11 +31,12 @@ def required_acr(*demands: str | None, roles: Iterable[str] = ()) -> ACR:
     return best([*(demand for demand in demands if demand is not None), *roles])
 
 
-def next_step(*, reached: ACR, required: ACR, second: Collection[FactorName]) -> NextStep:
+def next_step(*, reached: ACR, required: ACR, second: Collection[FactorName], mailed_code: bool = False) -> NextStep:
     """What a sign-in that reached an `acr` needs next.
 
     Whoever has a second factor is asked for it, required or not; whoever must have one and has none is led to enrol
-    it. Nothing more is asked after a passkey that verified its user.
+    it, or may prove their mailbox instead, where policy allows a `mailed_code`. Nothing more is asked after a passkey
+    that verified its user.
     """
     wanted = best([required, ACR.AAL2 if second else ACR.AAL1])
     if satisfies(reached, wanted):
@@ -45,4 +46,6 @@ def next_step(*, reached: ACR, required: ACR, second: Collection[FactorName]) ->
         return NextStep(Step.VERIFY, (FactorName.PASSKEY,))
     if usable and reached is ACR.AAL1:
         return NextStep(Step.VERIFY, usable)
+    if mailed_code and required is ACR.AAL2 and reached is ACR.AAL1:
+        return NextStep(Step.VERIFY, (FactorName.EMAIL_CODE,))
     return NextStep(Step.ENROL, (FactorName.PASSKEY,) if required is ACR.PHR else ENROLLABLE)
