@@ -27,8 +27,10 @@ from app.foundation.error_pages import ErrorPages
 from app.foundation.errors import StartupRefused, Unavailable
 from app.foundation.health import Check, Health
 from app.foundation.hot import HotPath
+from app.foundation.job_lag import sample_jobs
 from app.foundation.logs import configure_logs
 from app.foundation.mail import routes as mail
+from app.foundation.mail.pending import sample_mails
 from app.foundation.middleware import Edge, EdgePolicy
 from app.foundation.partitions import keep_partitions
 from app.foundation.problems import REFUSALS, internal_error, render_refusal, show_errors_by
@@ -249,8 +251,10 @@ def _start(background: Background, services: Services) -> None:
 
 async def _sample(services: Services, health: Health) -> None:
     """Keep the gauges fresh that are looked at instead of being told."""
-    db = services.db
-    await keep_sampling([db.sample, health.sample, partial(sample_pending, db, services.clock)])
+    db, clock = services.db, services.clock
+    # Looked at here too: what waits for a worker must be seen where none runs.
+    waiting = [partial(sample_pending, db, clock), partial(sample_mails, db, clock), partial(sample_jobs, db)]
+    await keep_sampling([db.sample, health.sample, *waiting])
 
 
 def _checks(services: Services, background: Background) -> list[Check]:

@@ -13,15 +13,20 @@ from app.audit import fanout
 from app.audit.event import SYSTEM
 from app.audit.events import MailUndeliverable
 from app.audit.fanout import Fanout, Subscription
+from app.audit.pending import sample_pending
 from app.audit.service import AuditLog
 from app.foundation.background import Background
 from app.foundation.db import Transaction
 from app.foundation.discipline import keep_time
 from app.foundation.errors import StartupRefused
+from app.foundation.exposition import showing
+from app.foundation.job_lag import sample_jobs
 from app.foundation.jobs import HEARTBEAT_TIMEOUT, Jobs, purge_log
 from app.foundation.mail import delivery
 from app.foundation.mail.delivery import DeadMail, MailDelivery
+from app.foundation.mail.pending import sample_mails
 from app.foundation.mail.transport import AbsentTransport, KeptTransport, SMTPTransport, Transport
+from app.foundation.sampling import keep_sampling
 from app.migrations.chain import newest_revision
 from app.migrations.revision import schema_fault
 from app.settings import Settings
@@ -115,11 +120,21 @@ async def work(settings: Settings) -> None:
         stopped = _signalled()
         background.start("clock", partial(keep_time, services.clock, services.db.time))
         background.start("jobs", worker.run)
-        _logger.info("the worker is at work")
-        await stopped.wait()
+        if settings.metrics.worker_port is not None:
+            background.start("metrics", partial(_sample, services))
+        with showing(settings.metrics.host, settings.metrics.worker_port, setting="METRICS__WORKER_PORT"):
+            _logger.info("the worker is at work")
+            await stopped.wait()
     finally:
         await background.stop()
         await services.close()
+
+
+async def _sample(services: Services) -> None:
+    """Keep the gauges fresh that are looked at instead of being told."""
+    db, clock = services.db, services.clock
+    waiting = [partial(sample_pending, db, clock), partial(sample_mails, db, clock), partial(sample_jobs, db)]
+    await keep_sampling([db.sample, *waiting])
 
 
 def _signalled() -> asyncio.Event:

@@ -88,8 +88,13 @@ class SharedMetrics(Collector):
 
 
 @contextlib.contextmanager
-def showing(host: str, port: int | None, exposition: Exposition = own_metrics) -> Iterator[None]:
-    """Show the metrics while the block runs; nowhere where `port` is None. Raises StartupRefused."""
+def showing(
+    host: str, port: int | None, exposition: Exposition = own_metrics, *, setting: str = "METRICS__PORT"
+) -> Iterator[None]:
+    """Show the metrics while the block runs; nowhere where `port` is None. `setting` is what named the port.
+
+    Raises StartupRefused.
+    """
     if port is None:
         yield
         return
@@ -97,7 +102,7 @@ def showing(host: str, port: int | None, exposition: Exposition = own_metrics) -
     try:
         server = _Server((host, port), partial(_Handler, exposition), family)
     except OSError as error:
-        words = f"METRICS__PORT: port {port} on {host} cannot be used: {error.strerror}."
+        words = f"{setting}: port {port} on {host} cannot be used: {error.strerror}."
         raise StartupRefused(words) from error
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="metrics", daemon=True)
     thread.start()

@@ -228,9 +228,16 @@ class MetricsSettings(BaseModel):
         description="Show Prometheus metrics at /metrics on this port of their own. Left out: nowhere. `dev` sets it.",
         examples=["9464"],
     )
+    worker_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65_535,
+        description="The same for `auth-service worker`, which shows its own. Left out: nowhere.",
+        examples=["9465"],
+    )
     host: str = Field(
         default="127.0.0.1",
-        description="The address of that port. It asks for no password: let nobody but your Prometheus reach it.",
+        description="The address of these ports. They ask for no password: let nobody but your Prometheus reach it.",
         examples=["10.0.0.5"],
     )
 

@@ -12,7 +12,7 @@ from app.settings import load_settings
 PROJECT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((PROJECT / "docker" / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
-FOR_OTHERS = ("PUBLIC_URL", "REDIS__URL", "METRICS__PORT", "METRICS__HOST")
+FOR_OTHERS = ("PUBLIC_URL", "REDIS__URL", "METRICS__PORT", "METRICS__WORKER_PORT", "METRICS__HOST")
 OURS = ("auth-service", "worker", "migrate", "secrets")
 
 
@@ -24,7 +24,9 @@ def test_every_port_is_published_on_loopback_alone():
 def test_metrics_are_shown_inside_alone():
     assert SERVICES["auth-service"]["environment"]["METRICS__PORT"] == "9464"
     assert SERVICES["auth-service"]["expose"] == ["9464"]
-    assert [name for name, service in SERVICES.items() if "9464" in str(service.get("ports"))] == []
+    assert SERVICES["worker"]["environment"]["METRICS__WORKER_PORT"] == "9465"
+    assert SERVICES["worker"]["expose"] == ["9465"]
+    assert [name for name, service in SERVICES.items() if "946" in str(service.get("ports"))] == []
 
 
 @pytest.mark.parametrize("name", OURS)

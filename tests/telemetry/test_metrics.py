@@ -15,6 +15,9 @@ from app.foundation.background import Background
 from app.foundation.cache import Cache, CacheUnavailable
 from app.foundation.db import DatabaseUnavailable
 from app.foundation.exposition import SharedMetrics, own_metrics
+from app.foundation.job_lag import sample_jobs
+from app.foundation.mail.outbox import Mail
+from app.foundation.mail.pending import sample_mails
 from app.foundation.metrics import FROM_CODE, Counter, Gauge
 from app.foundation.sampling import keep_sampling
 from tests.support import problem
@@ -166,6 +169,35 @@ async def test_the_age_of_the_oldest_pending_event_is_shown(services, people):
         await tx.execute(text("UPDATE events SET created_at = created_at - interval '1 hour' WHERE status = 'pending'"))
     await sample_pending(services.db, services.clock)
     assert 3600 <= value(here(), "events_oldest_pending_seconds") < 3900
+
+
+async def test_the_age_of_the_oldest_pending_mail_is_shown(services):
+    await sample_mails(services.db, services.clock)
+    assert value(here(), "mails_oldest_pending_seconds") == 0
+    values = {"url": "http://x.example/", "expires_in": 900, "wasnt_me_url": "http://x.example/"}
+    async with services.db.transaction() as tx:
+        await services.outbox.put(tx, Mail(to="ann@example.com", template="password_reset", values=values))
+        await tx.execute(text("UPDATE mails SET created_at = created_at - interval '1 hour'"))
+    await sample_mails(services.db, services.clock)
+    assert 3600 <= value(here(), "mails_oldest_pending_seconds") < 3900
+
+
+async def test_the_age_of_the_oldest_due_job_is_shown_and_one_set_for_later_has_none(services):
+    await sample_jobs(services.db)
+    assert value(here(), "jobs_oldest_due_seconds") == 0
+    put = "INSERT INTO pgqueuer (priority, status, entrypoint, execute_after) VALUES (0, 'queued', 'mail', now() {})"
+    try:
+        async with services.db.transaction() as tx:
+            await tx.execute(text(put.format("+ interval '1 hour'")))
+        await sample_jobs(services.db)
+        assert value(here(), "jobs_oldest_due_seconds") == 0
+        async with services.db.transaction() as tx:
+            await tx.execute(text(put.format("- interval '1 hour'")))
+        await sample_jobs(services.db)
+        assert 3600 <= value(here(), "jobs_oldest_due_seconds") < 3900
+    finally:
+        async with services.db.transaction() as tx:
+            await tx.execute(text("DELETE FROM pgqueuer"))
 
 
 async def test_signing_keys_are_shown_by_state(services):

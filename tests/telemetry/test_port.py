@@ -57,6 +57,22 @@ def refused(metrics: int) -> float:
     return value(scraped(metrics), "sign_ins_total", result="unknown_user")
 
 
+def test_a_worker_shows_its_own_on_its_port_and_says_nothing_of_readiness(environment):
+    metrics = free_ports(1)
+    running = Running("worker", environment=environment | {"METRICS__WORKER_PORT": str(metrics)})
+    try:
+        running.wait_for("the worker is at work")
+        wait_until(lambda: value(scraped(metrics), "background_work_alive", work="metrics") == 1)
+        shown = scraped(metrics)
+        assert {"auth_service_mail_attempts_total", "auth_service_jobs_oldest_due_seconds"} <= {
+            name for name, _ in shown
+        }
+        # It would look like a web process that is not ready.
+        assert "auth_service_ready" not in {name for name, _ in shown}
+    finally:
+        running.end(signal.SIGTERM)
+
+
 def test_several_processes_show_one_sum_that_never_goes_back(serve):
     running, port, metrics = serve("--workers", "2")
     wait_until_ready(running, port)
