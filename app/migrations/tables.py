@@ -10,6 +10,7 @@ import app.factors.recovery_code.models
 import app.factors.totp.models
 import app.foundation.mail.models
 import app.grants.models
+import app.lifecycle.models
 import app.links.models
 import app.login.models
 import app.roles.models

@@ -20,6 +20,8 @@ class Session(Model):
     __tablename__ = "sessions"
     __table_args__ = (
         Index(None, "user_id", "id", postgresql_where="ended_at IS NULL"),
+        # Beside the one above, so that opening a session writes no more than before.
+        Index("ix_sessions_user_id_ended", "user_id", "id", postgresql_where="ended_at IS NOT NULL"),
         Index("uq_sessions_cookie_hash", "cookie_hash", unique=True, postgresql_where="cookie_hash IS NOT NULL"),
     )
 

@@ -22,7 +22,7 @@ class User(Model):
 
     __tablename__ = "users"
     __table_args__ = (
-        CheckConstraint("status IN ('active', 'suspended')", name="status"),
+        CheckConstraint("status IN ('active', 'suspended', 'closed')", name="status"),
         CheckConstraint("entry IN ('signup', 'operator', 'demo')", name="entry"),
         CheckConstraint("required_acr IN ('aal1', 'aal2', 'phr')", name="required_acr"),
         Index("ix_users_demo", "id", postgresql_where="entry = 'demo'"),
