@@ -13,6 +13,7 @@ from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
+from app.account import pages as account_pages
 from app.account import routes as account
 from app.account.mfa import routes as second_factors
 from app.audit.pending import sample_pending
@@ -66,6 +67,7 @@ ROUTERS: tuple[Router, ...] = (
     principals.router,
     stepup.router,
     account.router,
+    account_pages.router,
     mail.router,
     second_factors.router,
 )

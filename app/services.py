@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, fields
 
+from app.account.export import AccountExport
+from app.account.history import SignInHistory
 from app.account.mfa.service import OwnSecondFactors
 from app.account.service import Account
 from app.audiences.define import AudienceRegistration
@@ -34,6 +36,7 @@ from app.grants.inspect import GrantInspection
 from app.grants.issue import GrantIssuance
 from app.grants.rotate import RefreshTokenRotation
 from app.lifecycle.administrator import AdministratorCreation
+from app.lifecycle.closing import AccountClosing
 from app.lifecycle.interruption import Interruption
 from app.lifecycle.second_factors import SecondFactors
 from app.lifecycle.service import UserLifecycle
@@ -96,6 +99,7 @@ class Services:
     inspection: GrantInspection
     lifecycle: UserLifecycle
     interruption: Interruption
+    closing: AccountClosing
     administrators: AdministratorCreation
     registration: Registration
     sign_in: SignIn
@@ -110,6 +114,8 @@ class Services:
     browsers: BrowserInspection
     resolver: ResolverSlot
     account: Account
+    sign_in_history: SignInHistory
+    account_export: AccountExport
     own_second_factors: OwnSecondFactors
     cursors: Cursors
     cookies: Cookies

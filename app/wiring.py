@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 
+from app.account.export import AccountExport
 from app.account.fresh import FreshAuth
+from app.account.history import SignInHistory
 from app.account.mfa.service import OwnSecondFactors
 from app.account.service import Account
 from app.audiences.define import AudienceRegistration
@@ -38,6 +40,7 @@ from app.grants.reissue import AccessTokenReissue
 from app.grants.rotate import RefreshTokenRotation, RotationLifetimes
 from app.lifecycle.address_proof import AddressProof
 from app.lifecycle.administrator import AdministratorCreation
+from app.lifecycle.closing import AccountClosing
 from app.lifecycle.factor_set import FactorSet
 from app.lifecycle.interruption import Interruption
 from app.lifecycle.second_factors import SecondFactors
@@ -58,9 +61,7 @@ from app.services import Services, startup_origin
 from app.sessions.service import SessionLifetimes, Sessions
 from app.settings import Settings
 from app.signing_keys.service import SigningKeys
-from app.stepup.actions import ActionTokens
-from app.stepup.consume import ActionTokenConsumption
-from app.stepup.reauthenticate import Reauthentication
+from app.stepup.parts import StepUp
 from app.users.service import Users
 
 __all__ = ["Services", "build", "startup_origin"]
@@ -80,14 +81,7 @@ def build(settings: Settings) -> Services:
     width = 1 if settings.is_production else DEVELOPMENT_WIDTH
     lock_after = settings.limits.login_failures * width
     lockout = Lockout(clock, audit, most=lock_after)
-    limits = Limits(
-        RateLimiter(cache),
-        db,
-        audit,
-        settings.limits,
-        key=keyring.derive("rate limits"),
-        width=width,
-    )
+    limits = Limits(RateLimiter(cache), db, audit, settings.limits, key=keyring.derive("rate limits"), width=width)
     keys = SigningKeys(
         db, clock, keyring, audit, settings.jwt, jwks_max_age_seconds=settings.signing.jwks_max_age_seconds
     )
@@ -108,13 +102,7 @@ def build(settings: Settings) -> Services:
         public_url=issuer,
     )
     refresh_lifetime = timedelta(seconds=settings.jwt.refresh_token_seconds)
-    absolute = timedelta(seconds=settings.sessions.absolute_seconds)
-    lifetimes = SessionLifetimes(
-        idle=refresh_lifetime,
-        absolute=absolute,
-        browser_idle=timedelta(seconds=settings.sessions.browser_idle_seconds),
-        browser_absolute=timedelta(seconds=settings.sessions.browser_absolute_seconds),
-    )
+    lifetimes = SessionLifetimes.of(settings.sessions, idle=refresh_lifetime)
     sessions = Sessions(clock, audit, lifetimes)
     minter = AccessTokenMinter(clock, keys, issuer=issuer, default_seconds=settings.jwt.access_token_seconds)
     issuance = GrantIssuance(clock, roles, minter, refresh_lifetime=refresh_lifetime)
@@ -145,7 +133,10 @@ def build(settings: Settings) -> Services:
         sessions=sessions,
         factors=factors.registry,
         links=links,
+        interruption=interruption,
     )
+    grace = timedelta(seconds=settings.accounts.deletion_grace_seconds)
+    closing = AccountClosing(db, clock, lifecycle, users=users, outbox=outbox, links=links, grace=grace)
     required_acr = settings.mfa.required_acr
     second_factors = SecondFactors(
         db, audit, users=users, roles=role_assignments, sessions=sessions, factors=factors, required_acr=required_acr
@@ -160,6 +151,19 @@ def build(settings: Settings) -> Services:
         required_acr=required_acr,
         mailed_second=settings.mfa.email_code,
         token_lifetime=timedelta(seconds=settings.mfa.token_seconds),
+    )
+    step_up = StepUp.build(
+        db,
+        clock,
+        settings.step_up,
+        audit=audit,
+        audiences=audiences,
+        users=users,
+        factors=factors.registry,
+        sessions=sessions,
+        keys=keys,
+        tokens=AccessTokenReissue(db, clock, audiences=audiences, roles=roles, minter=minter),
+        issuer=issuer,
     )
     fresh = FreshAuth(clock, within=timedelta(seconds=settings.account.fresh_auth_seconds))
     hides_existence = settings.hides_existence
@@ -210,6 +214,7 @@ def build(settings: Settings) -> Services:
         inspection=inspection,
         lifecycle=lifecycle,
         interruption=interruption,
+        closing=closing,
         administrators=AdministratorCreation(
             db,
             audit,
@@ -263,33 +268,25 @@ def build(settings: Settings) -> Services:
             limits=limits,
             sign_in=sign_in,
         ),
-        reauthentication=Reauthentication(
-            db,
-            audit=audit,
-            audiences=audiences,
-            users=users,
-            factors=factors.registry,
-            sessions=sessions,
-            tokens=AccessTokenReissue(db, clock, audiences=audiences, roles=roles, minter=minter),
-        ),
-        action_tokens=ActionTokens(
-            db,
-            clock,
-            audit=audit,
-            audiences=audiences,
-            users=users,
-            factors=factors.registry,
-            keys=keys,
-            settings=settings.step_up,
-            issuer=issuer,
-        ),
-        action_token_consumption=ActionTokenConsumption(
-            db, clock, audit=audit, audiences=audiences, keys=keys, issuer=issuer
-        ),
+        reauthentication=step_up.reauthentication,
+        action_tokens=step_up.action_tokens,
+        action_token_consumption=step_up.consumption,
         principals=principals,
         browsers=browsers,
         resolver=ResolverSlot(Principals(principals, browsers)),
-        account=Account(db, users=users, sessions=sessions, lifecycle=lifecycle, fresh=fresh),
+        account=Account(db, users=users, sessions=sessions, closing=closing, fresh=fresh),
+        sign_in_history=SignInHistory(db),
+        account_export=AccountExport(
+            db,
+            clock,
+            audit=audit,
+            users=users,
+            sessions=sessions,
+            roles=role_assignments,
+            factors=factors,
+            fresh=fresh,
+            per_hour=settings.account.exports_per_hour * width,
+        ),
         own_second_factors=OwnSecondFactors(
             db, users=users, factors=factors, second_factors=second_factors, fresh=fresh
         ),

@@ -29,15 +29,24 @@ from app.foundation.mail.transport import AbsentTransport, KeptTransport, SMTPTr
 from app.foundation.sampling import keep_sampling
 from app.migrations.chain import newest_revision
 from app.migrations.revision import schema_fault
+from app.notices import jobs as notices
+from app.notices.service import SecurityMails
 from app.settings import Settings
 from app.wiring import Services, build, startup_origin
 
 _logger = logging.getLogger(__name__)
 
 
-def subscriptions(_: Services) -> Sequence[Subscription]:
+def subscriptions(services: Services) -> Sequence[Subscription]:
     """What every feature's `jobs.py` subscribes to."""
-    return ()
+    mails = SecurityMails(
+        services.db,
+        users=services.users,
+        links=services.links,
+        wasnt_me=services.wasnt_me,
+        outbox=services.outbox,
+    )
+    return (*notices.subscriptions(mails),)
 
 
 class Worker:
@@ -77,6 +86,7 @@ class Worker:
         self.jobs.feed(self.mail.claim)
         self.jobs.schedule("purge events", "7 * * * *", partial(_purge, "events", self.fanout.purge))
         self.jobs.schedule("purge mails", "17 * * * *", partial(_purge, "mails", self.mail.purge))
+        self.jobs.schedule("delete closed accounts", "*/10 * * * *", partial(_delete_closed, self._services))
         self.jobs.schedule("purge links", "37 * * * *", partial(_purge, "links", self._services.links.purge))
         self.jobs.schedule(
             "purge job log", "27 * * * *", partial(_purge, "notes of jobs", partial(purge_log, self._services.db))
@@ -156,6 +166,12 @@ async def _record_dead_mail(audit: AuditLog, tx: Transaction, dead: DeadMail) ->
         reason=dead.reason,
     )
     await audit.record(tx, event)
+
+
+async def _delete_closed(services: Services) -> None:
+    deleted = await services.closing.delete_due(startup_origin())
+    if deleted:
+        _logger.info("%d closed accounts deleted", deleted)
 
 
 async def _purge(what: str, remove: Callable[[], Awaitable[int]]) -> None:

@@ -4,8 +4,20 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Response
+from fastapi.responses import StreamingResponse
 
-from app.account.schemas import ListedSessionBody, LogoutRequest, Profile, ProfileChange, SessionPage
+from app.account.export import AccountExport
+from app.account.history import SignInHistory
+from app.account.schemas import (
+    ListedSessionBody,
+    LogoutRequest,
+    Profile,
+    ProfileChange,
+    RestoreRequest,
+    SessionPage,
+    SignInBody,
+    SignInPage,
+)
 from app.account.service import Account
 from app.foundation.caller import AnyAudienceCaller, Caller, RequestOrigin
 from app.foundation.clock import rfc3339
@@ -14,6 +26,7 @@ from app.foundation.pagination import Cursors, Paging
 from app.foundation.principal import Principal
 from app.foundation.provide import provide
 from app.foundation.routing import Router
+from app.lifecycle.closing import AccountClosing
 from app.sessions.service import ListedSession
 
 router = Router(tags=["account"])
@@ -34,11 +47,49 @@ async def change(body: ProfileChange, account: OwnAccount, caller: Caller, origi
     return Profile.of(await account.rename(caller, body.name, origin))
 
 
-@router.delete("/auth/me", summary="Delete the caller's account", status_code=204)
+@router.delete("/auth/me", summary="Close the caller's account", status_code=204)
 async def delete(account: OwnAccount, caller: Caller, origin: RequestOrigin, cookies: BrowserCookies) -> Response:
-    """Delete the account and end every session. Needs a sign-in within the last ten minutes (a setting)."""
+    """Close the account and end every session. Needs a sign-in within the last ten minutes (a setting).
+
+    It is deleted for good after a grace period (a setting, 14 days); a mail says when, and has the link that gives the
+    account back until then.
+    """
     await account.delete(caller, origin)
     return _without_cookies(caller, cookies)
+
+
+@router.post("/auth/me/restore", summary="Take a closed account back", status_code=204)
+async def restore(
+    body: RestoreRequest, closing: Annotated[AccountClosing, provide(AccountClosing)], origin: RequestOrigin
+) -> None:
+    """The token is the mail's. Nobody is signed in by it."""
+    await closing.restore(body.token, origin)
+
+
+@router.get("/auth/me/sign-ins", summary="Sign-ins to the caller's account, and tries")
+async def list_sign_ins(
+    history: Annotated[SignInHistory, provide(SignInHistory)],
+    caller: Caller,
+    paging: Paging,
+    cursors: Annotated[Cursors, provide(Cursors)],
+) -> SignInPage:
+    """Newest first, failed tries of anybody included, as far back as the audit log goes."""
+    bound_to = ("sign-ins", caller.sub)
+    position = cursors.position(paging, bound_to=bound_to)
+    before = None if position is None else UUID(position[0])
+    rows = await history.list_own(caller, before=before, limit=paging.limit + 1)
+    page = cursors.page(rows, paging, position_of=lambda row: (str(row.id),), bound_to=bound_to)
+    return SignInPage(items=[SignInBody.of(row) for row in page.items], next=page.next)
+
+
+@router.get("/auth/me/export", summary="Everything we hold on the caller", response_class=StreamingResponse)
+async def export(
+    exports: Annotated[AccountExport, provide(AccountExport)], caller: Caller, origin: RequestOrigin
+) -> StreamingResponse:
+    """One JSON document, sent as it is read. Needs a sign-in within the last ten minutes (a setting)."""
+    headers = {"Content-Disposition": 'attachment; filename="account.json"', "Cache-Control": "no-store"}
+    pieces = await exports.begin(caller, origin)
+    return StreamingResponse(pieces, media_type="application/json", headers=headers)
 
 
 @router.get("/auth/sessions", summary="The caller's sessions")

@@ -1,7 +1,10 @@
 """What the account's routes read and answer."""
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
+from app.account.history import PastSignIn
 from app.foundation.body import Body
 from app.foundation.clock import rfc3339
 from app.users.user import User
@@ -34,6 +37,12 @@ class ProfileChange(Body):
     name: str | None = Field(max_length=200)
 
 
+class RestoreRequest(Body):
+    """The token of the link in the mail."""
+
+    token: str = Field(max_length=512)
+
+
 class LogoutRequest(Body):
     """Which sessions end: this one, or all of the user's."""
 
@@ -53,6 +62,40 @@ class ListedSessionBody(BaseModel):
     acr: str
     ip: str | None
     user_agent: str | None
+
+
+class SignInBody(BaseModel):
+    """A sign-in to the caller's account, or somebody's try. `reason` says why it was refused."""
+
+    id: str
+    at: str
+    result: Literal["signed_in", "refused"]
+    reason: str | None
+    factors: list[str]
+    ip: str | None
+    device: str | None
+    audience: str | None
+
+    @classmethod
+    def of(cls, sign_in: PastSignIn) -> "SignInBody":
+        """A sign-in as JSON."""
+        return cls(
+            id=str(sign_in.id),
+            at=rfc3339(sign_in.at),
+            result=sign_in.result.value,
+            reason=sign_in.reason,
+            factors=list(sign_in.factors),
+            ip=sign_in.ip,
+            device=sign_in.device,
+            audience=sign_in.audience,
+        )
+
+
+class SignInPage(BaseModel):
+    """Sign-ins, newest first; `next` is the cursor of the page after this one."""
+
+    items: list[SignInBody]
+    next: str | None
 
 
 class SessionPage(BaseModel):

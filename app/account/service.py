@@ -8,7 +8,7 @@ from app.foundation.db import Database
 from app.foundation.errors import NotFound
 from app.foundation.origin import Origin
 from app.foundation.principal import Principal
-from app.lifecycle.service import UserLifecycle
+from app.lifecycle.closing import AccountClosing
 from app.sessions.service import ListedSession, Sessions
 from app.signing_keys.errors import InvalidToken
 from app.users.service import Users
@@ -24,13 +24,13 @@ class Account:
         *,
         users: Users,
         sessions: Sessions,
-        lifecycle: UserLifecycle,
+        closing: AccountClosing,
         fresh: FreshAuth,
     ) -> None:
         self._db = db
         self._users = users
         self._sessions = sessions
-        self._lifecycle = lifecycle
+        self._closing = closing
         self._fresh = fresh
 
     async def profile(self, caller: Principal) -> User:
@@ -44,12 +44,12 @@ class Account:
             return await self._users.update_profile(tx, caller.user_id, name=name, actor=_actor(caller), origin=origin)
 
     async def delete(self, caller: Principal, origin: Origin) -> None:
-        """Delete the caller's account with all that hangs from it.
+        """Close the caller's account, which is deleted after the grace period.
 
         Raises StaleAuthentication when the sign-in is too long ago, LastAdministrator.
         """
         self._fresh.require(caller)
-        await self._lifecycle.delete(caller.user_id, actor=_actor(caller), origin=origin)
+        await self._closing.close(caller.user_id, actor=_actor(caller), origin=origin)
 
     async def sessions(self, caller: Principal, *, after: UUID | None, limit: int) -> list[ListedSession]:
         """The caller's live sessions, newest first."""

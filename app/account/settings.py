@@ -14,3 +14,6 @@ class AccountSettings(BaseModel):
         le=86_400,
         description="Deleting an account, and every other act that cannot be undone, needs a sign-in this recent.",
     )
+    exports_per_hour: int = Field(
+        default=5, ge=1, le=1000, description="How often a person may take an export of all we hold on them."
+    )

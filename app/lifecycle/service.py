@@ -1,12 +1,15 @@
 """Suspending, reactivating and deleting users."""
 
+from datetime import datetime
 from uuid import UUID
 
 from app.audit.event import Actor
 from app.factors.password.service import Passwords
 from app.factors.service import Factors
-from app.foundation.db import Database
+from app.foundation.db import Database, Transaction
 from app.foundation.origin import Origin
+from app.lifecycle import store
+from app.lifecycle.interruption import Interruption
 from app.links.service import Links
 from app.roles.assign import RoleAssignments
 from app.sessions.service import Sessions
@@ -32,6 +35,7 @@ class UserLifecycle:
         sessions: Sessions,
         factors: Factors,
         links: Links,
+        interruption: Interruption,
     ) -> None:
         self._db = db
         self._users = users
@@ -40,32 +44,53 @@ class UserLifecycle:
         self._roles = roles
         self._sessions = sessions
         self._links = links
+        self._interruption = interruption
 
     async def suspend(self, user_id: UUID, *, actor: Actor, origin: Origin) -> User:
-        """Keep a user from acting and end every session. Idempotent."""
+        """Keep a user from acting and end all that is under way in the account. Idempotent."""
         async with self._db.transaction() as tx:
             await self._roles.require_dispensable(tx, user_id)
             user = await self._users.set_status(tx, user_id, UserStatus.SUSPENDED, actor=actor, origin=origin)
-            await self._sessions.end_all(
-                tx, user_id, subject=user.sub, reason="user_suspended", actor=actor, origin=origin
-            )
+            await self._interruption.end_everything(tx, user, reason="user_suspended", actor=actor, origin=origin)
         return user
 
     async def reactivate(self, user_id: UUID, *, actor: Actor, origin: Origin) -> User:
-        """Let a suspended user act again; what was ended stays ended. Idempotent."""
+        """Let a suspended user act again, or give back an account that its user closed. Idempotent.
+
+        What was ended stays ended.
+        """
         async with self._db.transaction() as tx:
-            return await self._users.set_status(tx, user_id, UserStatus.ACTIVE, actor=actor, origin=origin)
+            user = await self._users.set_status(tx, user_id, UserStatus.ACTIVE, actor=actor, origin=origin)
+            await store.remove(tx, user_id)
+        return user
+
+    async def close(
+        self, tx: Transaction, user_id: UUID, *, due_at: datetime, actor: Actor, origin: Origin
+    ) -> User | None:
+        """Close an active user's account in the caller's transaction; None where it is not active.
+
+        All that is under way in it ends.
+        """
+        await self._roles.require_dispensable(tx, user_id)
+        user = await self._users.close(tx, user_id, due_at=due_at, actor=actor, origin=origin)
+        if user is not None:
+            await self._interruption.end_everything(tx, user, reason="account_closed", actor=actor, origin=origin)
+        return user
 
     async def delete(self, user_id: UUID, *, actor: Actor, origin: Origin) -> User:
-        """Remove a user with their credentials and roles, and end every session. The audit log keeps the subject."""
+        """Remove a user with all that is kept of them, and end every session. The audit log keeps the subject."""
         async with self._db.transaction() as tx:
             await self._roles.require_dispensable(tx, user_id)
-            user = await self._users.delete(tx, user_id, actor=actor, origin=origin)
-            await self._sessions.end_all(
-                tx, user_id, subject=user.sub, reason="user_deleted", actor=actor, origin=origin
-            )
-            await self._roles.remove_all(tx, user_id, subject=user.sub, actor=actor, origin=origin)
-            await self._passwords.delete(tx, user_id)
-            await self._factors.forget_second(tx, user_id)
-            await self._links.delete(tx, user_id)
+            return await self.remove(tx, user_id, actor=actor, origin=origin)
+
+    async def remove(self, tx: Transaction, user_id: UUID, *, actor: Actor, origin: Origin) -> User:
+        """The same in the caller's transaction, of a user without whom this service can be administered."""
+        user = await self._users.delete(tx, user_id, actor=actor, origin=origin)
+        await self._sessions.end_all(tx, user_id, subject=user.sub, reason="user_deleted", actor=actor, origin=origin)
+        await self._sessions.forget(tx, user_id)
+        await self._roles.remove_all(tx, user_id, subject=user.sub, actor=actor, origin=origin)
+        await self._passwords.delete(tx, user_id)
+        await self._factors.forget_second(tx, user_id)
+        await self._links.delete(tx, user_id)
+        await store.remove(tx, user_id)
         return user

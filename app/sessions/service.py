@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
+
+from sqlalchemy import Row
 
 from app.audit.event import Actor, ActorKind
 from app.audit.service import AuditLog
@@ -16,6 +19,7 @@ from app.protocols.assurance import Assurance, Evidence
 from app.sessions import store
 from app.sessions.events import SessionRevoked
 from app.sessions.models import Session
+from app.sessions.settings import SessionSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,16 @@ class SessionLifetimes:
     browser_idle: timedelta = timedelta(hours=1)
     browser_absolute: timedelta = timedelta(hours=24)
 
+    @classmethod
+    def of(cls, settings: SessionSettings, *, idle: timedelta) -> "SessionLifetimes":
+        """The lifetimes that the settings say; `idle` is that of refresh tokens."""
+        return cls(
+            idle=idle,
+            absolute=timedelta(seconds=settings.absolute_seconds),
+            browser_idle=timedelta(seconds=settings.browser_idle_seconds),
+            browser_absolute=timedelta(seconds=settings.browser_absolute_seconds),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartedSession:
@@ -55,7 +69,10 @@ class StartedSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedSession:
-    """A live session as its owner sees it. `sid` is for comparison and is not shown."""
+    """A session as its owner sees it. `sid` is for comparison and is not shown.
+
+    `ended_at` is None for one that lives, or that was left to expire.
+    """
 
     id: UUID
     sid: str
@@ -67,6 +84,8 @@ class ListedSession:
     acr: str
     ip: str | None
     user_agent: str | None
+    ended_at: datetime | None = None
+    end_reason: str | None = None
 
 
 class Sessions:
@@ -217,21 +236,17 @@ class Sessions:
     async def list_live(self, tx: Transaction, user_id: UUID, *, after: UUID | None, limit: int) -> list[ListedSession]:
         """A user's live sessions, newest first."""
         rows = await store.page(tx, user_id, now=self._clock.now(), after=after, limit=limit)
-        return [
-            ListedSession(
-                id=row.id,
-                sid=row.sid,
-                created_at=row.created_at,
-                renewed_at=row.renewed_at,
-                auth_time=row.auth_time,
-                expires_at=min(row.expires_at, row.idle_expires_at),
-                amr=tuple(row.amr),
-                acr=row.acr,
-                ip=row.ip,
-                user_agent=row.user_agent,
-            )
-            for row in rows
-        ]
+        return [_listed(row) for row in rows]
+
+    async def list_kept(
+        self, tx: Transaction, user_id: UUID, *, before: UUID | None = None, limit: int
+    ) -> list[ListedSession]:
+        """Every session that is kept of a user, ended ones too, newest first."""
+        return [_listed(row) for row in await store.kept(tx, user_id, before=before, limit=limit)]
+
+    async def forget(self, tx: Transaction, user_id: UUID) -> None:
+        """Delete what is kept of a user's sessions, which say where they were and when. `end_all` comes before."""
+        await store.remove(tx, user_id)
 
     async def _record(
         self, tx: Transaction, ended: list[store.Ended], *, subject: str, reason: str, actor: Actor, origin: Origin
@@ -239,6 +254,23 @@ class Sessions:
         for session in ended:
             event = SessionRevoked(actor=actor, origin=origin, subject=subject, sid=session.sid, reason=reason)
             await self._audit.record(tx, event)
+
+
+def _listed(row: Row[Any]) -> ListedSession:
+    return ListedSession(
+        id=row.id,
+        sid=row.sid,
+        created_at=row.created_at,
+        renewed_at=row.renewed_at,
+        auth_time=row.auth_time,
+        expires_at=min(row.expires_at, row.idle_expires_at),
+        amr=tuple(row.amr),
+        acr=row.acr,
+        ip=row.ip,
+        user_agent=row.user_agent,
+        ended_at=row.ended_at,
+        end_reason=row.end_reason,
+    )
 
 
 def _fresh_cookie(lifetime: timedelta) -> SessionCookie:

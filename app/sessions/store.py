@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, select, text, update
+from sqlalchemy import Row, delete, select, text, union_all, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.foundation.db import Transaction
@@ -140,6 +140,28 @@ async def page(
     if after is not None:
         statement = statement.where(Session.id < after)
     return (await tx.execute(statement.order_by(Session.id.desc()).limit(limit))).all()
+
+
+async def kept(tx: Transaction, user_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Row[tuple[Any, ...]]]:
+    """Sessions of a user, ended ones too, newest first, older than `before`. Each half has an index of its own."""
+    older = () if before is None else (Session.id < before,)
+    halves = [
+        select(Session.__table__)
+        .where(Session.user_id == user_id, half, *older)
+        .order_by(Session.id.desc())
+        .limit(limit)
+        .subquery()
+        .select()
+        for half in (Session.ended_at.is_(None), Session.ended_at.is_not(None))
+    ]
+    both = union_all(*halves).subquery()
+    return (await tx.execute(both.select().order_by(both.c.id.desc()).limit(limit))).all()
+
+
+async def remove(tx: Transaction, user_id: UUID) -> None:
+    """Delete every session of a user."""
+    for half in (Session.ended_at.is_(None), Session.ended_at.is_not(None)):
+        await tx.execute(delete(Session).where(Session.user_id == user_id, half))
 
 
 async def end_by_cookie(

@@ -30,8 +30,17 @@ class UserSuspended(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UserClosed(Event):
+    """A user closed their account. It is deleted at `due_at`, unless they take it back."""
+
+    type: ClassVar[str] = "user.closed"
+
+    due_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UserReactivated(Event):
-    """A suspended user may act again."""
+    """A suspended user may act again, or somebody took their closed account back."""
 
     type: ClassVar[str] = "user.reactivated"
 

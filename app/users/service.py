@@ -1,11 +1,12 @@
 """Making, finding and changing users."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
 from app.audit.event import Actor, ActorKind
 from app.audit.service import AuditLog
-from app.foundation.clock import Clock
+from app.foundation.clock import Clock, rfc3339
 from app.foundation.db import Transaction
 from app.foundation.ids import new_id
 from app.foundation.origin import Origin
@@ -14,7 +15,7 @@ from app.protocols.assurance import ACR
 from app.users import store
 from app.users.email import EmailKey, find_key, fold, parse_email
 from app.users.errors import EmailTaken, SignUpClosed, UserNotFound
-from app.users.events import UserCreated, UserDeleted, UserReactivated, UserSuspended, UserUpdated
+from app.users.events import UserClosed, UserCreated, UserDeleted, UserReactivated, UserSuspended, UserUpdated
 from app.users.user import AttributeValue, Entry, User, UserStatus, check_attribute, parse_name
 
 MAX_PAGE = 200
@@ -83,6 +84,10 @@ class Users:
         """The user of this row id. Raises UserNotFound."""
         return _present(await store.find(tx, user_id))
 
+    async def hold(self, tx: Transaction, user_id: UUID) -> User | None:
+        """The user of this row id, whom nobody else changes until the transaction ends."""
+        return await store.hold(tx, user_id)
+
     async def find_by_sub(self, tx: Transaction, sub: str) -> User | None:
         """The user of this subject."""
         return await store.find_by_sub(tx, sub)
@@ -150,6 +155,27 @@ class Users:
         kind = UserSuspended if status is UserStatus.SUSPENDED else UserReactivated
         await self._audit.record(tx, kind(actor=actor, origin=origin, subject=changed.sub))
         return changed
+
+    async def close(
+        self, tx: Transaction, user_id: UUID, *, due_at: datetime, actor: Actor, origin: Origin
+    ) -> User | None:
+        """Close an active user's account, to be deleted at `due_at`; None where it is not active."""
+        changed = await self._swap_status(tx, user_id, UserStatus.ACTIVE, UserStatus.CLOSED)
+        if changed is not None:
+            event = UserClosed(actor=actor, origin=origin, subject=changed.sub, due_at=rfc3339(due_at))
+            await self._audit.record(tx, event)
+        return changed
+
+    async def reopen(self, tx: Transaction, user_id: UUID, *, origin: Origin) -> User | None:
+        """Give a closed account back to its user; None where it is not closed, or suspended since."""
+        changed = await self._swap_status(tx, user_id, UserStatus.CLOSED, UserStatus.ACTIVE)
+        if changed is not None:
+            by = Actor(ActorKind.USER, changed.sub)
+            await self._audit.record(tx, UserReactivated(actor=by, origin=origin, subject=changed.sub))
+        return changed
+
+    async def _swap_status(self, tx: Transaction, user_id: UUID, old: UserStatus, new: UserStatus) -> User | None:
+        return await store.change_status(tx, user_id, now=self._clock.now(), status=new, only_from=old)
 
     async def mark_verified(self, tx: Transaction, user_id: UUID, *, actor: Actor, origin: Origin) -> User:
         """Take the address for proven to be the user's. Idempotent. Raises UserNotFound."""

@@ -19,6 +19,16 @@ class AccountsSettings(BaseModel):
         default=True, description="Whether people may make accounts by themselves; else an operator makes them."
     )
 
+    deletion_grace_seconds: int = Field(
+        default=14 * 86_400,
+        ge=0,
+        le=366 * 86_400,
+        description=(
+            "How long people can take back an account that they closed, by a link in a mail; it is deleted for good "
+            "after that. 0 deletes at once."
+        ),
+    )
+
     def hides_existence(self, *, production: bool) -> bool:
         """Whether existence is hidden, with the default that fits the environment."""
         return production if self.hide_existence is None else self.hide_existence

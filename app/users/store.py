@@ -51,6 +51,11 @@ async def find(tx: Transaction, user_id: UUID) -> User | None:
     return await _one(tx, select(*COLUMNS).where(_TABLE.id == user_id))
 
 
+async def hold(tx: Transaction, user_id: UUID) -> User | None:
+    """The user of this row id, with the row locked against a change."""
+    return await _one(tx, select(*COLUMNS).where(_TABLE.id == user_id).with_for_update())
+
+
 async def find_by_sub(tx: Transaction, sub: str) -> User | None:
     """The user of this subject."""
     return await _one(tx, select(*COLUMNS).where(_TABLE.sub == sub))
@@ -77,13 +82,12 @@ async def change(tx: Transaction, user_id: UUID, *, now: datetime, values: Mappi
     return await _one(tx, statement.returning(*COLUMNS))
 
 
-async def change_status(tx: Transaction, user_id: UUID, *, now: datetime, status: UserStatus) -> User | None:
-    """Set a user's status where it differs; None when nothing changed."""
-    statement = (
-        update(_TABLE)
-        .where(_TABLE.id == user_id, _TABLE.status != status.value)
-        .values(status=status.value, updated_at=now)
-    )
+async def change_status(
+    tx: Transaction, user_id: UUID, *, now: datetime, status: UserStatus, only_from: UserStatus | None = None
+) -> User | None:
+    """Set a user's status where it differs, or where it is the one given; None when nothing changed."""
+    condition = _TABLE.status != status.value if only_from is None else _TABLE.status == only_from.value
+    statement = update(_TABLE).where(_TABLE.id == user_id, condition).values(status=status.value, updated_at=now)
     return await _one(tx, statement.returning(*COLUMNS))
 
 

@@ -29,10 +29,11 @@ _DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u
 
 
 class UserStatus(StrEnum):
-    """Whether a user may act."""
+    """Whether a user may act. An operator suspends, the user closes; both are refused alike."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
+    CLOSED = "closed"
 
 
 class Entry(StrEnum):
@@ -64,8 +65,13 @@ class User:
 
     @property
     def is_active(self) -> bool:
-        """Whether the user is not suspended."""
+        """Whether the user is neither suspended nor has closed the account."""
         return self.status is UserStatus.ACTIVE
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the user has closed the account, which is deleted before long."""
+        return self.status is UserStatus.CLOSED
 
     @property
     def is_verified(self) -> bool:

@@ -50,7 +50,8 @@ class Registry:
         clock = Clock()
         audit = AuditLog(clock)
         self.db = db
-        self.keys = SigningKeys(db, clock, Keyring([KEY]), audit, KeySettings())
+        self.keyring = Keyring([KEY])
+        self.keys = SigningKeys(db, clock, self.keyring, audit, KeySettings())
         self.audiences = Audiences(db, self.keys, issuer=ISSUER, default_algorithm=Algorithm.RS256)
         self.registration = AudienceRegistration(db, clock, audit, self.audiences, self.keys, issuer=ISSUER)
         self.roles = Roles(db)

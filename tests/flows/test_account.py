@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from app.wiring import Services
-from tests.support import PASSWORD, Events, People, bearer, problem
+from tests.support import Events, People, bearer, problem
 
 pytestmark = pytest.mark.anyio
 
@@ -37,19 +37,6 @@ async def test_nothing_but_the_name_is_changed_by_its_owner(
     answer = await api.patch("/auth/me", headers=bearer(tokens), json={"name": "Eve", field: "true"})
     problem(answer, 422, "validation_failed")
     assert (await api.get("/auth/me", headers=bearer(tokens))).json()["name"] is None
-
-
-async def test_a_person_deletes_their_account(api: httpx2.AsyncClient, people: People, events: Events) -> None:
-    tokens = await people.signed_in()
-    other = await people.log_in(audience="orders-api")
-    assert (await api.delete("/auth/me", headers=bearer(tokens))).status_code == 204
-    for dead in (tokens, other):
-        problem(await api.get("/auth/validate", headers=bearer(dead)), 401, "invalid_token")
-    body = {"email": "ann@example.com", "password": PASSWORD}
-    problem(await api.post("/auth/login", json=body), 401, "invalid_credentials")
-    assert len(await events.of("user.deleted")) == 1
-    again = await people.signed_in()
-    assert (await api.get("/auth/me", headers=bearer(again))).status_code == 200
 
 
 async def test_deleting_an_account_needs_a_fresh_sign_in(

@@ -10,11 +10,18 @@ from app.factors.password.service import Passwords
 from app.factors.recovery_code.service import RecoveryCodes
 from app.factors.service import Factors
 from app.foundation.engines.lock import Engines
+from app.foundation.mail.outbox import Outbox
 from app.lifecycle.administrator import AdministratorCreation
+from app.lifecycle.closing import AccountClosing
+from app.lifecycle.interruption import Interruption
 from app.lifecycle.service import UserLifecycle
+from app.links.service import Links
+from app.links.settings import LinkSettings
 from app.sessions.service import Authentication, SessionLifetimes, Sessions, StartedSession
 from app.users.user import User
 from tests.audiences.support import ISSUER, ORIGIN, Registry, database_beside, empty, opened_registry
+
+GRACE = timedelta(days=14)
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +44,9 @@ class House:
         self.passwords = passwords
         lifetimes = SessionLifetimes(idle=timedelta(days=1), absolute=timedelta(days=2))
         self.sessions = Sessions(registry.clock, registry.audit, lifetimes)
+        self.links = Links(self.db, registry.clock, LinkSettings(), public_url=ISSUER)
+        self.interruption = Interruption(users=self.users, sessions=self.sessions, links=self.links)
+        self.outbox = Outbox(registry.clock, registry.keyring, domain="auth.example.com")
         self.lifecycle = UserLifecycle(
             self.db,
             users=self.users,
@@ -44,6 +54,17 @@ class House:
             roles=registry.assignments,
             sessions=self.sessions,
             factors=Factors([PasswordFactor(self.db, passwords), RecoveryCodes(registry.clock)]),
+            links=self.links,
+            interruption=self.interruption,
+        )
+        self.closing = AccountClosing(
+            self.db,
+            registry.clock,
+            self.lifecycle,
+            users=self.users,
+            outbox=self.outbox,
+            links=self.links,
+            grace=GRACE,
         )
         self.administrators = AdministratorCreation(
             self.db,

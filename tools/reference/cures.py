@@ -118,6 +118,7 @@ CURES = {
     "sign_up_closed": "An operator makes the accounts here (`ACCOUNTS__SIGNUP_OPEN`).",
     "too_many_attempts": "Wait for `Retry-After`; the header `RateLimit` tells what remains. For operators: "
     "`docs/rate-limits.md` lists every limit, its setting, and what to do where many people share one address.",
+    "too_many_exports": "Wait for `Retry-After`, and keep the file you have: `ACCOUNT__EXPORTS_PER_HOUR` is the limit.",
     "too_many_requests": "Wait for `Retry-After`.",
     "unauthorized_client": "Register the client for this grant type.",
     "unavailable": "Wait for `Retry-After` and try again.",

@@ -11,9 +11,9 @@ A template's values, as `Outbox.put` takes them:
 | `login_code`, `confirm_code` | `code`, `expires_in`, `wasnt_me_url` |
 | `account_exists` | `login_url`, `reset_url` |
 | `new_device` | `at`, `device`, `ip`, `wasnt_me_url` |
-| `account_locked` | `at`, `reset_url`, `wasnt_me_url` |
-| `mfa_changed` | `change`, `at`, `wasnt_me_url` |
-| `account_deletion` | `at` (when it is final), `wasnt_me_url` |
+| `account_locked` | `at`, `ip`, `reset_url`, `wasnt_me_url` |
+| `mfa_changed` | `change`, `at`, `device`, `ip`, `wasnt_me_url` |
+| `account_deletion` | `at` (when it is final), `url` (gives the account back) |
 
 A name that ends in `url` is an absolute https or http address and `code` is six digits; `expires_in` is a whole
 number of seconds; `at` is an aware datetime; the others are short texts, shown as they are. `change` is a key of
@@ -156,27 +156,28 @@ MESSAGES: Mapping[str, Message] = MappingProxyType(
                 _("There were too many failed attempts to sign in to your account, so the password alone is refused."),
                 _("You can still sign in with a code by mail, or on a device where you are signed in already."),
             ),
-            facts=((_("When"), "at"),),
+            facts=((_("When"), "at"), (_("Network address"), "ip")),
             button=(_("Set a new password"), "reset_url"),
             warns=True,
-            values=frozenset({"at", "reset_url", "wasnt_me_url"}),
+            values=frozenset({"at", "ip", "reset_url", "wasnt_me_url"}),
         ),
         "mfa_changed": Message(
             subject=_("Your second factors were changed"),
             paragraphs=("%(change)s",),
-            facts=((_("When"), "at"),),
+            facts=((_("When"), "at"), (_("Device"), "device"), (_("Network address"), "ip")),
             warns=True,
-            values=frozenset({"change", "at", "wasnt_me_url"}),
+            values=frozenset({"change", "at", "device", "ip", "wasnt_me_url"}),
         ),
         "account_deletion": Message(
             subject=_("Your account will be deleted"),
             paragraphs=(
-                _("Your account is closed, and everything in it will be deleted."),
-                _("Until then you can have it back."),
+                _("Your account is closed, every session was ended, and everything in it will be deleted."),
+                _("Until then you can have it back, by this link alone."),
             ),
+            button=(_("Keep my account"), "url"),
             facts=((_("Deleted for good"), "at"),),
-            warns=True,
-            values=frozenset({"at", "wasnt_me_url"}),
+            closing=(_("If it was not you who closed it, take it back and set a new password at once."),),
+            values=frozenset({"at", "url"}),
         ),
     }
 )

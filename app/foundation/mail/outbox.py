@@ -5,9 +5,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy.dialects.postgresql import insert
 
 from app.foundation.clock import Clock
 from app.foundation.db import Transaction
@@ -49,10 +50,29 @@ class Outbox:
         Raises ValueError for an unknown template, for values other than the template takes, and for an address or
         a link that holds what does not belong there.
         """
+        row = self._row(mail)
+        await tx.execute(insert(MailRow), row)
+        mail_id: UUID = row["id"]
+        return mail_id
+
+    async def put_once(self, tx: Transaction, mail: Mail, *, key: str) -> UUID | None:
+        """The same, unless a mail was ever put by this key: then None, and nothing is sent.
+
+        For whoever may be told of one thing twice. A key is forgotten with its mail, a month after that was sent.
+        """
+        statement = (
+            insert(MailRow)
+            .values(**self._row(mail), once_key=key)
+            .on_conflict_do_nothing(index_elements=[MailRow.once_key], index_where=MailRow.once_key.is_not(None))
+        )
+        mail_id: UUID | None = (await tx.execute(statement.returning(MailRow.id))).scalar()
+        return mail_id
+
+    def _row(self, mail: Mail) -> dict[str, Any]:
         now = self._clock.now()
         mail_id = new_id(now)
         payload = json.dumps({"to": _address(mail.to), "values": _values(mail)}).encode()
-        row = {
+        return {
             "id": mail_id,
             "template": mail.template,
             "locale": mail.locale,
@@ -62,8 +82,6 @@ class Outbox:
             "due_at": now,
             "created_at": now,
         }
-        await tx.execute(insert(MailRow), row)
-        return mail_id
 
 
 def open_payload(keyring: Keyring, mail_id: UUID, payload: bytes) -> tuple[str, dict[str, str | int]]:

@@ -108,8 +108,8 @@ async def test_an_address_that_would_write_headers_is_refused(services, to):
         ("password_reset", RESET | {"url": "javascript:alert(1)"}),
         ("password_reset", RESET | {"url": "http://x.example/\r\nX"}),
         ("password_reset", RESET | {"expires_in": "900"}),
-        ("mfa_changed", {"change": "?", "at": datetime.now(UTC), "wasnt_me_url": WASNT_ME}),
-        ("mfa_changed", {"change": "totp_added", "at": "today", "wasnt_me_url": WASNT_ME}),
+        ("mfa_changed", {"change": "?", "at": datetime.now(UTC), "device": "x", "ip": "y", "wasnt_me_url": WASNT_ME}),
+        ("mfa_changed", {"change": "reset", "at": "today", "device": "x", "ip": "y", "wasnt_me_url": WASNT_ME}),
         ("password_changed", {"device": 5, "at": datetime.now(UTC), "wasnt_me_url": WASNT_ME}),
     ],
 )
@@ -191,6 +191,17 @@ async def test_mail_waits_while_the_server_is_down_and_all_of_it_arrives_once_af
     arrived = [mail.to for mail in sink.received]
     assert set(arrived) == {mail.to for mail in mails}
     assert len(arrived) - len(set(arrived)) <= len(mails) / 100
+
+
+async def test_of_one_key_one_mail_is_put_also_at_once(services, mailbox):
+    async def put_once():
+        async with services.db.transaction() as tx:
+            return await services.outbox.put_once(tx, reset(), key="new_device:1")
+
+    ids = await asyncio.gather(*(put_once() for _ in range(4)))
+    assert sum(mail_id is not None for mail_id in ids) == 1
+    await mailbox.wait_for(to="ann@example.com")
+    assert await mailbox.settled() == []
 
 
 async def test_old_mails_are_purged_and_young_ones_stay(services, mailbox):
