@@ -8,7 +8,7 @@ from app.audit.event import ANONYMOUS, Actor, ActorKind
 from app.audit.service import AuditLog
 from app.factors.email_code.service import EVIDENCE, Answered, CodeRequest, EmailCodes
 from app.foundation.browser import BrowserSignIn
-from app.foundation.db import Database
+from app.foundation.db import Database, Transaction
 from app.foundation.origin import Origin
 from app.grants.mint import IssuedTokens
 from app.grants.scope import parse_scope, require_known
@@ -25,6 +25,7 @@ from app.users.user import User
 
 # No row has it.
 _NOBODY = UUID(int=0)
+_CHANGED = "changed during sign-in"
 WRONG = "That code is wrong, too old, or used. Ask for a new one."
 
 
@@ -120,7 +121,9 @@ class EmailCodeSignIn:
         target = Target(audience=audience, requested=requested, browser=presented.browser)
         issued = await self._go_on(user, attempt, target, origin)
         if issued is None:
-            raise CodeRefused(WRONG, detail="changed during sign-in")
+            async with self._db.transaction() as tx:
+                await self._record_refusal(tx, _CHANGED, user=user, mailbox=mailbox, audience=audience, origin=origin)
+            raise CodeRefused(WRONG, detail=_CHANGED)
         return issued
 
     async def _prove(
@@ -140,16 +143,8 @@ class EmailCodeSignIn:
                 user = await self._address_proof.accept(tx, owner, actor=by, origin=origin)
             else:
                 reason = reason or "unknown user"
-                SIGN_INS.add(REFUSALS[reason])
-                event = LoginFailed(
-                    actor=ANONYMOUS,
-                    origin=origin,
-                    subject=None if owner is None else owner.sub,
-                    reason=reason,
-                    identifier=None if answered is None else answered.email_key,
-                    audience=audience.aud,
-                )
-                await self._audit.record(tx, event)
+                mailbox = None if answered is None else answered.email_key
+                await self._record_refusal(tx, reason, user=owner, mailbox=mailbox, audience=audience, origin=origin)
         return user, reason
 
     async def _go_on(self, user: User, attempt: LoginAttempt, target: Target, origin: Origin) -> IssuedTokens | None:
@@ -164,6 +159,27 @@ class EmailCodeSignIn:
             self._limits.login_succeeded(attempt)
         return issued
 
+    async def _record_refusal(
+        self,
+        tx: Transaction,
+        reason: str,
+        *,
+        user: User | None,
+        mailbox: str | None,
+        audience: AudienceView,
+        origin: Origin,
+    ) -> None:
+        SIGN_INS.add(REFUSALS[reason])
+        event = LoginFailed(
+            actor=ANONYMOUS,
+            origin=origin,
+            subject=None if user is None else user.sub,
+            reason=reason,
+            identifier=mailbox,
+            audience=audience.aud,
+        )
+        await self._audit.record(tx, event)
+
 
 def _reason_to_refuse(answered: Answered | None, owner: User | None) -> str | None:
     """Why a sign-in is refused, for the log alone; None where nothing speaks against it."""
@@ -177,5 +193,5 @@ def _reason_to_refuse(answered: Answered | None, owner: User | None) -> str | No
         return "suspended"
     # The address or a credential changed, or somebody said "this was not me", since the mail went out.
     if owner.credentials_version != answered.credentials_version or find_key(owner.email) != answered.email_key:
-        return "changed during sign-in"
+        return _CHANGED
     return None

@@ -200,6 +200,21 @@ async def test_a_code_dies_with_any_change_of_credentials_and_of_the_address(
         await refused(mailed, challenge_id, code)
 
 
+async def test_a_change_during_the_sign_in_is_refused_and_recorded(
+    mailed: Mailed, services: Services, events: Events
+) -> None:
+    """The right code at the moment of a suspension: whichever comes first, no session outlives it."""
+    user = await mailed.people.sign_up()
+    challenge_id, code = await mailed.asked()
+    answer, _ = await asyncio.gather(mailed.verify(challenge_id, code), suspend(services, user["sub"]))
+    if answer.status_code == 200:
+        header = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        assert (await mailed.api.get("/auth/me", headers=header)).status_code == 401
+    else:
+        problem(answer, 401, "invalid_code")
+        assert len(await events.of("login.failed")) == 1
+
+
 @pytest.mark.attack("REF-10")
 async def test_neither_code_nor_challenge_can_be_read_or_guessed_from_the_table(
     mailed: Mailed, services: Services
