@@ -20,13 +20,13 @@ from app.factors.email_code.settings import EmailCodeSettings
 from app.factors.password.settings import PasswordSettings
 from app.foundation.environment import Fault, SettingsError, faults_of, read, variables
 from app.foundation.mail.settings import SMTPSettings
+from app.foundation.page_settings import PagesSettings
 from app.foundation.settings import (
     CORSSettings,
     DatabaseSettings,
     EncryptionSettings,
     HTTPSettings,
     MetricsSettings,
-    PagesSettings,
     RedisSettings,
     TelemetrySettings,
     is_loopback,

@@ -14,10 +14,10 @@ from starlette.responses import HTMLResponse, Response
 
 from app.foundation.errors import Forbidden
 from app.foundation.language import Language, Languages
+from app.foundation.page_settings import PagesSettings
 from app.foundation.provide import provided
 from app.foundation.routing import Handler, Router, StrictRoute
 from app.foundation.secrets import random_secret
-from app.foundation.settings import PagesSettings
 from app.foundation.static import FILES
 from app.foundation.templating import environments
 

@@ -180,30 +180,6 @@ def web_address(text: str) -> str:
     return text
 
 
-class PagesSettings(BaseModel):
-    """The `PAGES__…` settings."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str = Field(
-        default="Authentication service",
-        min_length=1,
-        max_length=60,
-        description="What pages call the deployment: your company or product.",
-        examples=["Example Store"],
-    )
-    help_url: Annotated[str, AfterValidator(web_address)] | None = Field(
-        default=None,
-        description="Where the pages' link Help leads; left out, there is none.",
-        examples=["https://example.com/help"],
-    )
-    privacy_url: Annotated[str, AfterValidator(web_address)] | None = Field(
-        default=None,
-        description="Where the pages' link Privacy leads; left out, there is none.",
-        examples=["https://example.com/privacy"],
-    )
-
-
 class CORSSettings(BaseModel):
     """The `CORS__…` settings."""
 

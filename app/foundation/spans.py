@@ -21,7 +21,7 @@ from app.foundation.redaction import REDACTED, redact_fields, redact_text
 from app.foundation.settings import TelemetrySettings
 
 # A collector that does not answer holds up the end of a process no longer than this.
-_EXPORT_SECONDS = 3.0
+_EXPORT_SECONDS = 5.0
 _MAX_NAME_CHARACTERS = 200
 _MAX_VALUE_CHARACTERS = 1024
 

@@ -16,10 +16,10 @@ from app.foundation.errors import ServiceError, TooManyRequests, Unavailable
 from app.foundation.form import read_form
 from app.foundation.language import Languages
 from app.foundation.middleware import EdgePolicy
+from app.foundation.page_settings import PagesSettings
 from app.foundation.pages import PageRouter, Pages
 from app.foundation.problems import show_errors_by
 from app.foundation.provide import install, provide
-from app.foundation.settings import PagesSettings
 from app.main import Application
 from tests.support import problem
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -18,7 +19,7 @@ from app.foundation.exposition import SharedMetrics, own_metrics
 from app.foundation.job_lag import sample_jobs
 from app.foundation.mail.outbox import Mail
 from app.foundation.mail.pending import sample_mails
-from app.foundation.metrics import FROM_CODE, Counter, Gauge
+from app.foundation.metrics import FROM_CODE, REGISTRY, Counter, Gauge
 from app.foundation.sampling import keep_sampling
 from tests.support import problem
 from tests.telemetry.exposed import here, parsed, value
@@ -88,6 +89,16 @@ async def test_what_a_stranger_sends_makes_no_series(api):
     assert len(here().keys() - before) < 60
 
 
+@pytest.fixture
+def forgotten() -> Iterator[None]:
+    """What a test declares is gone after it: the list of metrics is part of the documentation."""
+    before = set(REGISTRY._collector_to_names)
+    yield
+    for made in set(REGISTRY._collector_to_names) - before:
+        REGISTRY.unregister(made)
+
+
+@pytest.mark.usefixtures("forgotten")
 def test_a_value_outside_a_closed_set_counts_as_other():
     counter = Counter(f"test_{uuid4().hex}", "For a test.", unit="tests", kind=("known",))
     counter.add("known")
@@ -97,6 +108,7 @@ def test_a_value_outside_a_closed_set_counts_as_other():
     assert shown == {frozenset({("kind", "known")}): 1, frozenset({("kind", "other")}): 2}
 
 
+@pytest.mark.usefixtures("forgotten")
 def test_a_label_that_the_code_closes_is_bounded_all_the_same():
     name = f"test_{uuid4().hex}"
     counter = Counter(name, "For a test.", unit="tests", kind=FROM_CODE)

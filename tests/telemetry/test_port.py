@@ -27,6 +27,8 @@ def environment(engines):
         "PUBLIC_URL": "http://localhost:8000",
         "ACCOUNTS__HIDE_EXISTENCE": "false",
         "HTTP__DRAIN_SECONDS": "0",
+        "LIMITS__LOGIN_PER_ACCOUNT": "1000",
+        "LIMITS__LOGIN_PER_ADDRESS": "1000",
     }
     migrated = run("migrate", environment=settings)
     assert migrated.returncode == 0, migrated.stderr

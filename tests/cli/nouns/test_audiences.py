@@ -9,6 +9,7 @@ ORDERS = {
     "signing_algorithm": "ES256",
     "access_token_seconds": 300,
     "claims": ["email", "tier"],
+    "required_acr": None,
 }
 CREATE = shlex.split(
     "audiences create stock-api --resource https://stock.example.com --scope stock:read "
@@ -47,6 +48,7 @@ def test_an_update_changes_what_it_names_and_leaves_the_rest(run):
         "signing_algorithm": None,
         "access_token_seconds": None,
         "claims": ["email"],
+        "required_acr": None,
     }
     assert run("audiences", "update", "stock-api", "--json").json() == changed
 

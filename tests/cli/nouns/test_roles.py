@@ -6,7 +6,7 @@ CREATE = shlex.split("roles create support --permission orders:write --permissio
 
 
 def test_a_role_is_created_with_permissions_and_listed_beside_the_built_in_one(run):
-    role = {"name": "support", "permissions": {"orders-api": ["orders:refund", "orders:write"]}}
+    role = {"name": "support", "permissions": {"orders-api": ["orders:refund", "orders:write"]}, "required_acr": None}
     assert run(*CREATE, "--json").json() == role
     listed = run("roles", "list", "--json").json()
     assert role in listed

@@ -71,7 +71,10 @@ def test_users_are_listed_by_page_and_by_the_beginning_of_their_address(run, adm
 def test_a_user_is_found_by_their_subject_too(run, administrator):
     shown = run("users", "show", administrator, "--json").json()
     assert run("users", "show", shown["sub"], "--json").json() == shown
-    assert set(shown) == {"sub", "email", "email_verified", "name", "status", "attributes", "created_at", "roles"}
+    assert set(shown) == {
+        *("sub", "email", "email_verified", "name", "status", "attributes", "created_at", "roles"),
+        "required_acr",
+    }
 
 
 def test_no_command_shows_a_password_hash(run, administrator):
