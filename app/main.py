@@ -30,6 +30,7 @@ from app.foundation.health import Check, Health
 from app.foundation.hot import HotPath
 from app.foundation.job_lag import sample_jobs
 from app.foundation.logs import configure_logs
+from app.foundation.mail import pages as mail_pages
 from app.foundation.mail import routes as mail
 from app.foundation.mail.pending import sample_mails
 from app.foundation.middleware import Edge, EdgePolicy
@@ -69,6 +70,7 @@ ROUTERS: tuple[Router, ...] = (
     account.router,
     account_pages.router,
     mail.router,
+    mail_pages.router,
     second_factors.router,
 )
 

@@ -1,15 +1,21 @@
 """The whole tree: engines, service, examples; how it starts, serves, dies and comes back."""
 
+import contextlib
 import json
 import re
+import socket
 import subprocess
+import sys
 import tempfile
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Running, free_ports, get, run
-from tests.telemetry.exposed import scraped, value
+from tests.cli.running import CLEAN, PROJECT, Running, free_ports, get, run
+from tests.telemetry.exposed import scraped, value, wait_until
 
 LOGIN = {"email": "user@example.com", "password": "Password123!"}
 
@@ -71,6 +77,60 @@ def test_a_token_opens_the_service_it_was_minted_for_and_no_other(dev, port):
     assert (status, me["email"]) == (200, "user@example.com")
     assert get(f"http://localhost:{port + 2}/invoices", token=token)[0] == 401
     assert get(f"http://localhost:{port + 2}/invoices", token=token_for(port, "billing-api"))[0] == 200
+
+
+@contextlib.contextmanager
+def second_orders_api(data_dir, port, at):
+    """Another process of the example, with credentials of its own."""
+    options = ["--name", "second", "--audience", "orders-api", "--scope", "introspection", "--json"]
+    made = run("create-client", *options, "--data-dir", data_dir)
+    assert made.returncode == 0, made.stderr
+    client = json.loads(made.stdout)
+    given = {"AUTH_CLIENT_ID": client["client_id"], "AUTH_CLIENT_SECRET": client["client_secret"]}
+    command = [sys.executable, "-m", "uvicorn", "examples.orders_api.main:app", "--port", str(at)]
+    environment = CLEAN | given | {"AUTH_BASE_URL": f"http://localhost:{port}"}
+    process = subprocess.Popen(command, cwd=PROJECT, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: _is_open(at))
+        yield
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _is_open(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def action_token(port, token):
+    asked = {"action": "orders.refund"}
+    status, challenge = get(f"http://localhost:{port}/auth/action-tokens", token=token, body=asked)
+    assert status == 202, challenge
+    answer = {"challenge_id": challenge["challenge_id"], "code": LOGIN["password"]}
+    status, made = get(f"http://localhost:{port}/auth/action-tokens/verify", token=token, body=answer)
+    assert status == 200, made
+    return made["action_token"]
+
+
+def refund(port, token, confirmed):
+    headers = {"Authorization": f"Bearer {token}", "X-Action-Token": confirmed}
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}/orders/1/refund", data=b"", headers=headers)
+    try:
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def test_of_one_action_token_at_two_processes_at_once_exactly_one_wins(dev, data_dir, port):
+    token, second = token_for(port, "orders-api"), free_ports(1)
+    with second_orders_api(data_dir, port, second), ThreadPoolExecutor(2) as pool:
+        for _ in range(5):
+            confirmed = action_token(port, token)
+            answers = pool.map(lambda at, made=confirmed: refund(at, token, made), (port + 1, second))
+            assert sorted(answers) == [200, 403]
 
 
 def test_the_lines_of_the_panel_do_what_it_says(dev):

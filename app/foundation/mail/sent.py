@@ -14,7 +14,7 @@ from app.foundation.mail.models import MailRow
 from app.foundation.mail.outbox import open_payload
 
 SHOWN = 200
-_LINK = re.compile(r"https?://\S+")
+_LINK = re.compile(r"(https?://\S+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,10 @@ class SentMail:
     composed: Composed
 
     @property
-    def links(self) -> list[str]:
-        """The addresses in its text."""
-        return _LINK.findall(self.composed.text)
+    def paragraphs(self) -> list[list[list[str]]]:
+        """Its text as paragraphs of lines; of a line's parts every other one, from the second on, is an address."""
+        paragraphs = self.composed.text.strip().split("\n\n")
+        return [[_LINK.split(line) for line in paragraph.splitlines()] for paragraph in paragraphs]
 
 
 class SentMails:

@@ -228,6 +228,7 @@ async def test_development_shows_what_was_sent_newest_first(services, api):
     assert "second@example.com" in page.text
     assert f'<a href="{URL}" rel="noreferrer">' in page.text
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    assert page.headers["cache-control"] == "no-store"
 
 
 async def _until(services, mail_id, is_so):
