@@ -11,15 +11,15 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from bench import enumeration, login, refresh, routes, start, statements, verification
+from bench import crowd, enumeration, login, peer_routes, refresh, routes, start, statements, verification
 from bench.measure import CONNECTIONS, Load
 from bench.processes import LOAD_CORE, PROJECT, BenchError, pin
 from bench.report import table
 from bench.run import Run
 from bench.service import backend
 
-COMPARED = {"routes": routes, "login": login, "refresh": refresh}
-OTHERS = {"verification": verification, "statements": statements, "start": start, "enumeration": enumeration}
+COMPARED = {"routes": routes, "peers": peer_routes, "login": login, "refresh": refresh}
+OTHERS = {"verification": verification, "statements": statements, "crowd": crowd, "start": start, "enumeration": enumeration}
 NAMES = [*COMPARED, *OTHERS]
 _ROUNDS, _SECONDS = 5, 5.0
 _MOST_SECONDS = 45 * 60

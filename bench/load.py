@@ -66,10 +66,12 @@ class Chain:
 
 
 class Burst:
-    """One round of one traffic."""
+    """One round of one traffic, with at most `each` requests on a connection."""
 
-    def __init__(self, traffic: Traffic, seconds: float) -> None:
+    def __init__(self, traffic: Traffic, seconds: float, *, each: int = MAX_REQUESTS) -> None:
         self._traffic = traffic
+        self._each = each
+        self._sent: Counter[int] = Counter()
         self._stop_at = time.perf_counter() + seconds
         self.statuses: Counter[str] = Counter()
         self.latencies: list[float] = []
@@ -79,6 +81,9 @@ class Burst:
         """The next request of a connection, or None when the round is over."""
         if time.perf_counter() >= self._stop_at or len(self.latencies) >= MAX_REQUESTS:
             return None
+        if self._sent[slot] >= self._each:
+            return None
+        self._sent[slot] += 1
         return self._traffic.next(slot)
 
     def answered(self, slot: int, status: bytes, body: bytes, seconds: float) -> None:

@@ -128,9 +128,9 @@ def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(PROJECT)} | (extra or {})
 
 
-def python(*arguments: str) -> list[str]:
-    """A command for this interpreter."""
-    return [sys.executable, "-P", *arguments]
+def python(*arguments: str, interpreter: Path | None = None) -> list[str]:
+    """A command for this interpreter, or for another environment's."""
+    return [str(interpreter or sys.executable), "-P", *arguments]
 
 
 def cpu_seconds(root: int) -> float:

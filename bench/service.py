@@ -149,11 +149,11 @@ def login_body(email: str, *, algorithm: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def service(backend: Backend, *, core: int) -> Iterator[Service]:
-    """`auth-service serve` with one process, pinned, for the time of a block."""
+def service(backend: Backend, *, core: int, env: dict[str, str] | None = None) -> Iterator[Service]:
+    """`auth-service serve` with one process, pinned, for the time of a block; `env` has settings besides."""
     port = free_port()
     command = python("-m", "app.cli", "serve", "--port", str(port))
-    with running(command, core=core, folder=backend.folder, env=backend.settings(port)) as process:
+    with running(command, core=core, folder=backend.folder, env=backend.settings(port) | (env or {})) as process:
         process.wait_until(lambda: answers(f"http://127.0.0.1:{port}/health/ready"))
         started = Service(process, port, backend)
         try:
@@ -163,11 +163,13 @@ def service(backend: Backend, *, core: int) -> Iterator[Service]:
 
 
 @contextlib.contextmanager
-def application(factory: str, *, core: int, folder: Path, env: dict[str, str]) -> Iterator[tuple[int, int]]:
+def application(
+    factory: str, *, core: int, folder: Path, env: dict[str, str], interpreter: Path | None = None
+) -> Iterator[tuple[int, int]]:
     """One ASGI application under uvicorn, as fast as that goes; yields its process id and port."""
     port = free_port()
     fast = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
-    command = python("-m", "uvicorn", *fast, "--port", str(port), "--factory", factory)
+    command = python("-m", "uvicorn", *fast, "--port", str(port), "--factory", factory, interpreter=interpreter)
     with running(command, core=core, folder=folder, env=env) as process:
         process.wait_until(lambda: _listens(port))
         yield process.pid, port
