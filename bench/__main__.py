@@ -1,7 +1,6 @@
 """`python -m bench [--quick] [GROUP …]`."""
 
 import argparse
-import json
 import os
 import platform
 import signal
@@ -17,9 +16,16 @@ from bench.processes import LOAD_CORE, PROJECT, BenchError, pin
 from bench.report import table
 from bench.run import Run
 from bench.service import backend
+from bench.summary import draw, summary, write
 
 COMPARED = {"routes": routes, "peers": peer_routes, "login": login, "refresh": refresh}
-OTHERS = {"verification": verification, "statements": statements, "crowd": crowd, "start": start, "enumeration": enumeration}
+OTHERS = {
+    "verification": verification,
+    "statements": statements,
+    "crowd": crowd,
+    "start": start,
+    "enumeration": enumeration,
+}
 NAMES = [*COMPARED, *OTHERS]
 _ROUNDS, _SECONDS = 5, 5.0
 _MOST_SECONDS = 45 * 60
@@ -49,9 +55,10 @@ def main() -> int:
             return 1
         finally:
             load.stop()
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(results, indent=1))
+    print(summary(results))
+    write(results, options.json)
     print(f"Every round: {options.json}")
+    print(draw(options.json.resolve(), options.chart.resolve()))
     return 0
 
 
@@ -78,6 +85,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help=f"rounds of each case ({_ROUNDS})")
     parser.add_argument("--seconds", type=float, help=f"length of a round ({_SECONDS:g})")
     parser.add_argument("--json", type=Path, default=PROJECT / ".cache" / "bench.json", help="where the rounds go")
+    parser.add_argument("--chart", type=Path, default=PROJECT / ".cache" / "bench.png", help="where the chart goes")
     options = parser.parse_args()
     unknown = set(options.groups) - set(NAMES)
     if unknown:

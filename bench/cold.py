@@ -1,4 +1,4 @@
-"""The first sight of a token: everything the SDK does, beside the bare check of the signature.
+"""Signing a token, and the first sight of one: all that is done, beside the bare signature and its bare check.
 
 A process of its own, without a network: the service's answers come from memory. Each line of its input is a
 number of seconds, its output one line of microseconds for each token.
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
+from app.protocols.jose.signature import Signer
 from auth_service_sdk.authenticator import Authenticator
 from auth_service_sdk.client import Answer, ServiceConnection
 from auth_service_sdk.gate import parse
@@ -45,7 +46,7 @@ class Service(ServiceConnection):
 
 
 class Subject:
-    """One algorithm: a key, tokens signed by it, and three ways to check one."""
+    """One algorithm: a key, tokens signed by it, two ways to sign one and three to check one."""
 
     def __init__(self, algorithm: str, key: RSAKey | ECKey | OKPKey) -> None:
         kid = key.thumbprint()
@@ -53,6 +54,18 @@ class Subject:
         self._service = Service({"keys": [public]})
         self._tokens = [_mint(algorithm, key, kid) for _ in range(TOKENS)]
         self._raw = [_raw_check(key.public_key, token) for token in self._tokens]
+        self._signer, self._claims = Signer(key.private_key, kid=kid), _claims()
+        self._raw_sign = _raw_sign(key.private_key, self._tokens[0].rpartition(b".")[0])
+
+    def bare_signing(self) -> None:
+        """The bare signature, in the form that the library gives it."""
+        for _ in range(TOKENS):
+            self._raw_sign()
+
+    def signing(self) -> None:
+        """A whole token as the service signs it."""
+        for _ in range(TOKENS):
+            self._signer.sign(self._claims, typ="at+jwt")
 
     def signature(self) -> None:
         """The bare check, of signatures in the form that the library wants."""
@@ -88,10 +101,12 @@ async def main() -> None:
         "EdDSA": Subject("EdDSA", OKPKey.generate_key("Ed25519")),
     }
     for line in sys.stdin:
-        share = float(line) / len(subjects) / 3
+        share = float(line) / len(subjects) / 5
         result = {}
         for algorithm, subject in subjects.items():
             result[algorithm] = {
+                "bare_signing": await _time(_as_async(subject.bare_signing), share),
+                "signing": await _time(_as_async(subject.signing), share),
                 "signature": await _time(_as_async(subject.signature), share),
                 "verification": await _time(subject.verification, share),
                 "first_sight": await _time(subject.first_sight, share),
@@ -116,10 +131,9 @@ def _as_async(act: Callable[[], None]) -> Callable[[], Awaitable[None]]:
     return run
 
 
-def _mint(algorithm: str, key: RSAKey | ECKey | OKPKey, kid: str) -> bytes:
-    """A token like the service's own."""
+def _claims() -> dict[str, Any]:
     now = int(time.time())
-    claims = {
+    return {
         "email": "someone@example.com",
         "iss": ISSUER,
         "sub": SUBJECT,
@@ -137,9 +151,22 @@ def _mint(algorithm: str, key: RSAKey | ECKey | OKPKey, kid: str) -> bytes:
         "amr": ["pwd"],
         "acr": "aal1",
     }
-    parts = ({"alg": algorithm, "kid": kid, "typ": "at+jwt"}, claims)
+
+
+def _mint(algorithm: str, key: RSAKey | ECKey | OKPKey, kid: str) -> bytes:
+    """A token like the service's own."""
+    parts = ({"alg": algorithm, "kid": kid, "typ": "at+jwt"}, _claims())
     signed = b".".join(_base64(json.dumps(part, separators=(",", ":")).encode()) for part in parts)
     return signed + b"." + _base64(JWSRegistry.algorithms[algorithm].sign(signed, key))
+
+
+def _raw_sign(private_key: Any, signed: bytes) -> Callable[[], object]:
+    if isinstance(private_key, rsa.RSAPrivateKey):
+        return lambda: private_key.sign(signed, padding.PKCS1v15(), SHA256())
+    if isinstance(private_key, ec.EllipticCurvePrivateKey):
+        return lambda: private_key.sign(signed, ec.ECDSA(SHA256()))
+    assert isinstance(private_key, ed25519.Ed25519PrivateKey)
+    return lambda: private_key.sign(signed)
 
 
 def _raw_check(public_key: Any, token: bytes) -> Callable[[], object]:
