@@ -1,5 +1,6 @@
 """What of a client's address counts: whoever holds one IPv6 address holds its whole /64."""
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 UNKNOWN = "unknown"
@@ -15,6 +16,8 @@ def network_of(ip: str | None) -> str:
     return _network(ip, v4=24, v6=48)
 
 
+# Each sign-in asks twice, and to take an address apart costs as much as the rest of a limit.
+@lru_cache(maxsize=1024)
 def _network(ip: str | None, *, v4: int, v6: int) -> str:
     # A peer on a unix socket has no address, and shares its limits with every other.
     address = None if ip is None else _address(ip)

@@ -20,7 +20,7 @@ from app.login.events import LoginFailed
 from app.login.sign_in import REFUSALS, SIGN_INS, SignIn, Target
 from app.login.store import Candidate
 from app.protocols.assurance import assurance_of
-from app.users.email import find_key
+from app.users.email import EmailKey, find_key
 
 WRONG_PASSWORD = "wrong password"  # noqa: S105 — a reason for the log
 
@@ -76,8 +76,9 @@ class Login:
         audience = await self._audiences.resolve(presented.audience)
         requested = parse_scope(presented.scope)
         require_known(requested, audience.scopes)
-        attempt = await self._limits.login(find_key(presented.email) or presented.email, origin)
-        candidate = await self._find(presented.email)
+        key = find_key(presented.email)
+        attempt = await self._limits.login(key or presented.email, origin)
+        candidate = await self._find(key)
         reason = await self._reason_to_refuse(candidate, presented)
         if candidate is None or reason is not None:
             await self._record_refusal(reason or "unknown user", candidate, presented, origin, audience)
@@ -93,8 +94,7 @@ class Login:
         self._limits.login_succeeded(attempt)
         return issued
 
-    async def _find(self, email: str) -> Candidate | None:
-        key = find_key(email)
+    async def _find(self, key: EmailKey | None) -> Candidate | None:
         if key is None:
             return None
         row = await self._db.fetchrow(store.FIND_BY_EMAIL, key, self._lockout.most, repeatable=True)
