@@ -48,18 +48,24 @@ def main() -> int:
         try:
             run = Run(Path(name), engines, load, options.rounds, options.seconds, options.quick)
             print(_headline(run), flush=True)
-            for group in options.groups:
-                results[group] = _measure(group, run)
-        except BenchError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
+            failed = [group for group in options.groups if not _try(group, run, results)]
         finally:
             load.stop()
+            write(results, options.json)
     print(summary(results))
-    write(results, options.json)
     print(f"Every round: {options.json}")
     print(draw(options.json.resolve(), options.chart.resolve()))
-    return 0
+    return 1 if failed else 0
+
+
+def _try(name: str, run: Run, results: dict[str, object]) -> bool:
+    """Measure a group; one that cannot be measured says so, and the others are measured all the same."""
+    try:
+        results[name] = _measure(name, run)
+    except BenchError as error:
+        print(f"error: {name}: {error}", file=sys.stderr, flush=True)
+        return False
+    return True
 
 
 def _measure(name: str, run: Run) -> object:

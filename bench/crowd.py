@@ -33,7 +33,8 @@ class Stampede:
 
 def measure(run: Run) -> tuple[str, dict[str, object]]:
     """A table, and the same for programs."""
-    rows, found = [], {}
+    rows: list[tuple[str, ...]] = []
+    found: dict[str, object] = {}
     with service(run.backend, core=SERVER_CORE, env={"DATABASE__POOL_SIZE": str(POOL)}) as auth:
         for name, traffic in _traffics(auth).items():
             # The first crowd also opens the connections.

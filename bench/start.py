@@ -11,6 +11,7 @@ from bench.service import Service, free_port, login_body, service
 
 START_GOAL_SECONDS, MEMORY_GOAL_MIB = 2.0, 150.0
 _STARTS = 5
+_MOST_TAKEN_PORTS = 5
 _BURST_SECONDS = 3.0
 _EMAIL = "idle@example.com"
 
@@ -56,9 +57,18 @@ def measure(run: Run) -> tuple[str, dict[str, object]]:
 def _start(data: Path, folder: Path) -> tuple[float, float]:
     """Seconds until `dev` says that it is ready, on whatever cores there are, by the clock and of CPU.
 
-    It is stopped again.
+    It is stopped again. A port that somebody else took meanwhile is no fault of ours: then it is started on others.
     """
-    port = free_port(3)
+    for _ in range(_MOST_TAKEN_PORTS):
+        try:
+            return _start_on(free_port(3), data, folder)
+        except BenchError as error:
+            if "Address already in use" not in str(error):
+                raise
+    raise BenchError("`dev` found its ports taken every time")
+
+
+def _start_on(port: int, data: Path, folder: Path) -> tuple[float, float]:
     command = python("-m", "app.cli", "dev", "--data-dir", str(data), "--port", str(port))
     started = time.perf_counter()
     with running(command, core=None, folder=folder, talks=True) as process:

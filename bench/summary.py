@@ -18,7 +18,7 @@ _HEAD = ("case", "against", "share of its rate", "goal", "")
 
 def summary(results: Mapping[str, Any]) -> str:
     """One table of every ratio of a run; nothing where no group compares."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             case["case"],
             case["reference"],
@@ -28,7 +28,7 @@ def summary(results: Mapping[str, Any]) -> str:
         )
         for case in _comparisons(results)
     ]
-    rows += list(_verifications(results))
+    rows += _verifications(results)
     return plain_table("In one table", _HEAD, rows) if rows else ""
 
 

@@ -103,6 +103,9 @@ def _draw(axis: Any, title: str, bars: list[Bar]) -> None:
         [bar.value for bar in bars], places, xerr=spans, fmt="none", ecolor=_GOAL, elinewidth=0.8, alpha=0.5, zorder=3
     )
     farthest = max(max(bar.high, bar.goal or 0.0) for bar in bars)
+    if farthest <= 1.05:
+        # Shares are compared across panels.
+        farthest = 1.0
     for place, bar in zip(places, bars, strict=True):
         if bar.goal is not None:
             axis.plot([bar.goal] * 2, [place - 0.42, place + 0.42], color=_GOAL, linewidth=2.2, zorder=4)
