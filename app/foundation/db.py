@@ -157,7 +157,9 @@ class Database:
     async def _fetchrow(self, statement: str, arguments: tuple[object, ...]) -> asyncpg.Record | None:
         if self._hot is None:
             raise DatabaseUnavailable(detail="the hot pool is not open")
-        async with self._turn():
+        await self._take_turn()
+        self._at_work += 1
+        try:
             for _ in range(self._pool_size):
                 try:
                     return await self._fetchrow_once(self._hot, statement, arguments)
@@ -166,6 +168,9 @@ class Database:
                     # connection, so nothing was sent. Every other one may be in the same state.
                     continue
             return await self._fetchrow_once(self._hot, statement, arguments)
+        finally:
+            self._at_work -= 1
+            self._turns.release()
 
     @staticmethod
     async def _fetchrow_once(
@@ -179,20 +184,13 @@ class Database:
                 connection.terminate()
                 raise
 
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        if self._turns.locked():
-            _WAITS.add("statements")
-            async with asyncio.timeout(POOL_WAIT_SECONDS):
-                await self._turns.acquire()
-        else:
+    async def _take_turn(self) -> None:
+        if not self._turns.locked():
             await self._turns.acquire()
-        self._at_work += 1
-        try:
-            yield
-        finally:
-            self._at_work -= 1
-            self._turns.release()
+            return
+        _WAITS.add("statements")
+        async with asyncio.timeout(POOL_WAIT_SECONDS):
+            await self._turns.acquire()
 
     def sample(self) -> None:
         """Bring the gauges of both pools up to date."""
