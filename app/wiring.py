@@ -79,9 +79,9 @@ def build(settings: Settings) -> Services:
     redis = settings.redis
     cache = Cache(redis.url.get_secret_value() if redis.url else None, answer_seconds=redis.answer_seconds)
     width = 1 if settings.is_production else DEVELOPMENT_WIDTH
-    lock_after = settings.limits.login_failures * width
-    lockout = Lockout(clock, audit, most=lock_after)
-    limits = Limits(RateLimiter(cache), db, audit, settings.limits, key=keyring.derive("rate limits"), width=width)
+    lockout = Lockout(clock, audit, most=settings.limits.login_failures * width)
+    limiter = RateLimiter(cache, processes=settings.limits.processes)
+    limits = Limits(limiter, db, audit, settings.limits, key=keyring.derive("rate limits"), width=width)
     keys = SigningKeys(
         db, clock, keyring, audit, settings.jwt, jwks_max_age_seconds=settings.signing.jwks_max_age_seconds
     )
@@ -160,6 +160,8 @@ def build(settings: Settings) -> Services:
         audiences=audiences,
         users=users,
         factors=factors.registry,
+        limits=limits,
+        lockout=lockout,
         sessions=sessions,
         keys=keys,
         tokens=AccessTokenReissue(db, clock, audiences=audiences, roles=roles, minter=minter),
@@ -187,7 +189,7 @@ def build(settings: Settings) -> Services:
         role_registration=role_registration,
         role_assignments=role_assignments,
         clients=Clients(clock, audit, audiences),
-        client_authentication=ClientAuthentication(db, clock, audit),
+        client_authentication=ClientAuthentication(db, clock, audit, limits),
         links=links,
         wasnt_me=wasnt_me,
         users=users,
@@ -247,6 +249,7 @@ def build(settings: Settings) -> Services:
             factors=factors,
             second_factors=second_factors,
             sign_in=sign_in,
+            limits=limits,
             max_tries=settings.mfa.tries_per_sign_in,
         ),
         passkey_sign_in=PasskeySignIn(
@@ -256,6 +259,7 @@ def build(settings: Settings) -> Services:
             users=users,
             passkeys=factors.passkeys,
             sign_in=sign_in,
+            limits=limits,
             verified_email_required=hides_existence,
         ),
         email_code_sign_in=EmailCodeSignIn(

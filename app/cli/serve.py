@@ -63,6 +63,8 @@ def _supervise(stack: contextlib.ExitStack, settings: Settings, options: ServerO
     metrics = stack.enter_context(shared(settings.metrics.port))
     if metrics is not None:
         stack.enter_context(showing(settings.metrics.host, settings.metrics.port, metrics.text))
+    # The workers read the same settings, and cannot see each other.
+    os.environ["LIMITS__PROCESSES"] = str(max(count, settings.limits.processes))
     host, port = options.host, options.port
     command = ["-m", "app.cli", "serve", "--host", host, "--port", str(port), "--descriptor"]
     stop_seconds = options.drain_seconds + options.shutdown_seconds + 10

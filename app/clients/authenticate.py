@@ -15,6 +15,7 @@ from app.foundation.db import Database
 from app.foundation.errors import Forbidden
 from app.foundation.origin import Origin
 from app.foundation.secrets import SecretHash, equal, hash_secret, random_secret
+from app.limits.service import Limits
 from app.protocols.oauth.basic import BasicCredentials, MalformedCredentials, parse_basic
 
 
@@ -43,7 +44,8 @@ class AuthenticatedClient:
 class ClientAuthentication:
     """Checks the credentials of clients."""
 
-    def __init__(self, db: Database, clock: Clock, audit: AuditLog) -> None:
+    def __init__(self, db: Database, clock: Clock, audit: AuditLog, limits: Limits) -> None:
+        self._limits = limits
         self._db = db
         self._clock = clock
         self._audit = audit
@@ -53,9 +55,14 @@ class ClientAuthentication:
     async def authenticate(self, authorization: Sequence[str], origin: Origin) -> AuthenticatedClient:
         """The client behind a request's Authorization headers. One answer for every failure.
 
-        Raises ClientNotAuthenticated, DatabaseUnavailable. Spec: RFC 6749 §2.3.1, §5.2.
+        Failures are limited for each client and address; what is malformed names no client and is none.
+        Raises ClientNotAuthenticated, TooManyAttempts, DatabaseUnavailable. Spec: RFC 6749 §2.3.1, §5.2.
         """
         presented = _basic(authorization)
+        async with self._limits.client_auth(presented.client_id, origin):
+            return await self._check(presented, origin)
+
+    async def _check(self, presented: BasicCredentials, origin: Origin) -> AuthenticatedClient:
         row = None
         if is_client_id(presented.client_id):
             row = await self._db.fetchrow(

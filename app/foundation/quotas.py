@@ -19,7 +19,8 @@ class Quota:
     """What one key may do. `policy` is its name outside; `key` holds nothing that could be read back.
 
     With `only_while` it counts only while that alarm is raised, and not where the mark `unless` is set.
-    `shown` says whether answers tell of it.
+    `shown` says whether answers tell of it. A `soft` one hinders nothing but what it counts: where it is used up, the
+    attempt and the other quotas go on without it.
     """
 
     policy: str
@@ -30,6 +31,7 @@ class Quota:
     only_while: str = ""
     unless: str = ""
     shown: bool = True
+    soft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,32 @@ class LocalCounters:
         """Count one attempt on each."""
         for quota in quotas:
             if quota.exact:
-                kept = self._kept.pop(quota.key, None) or deque(maxlen=quota.count)
+                kept = self._kept.pop(quota.key, None) or deque()
+                # What counts no more goes: at most the quota's count is ever kept.
+                while kept and kept[0] <= now - quota.seconds:
+                    kept.popleft()
                 kept.append(now)
                 self._kept[quota.key] = kept
                 _forget(self._kept, self._max_keys)
             else:
                 arrival = max(now, self._arrivals.pop(quota.key, now))
                 self._arrivals[quota.key] = arrival + quota.seconds / quota.count
+                _forget(self._arrivals, self._max_keys)
+
+    def believe(self, standings: Sequence[Standing], now: float) -> None:
+        """Take over the refusals that others' attempts brought about, so that they hold here without being asked for.
+
+        Never refuses longer than `retry_seconds` says.
+        """
+        for quota, retry, reset in ((s.quota, s.retry_seconds, s.reset_seconds) for s in standings if s.refused):
+            if quota.exact:
+                oldest, newest = now + retry - quota.seconds, now + reset - quota.seconds
+                self._kept.pop(quota.key, None)
+                self._kept[quota.key] = deque([*[oldest] * (quota.count - 1), newest])
+                _forget(self._kept, self._max_keys)
+            else:
+                self._arrivals.pop(quota.key, None)
+                self._arrivals[quota.key] = now + retry + quota.seconds - quota.seconds / quota.count
                 _forget(self._arrivals, self._max_keys)
 
     def _look(self, quota: Quota, now: float) -> Standing:

@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.foundation.alarms import LocalAlarms, Mark, Raised, Signal
 from app.foundation.cache import Cache, CacheUnavailable
@@ -20,6 +20,9 @@ answer_headers: ContextVar[list[tuple[bytes, bytes]] | None] = ContextVar("answe
 
 # Outcomes wait for the next attempt's round trip; beyond this the oldest are only this process's.
 _MAX_PENDING = 256
+# What all processes together may let through while each counts alone. Less would refuse a client whose connection
+# always ends at the same process.
+_TIMES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,15 +34,19 @@ class Verdict:
 
     @property
     def refused_by(self) -> Standing | None:
-        """The quota that refuses longest, if any does."""
-        refused = [standing for standing in self.standings if standing.refused]
+        """The quota that refuses longest, if any does but a soft one."""
+        refused = [standing for standing in self.standings if standing.refused and not standing.quota.soft]
         return max(refused, key=lambda standing: standing.retry_seconds, default=None)
 
 
 class RateLimiter:
-    """Counts attempts. At most one round trip to Valkey for each `take`, none where this process knows the answer."""
+    """Counts attempts, as one of so many `processes`.
 
-    def __init__(self, cache: Cache, *, now: Callable[[], float] = time.monotonic) -> None:
+    At most one round trip to Valkey for each `take`, none where this process knows the answer.
+    """
+
+    def __init__(self, cache: Cache, *, processes: int = 1, now: Callable[[], float] = time.monotonic) -> None:
+        self._processes = processes
         self._shared = SharedCounters(cache) if cache.exists else None
         self._counters = LocalCounters()
         self._alarms = LocalAlarms()
@@ -52,16 +59,16 @@ class RateLimiter:
         """Count one attempt on every quota, unless one of them refuses: then none is touched."""
         now = self._now()
         # Alarms and marks of other processes are not known here: quotas that hang on them are left to Valkey.
-        known = self._counters.look([quota for quota in quotas if not quota.only_while], now)
-        if any(standing.refused for standing in known):
-            return Verdict(standings=known)
+        known = Verdict(standings=self._counters.look([quota for quota in quotas if not quota.only_while], now))
+        if known.refused_by is not None:
+            return known
         verdict = await self._ask(quotas)
         if verdict is None:
-            counting = [quota for quota in quotas if self._counts(quota, now)]
-            raised, self._raised = self._raised, []
-            verdict = Verdict(standings=self._counters.look(counting, now), raised=raised)
+            return self._take_alone([quota for quota in quotas if self._counts(quota, now)], now)
+        # What the others used up, this process knows from now on too: `is_refused` rests on it.
+        self._counters.believe(verdict.standings, now)
         if verdict.refused_by is None:
-            self._counters.charge([standing.quota for standing in verdict.standings], now)
+            self._counters.charge([standing.quota for standing in verdict.standings if not standing.refused], now)
         return verdict
 
     def is_refused(self, quota: Quota) -> bool:
@@ -91,6 +98,20 @@ class RateLimiter:
         # What was sent, Valkey has judged for all processes.
         self._raised = []
         return Verdict(standings=standings, raised=raised)
+
+    def _take_alone(self, quotas: Sequence[Quota], now: float) -> Verdict:
+        """Count while nobody knows of the others: all together let at most twice as much through."""
+        shares = [replace(quota, count=self._share(quota.count)) for quota in quotas]
+        found = self._counters.look(shares, now)
+        raised, self._raised = self._raised, []
+        standings = [replace(standing, quota=quota) for quota, standing in zip(quotas, found, strict=True)]
+        verdict = Verdict(standings=standings, raised=raised)
+        if verdict.refused_by is None:
+            self._counters.charge([standing.quota for standing in found if not standing.refused], now)
+        return verdict
+
+    def _share(self, count: int) -> int:
+        return count if self._processes <= _TIMES else max(1, _TIMES * count // self._processes)
 
     def _counts(self, quota: Quota, now: float) -> bool:
         if not quota.only_while:

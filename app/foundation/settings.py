@@ -106,10 +106,7 @@ class RedisSettings(BaseModel):
         default=0.08,
         gt=0,
         le=10,
-        description=(
-            "A request waits this long for Valkey before it goes on without; after five in vain none waits until it "
-            "answers again."
-        ),
+        description="A request waits this long for Valkey; after five in vain none waits until it answers again.",
     )
 
     @model_validator(mode="after")

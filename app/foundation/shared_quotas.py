@@ -17,17 +17,18 @@ from app.foundation.quotas import Quota, Standing
 _MICROSECONDS = 1_000_000
 
 # KEYS: for each quota its key, the alarm it waits for and the mark that frees from it, or "". ARGV: for each the
-# microseconds between two attempts, the count, the microseconds of the whole, and whether it is exact. Answers with
+# microseconds between two attempts, the count, the microseconds of the whole, whether exact, whether soft. Answers with
 # five numbers for each: counts at all, refused, remaining, reset and retry in microseconds. Nothing is counted
-# unless every quota lets the attempt through: what the source's quota refuses does not touch the account's.
+# unless every quota lets the attempt through: what the source's quota refuses does not touch the account's. After the
+# clock was set back nothing counts as later than now, or than the whole from now: a refusal lasts no longer than ever.
 _TAKE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local answer, writes, refused = {}, {}, false
 for i = 1, #KEYS / 3 do
   local key, alarm, mark = KEYS[3 * i - 2], KEYS[3 * i - 1], KEYS[3 * i]
-  local interval, count = tonumber(ARGV[4 * i - 3]), tonumber(ARGV[4 * i - 2])
-  local whole, exact = tonumber(ARGV[4 * i - 1]), ARGV[4 * i] == '1'
+  local interval, count = tonumber(ARGV[5 * i - 4]), tonumber(ARGV[5 * i - 3])
+  local whole, exact, soft = tonumber(ARGV[5 * i - 2]), ARGV[5 * i - 1] == '1', ARGV[5 * i] == '1'
   local applies = 1
   if alarm ~= '' and redis.call('EXISTS', alarm) == 0 then applies = 0 end
   if applies == 1 and mark ~= '' and redis.call('EXISTS', mark) == 1 then applies = 0 end
@@ -35,7 +36,13 @@ for i = 1, #KEYS / 3 do
   if applies == 1 and exact then
     local used = 0
     local kept = redis.call('LRANGE', key, 0, count - 1)
-    for _, at in ipairs(kept) do if tonumber(at) > now - whole then used = used + 1 end end
+    for j, at in ipairs(kept) do
+      if tonumber(at) > now then
+        kept[j] = string.format('%.0f', now)
+        redis.call('LSET', key, j - 1, kept[j])
+      end
+      if tonumber(kept[j]) > now - whole then used = used + 1 end
+    end
     if used >= count then
       no, remaining, reset, retry = 1, 0, kept[1] + whole - now, kept[count] + whole - now
     else
@@ -43,7 +50,7 @@ for i = 1, #KEYS / 3 do
       writes[#writes + 1] = {key, count, whole}
     end
   elseif applies == 1 then
-    local before = math.max(now, tonumber(redis.call('GET', key) or now))
+    local before = math.min(math.max(now, tonumber(redis.call('GET', key) or now)), now + whole)
     local over = before + interval - now - whole
     if over > 0 then
       no, remaining, reset, retry = 1, 0, before - now, over
@@ -52,7 +59,7 @@ for i = 1, #KEYS / 3 do
       writes[#writes + 1] = {key, before + interval, reset}
     end
   end
-  if no == 1 then refused = true end
+  if no == 1 and not soft then refused = true end
   for _, value in ipairs({applies, no, remaining, reset, retry}) do answer[#answer + 1] = math.floor(value) end
   if applies == 1 and no == 0 then writes[#writes].exact = exact end
 end
@@ -163,7 +170,7 @@ def _take_arguments(quotas: Sequence[Quota]) -> list[str | int]:
     for quota in quotas:
         keys += [quota.key, quota.only_while, quota.unless]
         whole = quota.seconds * _MICROSECONDS
-        arguments += [whole // quota.count, quota.count, whole, int(quota.exact)]
+        arguments += [whole // quota.count, quota.count, whole, int(quota.exact), int(quota.soft)]
     return keys + arguments
 
 

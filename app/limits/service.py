@@ -7,13 +7,14 @@ import logging
 import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from app.audit.event import SYSTEM
 from app.audit.service import AuditLog
 from app.foundation.alarms import Mark, Raised, Signal
 from app.foundation.db import Database
+from app.foundation.errors import NotAuthenticated
 from app.foundation.oauth_errors import InvalidClient
 from app.foundation.origin import Origin
 from app.foundation.quotas import Quota, Standing
@@ -67,21 +68,29 @@ class Limits:
         The account's own limit is for one address, so that a stranger elsewhere uses up nothing of it. Raises
         TooManyAttempts; DatabaseUnavailable where an alarm is to be recorded.
         """
-        settings = self._settings
-        source, network = source_of(origin.ip), network_of(origin.ip)
-        account_digest = self._digest("account", account)
-        attempt = LoginAttempt(
-            account=account_digest, place=self._digest("place", account_digest, source), network=network
-        )
-        await self._take(
-            [
-                self._quota("login-address", settings.login_per_address, _MINUTE, source),
-                self._quota("login-account", settings.login_per_account, _MINUTE, account_digest, source),
-                *self._while_spraying(attempt),
-            ],
-            origin,
-        )
+        attempt = self.attempt(account, origin)
+        await self._take(self._of_login(attempt, origin), origin)
         return attempt
+
+    async def login_by_mail(self, mailbox: str, origin: Origin) -> bool:
+        """Count a sign-in that asks for a mail, and the mail; False where it must not be sent. One round trip.
+
+        Otherwise as `login` and `mail`.
+        """
+        mail = self._of_mailbox(mailbox, soft=True)
+        attempt = self.attempt(mailbox, origin)
+        standings = await self._take([*self._of_login(attempt, origin), mail], origin)
+        return not any(standing.refused for standing in standings if standing.quota.key == mail.key)
+
+    async def login_unnamed(self, origin: Origin) -> None:
+        """Count a sign-in that does not say whose it is before it is proven. Raises TooManyAttempts."""
+        await self._take([self._of_address(source_of(origin.ip))], origin)
+
+    def attempt(self, account: str, origin: Origin) -> LoginAttempt:
+        """A sign-in that was counted at an earlier step, or by another name: nothing is counted again."""
+        digest = self._digest("account", account)
+        place = self._digest("place", digest, source_of(origin.ip))
+        return LoginAttempt(account=digest, place=place, network=network_of(origin.ip))
 
     def login_failed(self, attempt: LoginAttempt) -> None:
         """Note that the sign-in was refused: many different accounts failing raise the alarm."""
@@ -102,21 +111,27 @@ class Limits:
         It says nothing on the answer, which is the same whether a mail was sent or not. Exact: never more than the
         limit in any 15 minutes.
         """
-        quota = self._quota("mail", self._settings.mail_per_mailbox, _QUARTER, mailbox, exact=True, shown=False)
-        verdict = await self._limiter.take([quota])
+        verdict = await self._limiter.take([self._of_mailbox(mailbox)])
         return verdict.refused_by is None
 
     async def factor(self, user_id: UUID) -> None:
-        """Count a code of a second factor, right or wrong. Exact. Raises TooManyAttempts."""
+        """Count a password or code of a user who is signed in, right or wrong. Exact. Raises TooManyAttempts."""
         quota = self._quota("factor", self._settings.factor_per_user, _QUARTER, str(user_id), exact=True)
         await self._take([quota])
 
+    async def step_up(self, user_id: UUID) -> None:
+        """Count a challenge that a signed-in user asks for, or answers by more than a password.
+
+        Raises TooManyAttempts.
+        """
+        await self._take([self._quota("step-up", self._settings.step_up_per_user, _MINUTE, str(user_id))])
+
     @asynccontextmanager
     async def client_auth(self, client_id: str, origin: Origin) -> AsyncIterator[None]:
-        """Count the InvalidClient that the block raises; one that succeeds costs no round trip.
+        """Count the failure of authentication that the block raises; one that succeeds costs no round trip.
 
         Raises TooManyAttempts instead of entering the block once this process knows the limit to be reached, and
-        instead of InvalidClient for the failure that reaches it.
+        instead of the failure that goes beyond it.
         """
         source = source_of(origin.ip)
         quota = self._quota("client-auth", self._settings.client_failures, _MINUTE, client_id, source)
@@ -124,11 +139,26 @@ class Limits:
             await self._take([quota], origin)
         try:
             yield
-        except InvalidClient:
+        except (NotAuthenticated, InvalidClient):
             await self._take([quota], origin)
             raise
 
-    async def _take(self, quotas: Sequence[Quota], origin: Origin | None = None) -> None:
+    def _of_address(self, source: str) -> Quota:
+        return self._quota("login-address", self._settings.login_per_address, _MINUTE, source)
+
+    def _of_login(self, attempt: LoginAttempt, origin: Origin) -> list[Quota]:
+        source = source_of(origin.ip)
+        return [
+            self._of_address(source),
+            self._quota("login-account", self._settings.login_per_account, _MINUTE, attempt.account, source),
+            *self._while_spraying(attempt),
+        ]
+
+    def _of_mailbox(self, mailbox: str, *, soft: bool = False) -> Quota:
+        quota = self._quota("mail", self._settings.mail_per_mailbox, _QUARTER, mailbox, exact=True, shown=False)
+        return replace(quota, soft=soft)
+
+    async def _take(self, quotas: Sequence[Quota], origin: Origin | None = None) -> list[Standing]:
         verdict = await self._limiter.take(quotas)
         tell(verdict.standings)
         if origin is not None:
@@ -136,6 +166,7 @@ class Limits:
         refused = verdict.refused_by
         if refused is not None:
             raise _too_many(refused)
+        return verdict.standings
 
     def _while_spraying(self, attempt: LoginAttempt) -> list[Quota]:
         """What counts only while an alarm stands, and not where the account has signed in before."""

@@ -33,7 +33,25 @@ class LimitSettings(BaseModel):
         default=3, ge=1, le=10_000, description="Mails that strangers may cause in 15 minutes to one mailbox."
     )
     factor_per_user: int = Field(
-        default=10, ge=1, le=10_000, description="Codes of a second factor that one user may try in 15 minutes."
+        default=10,
+        ge=1,
+        le=10_000,
+        description="Passwords or codes that one user who is signed in may try in 15 minutes to change a credential.",
+    )
+    processes: int = Field(
+        default=1,
+        ge=1,
+        le=10_000,
+        description=(
+            "Web processes of the whole deployment, for what each may let through while Valkey is away; what "
+            "`serve --workers` starts counts at least."
+        ),
+    )
+    step_up_per_user: int = Field(
+        default=30,
+        ge=1,
+        le=_MOST,
+        description="Challenges for action tokens, and codes or passkeys at step-up, of one user in a minute.",
     )
     client_failures: int = Field(
         default=20, ge=1, le=_MOST, description="Failed authentications a minute of one client from one address."

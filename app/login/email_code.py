@@ -86,8 +86,7 @@ class EmailCodeSignIn:
         before it counts as an attempt, then TooManyAttempts, DatabaseUnavailable.
         """
         key = parse_email(email).key
-        await self._limits.login(key, origin)
-        may_mail = await self._limits.mail(key)
+        may_mail = await self._limits.login_by_mail(key, origin)
         wanted = CodeRequest(email=email, email_key=key, locale=locale, raw_browser=raw_binding)
         async with self._db.transaction() as tx:
             user = await self._users.find_by_key(tx, key)

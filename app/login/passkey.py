@@ -12,11 +12,13 @@ from app.foundation.db import Database
 from app.foundation.origin import Origin
 from app.grants.mint import IssuedTokens
 from app.grants.scope import parse_scope, require_known
+from app.limits.service import Limits
 from app.login import store
 from app.login.errors import PasskeyRefused
 from app.login.events import LoginFailed
 from app.login.sign_in import SignIn, Target
 from app.protocols.assurance import assurance_of
+from app.users.email import email_key
 from app.users.service import Users
 
 
@@ -42,6 +44,7 @@ class PasskeySignIn:
         users: Users,
         passkeys: Passkeys,
         sign_in: SignIn,
+        limits: Limits,
         verified_email_required: bool,
     ) -> None:
         self._db = db
@@ -50,6 +53,7 @@ class PasskeySignIn:
         self._users = users
         self._passkeys = passkeys
         self._sign_in = sign_in
+        self._limits = limits
         self._verified_email_required = verified_email_required
 
     async def options(self) -> Mapping[str, object]:
@@ -60,11 +64,13 @@ class PasskeySignIn:
     async def verify(self, presented: PasskeyLogin, origin: Origin) -> IssuedTokens:
         """Sign in and return the first tokens.
 
-        Raises InvalidTarget and InvalidScope before the assertion is looked at, PasskeyRefused for every other reason.
+        Raises InvalidTarget and InvalidScope before the assertion is looked at, then TooManyAttempts, PasskeyRefused
+        for every other reason.
         """
         audience = await self._audiences.resolve(presented.audience)
         requested = parse_scope(presented.scope)
         require_known(requested, audience.scopes)
+        await self._limits.login_unnamed(origin)
         reason, user, proof = "passkey: unknown", None, None
         async with self._db.transaction() as tx:
             claimed = await self._passkeys.claim_sign_in(tx, presented.assertion)
@@ -94,10 +100,11 @@ class PasskeySignIn:
         row = None
         if user is not None and proof is not None:
             row = await self._db.fetchrow(store.FIND_BY_ID, user.id, repeatable=True)
-        if row is None or proof is None:
+        if row is None or user is None or proof is None:
             raise PasskeyRefused(detail=reason)
         target = Target(audience=audience, requested=requested, browser=presented.browser)
         issued = await self._sign_in.go_on(store.candidate_of(row), assurance_of(proof.evidence), target, origin)
         if issued is None:
             raise PasskeyRefused(detail="changed during sign-in")
+        self._limits.login_succeeded(self._limits.attempt(email_key(user.email), origin))
         return issued

@@ -18,12 +18,14 @@ from app.grants.issue import IssuedGrant
 from app.grants.mint import IssuedTokens
 from app.lifecycle.factor_set import FactorSet
 from app.lifecycle.second_factors import By, Enrolled, SecondFactors
+from app.limits.service import Limits
 from app.login import store
 from app.login.errors import FactorNotOffered, InvalidMFAToken, MFARequired, SecondFactorRefused
 from app.login.events import LoginFailed
 from app.login.sign_in import SignIn, Target, offered
 from app.login.steps import Step, next_step
 from app.protocols.assurance import ACR, Assurance, Evidence, satisfies
+from app.users.email import email_key
 from app.users.models import as_user
 from app.users.service import Users
 from app.users.user import User
@@ -70,6 +72,7 @@ class SecondStep:
         factors: FactorSet,
         second_factors: SecondFactors,
         sign_in: SignIn,
+        limits: Limits,
         max_tries: int,
     ) -> None:
         self._db = db
@@ -82,6 +85,7 @@ class SecondStep:
         self._passkeys = factors.passkeys
         self._second_factors = second_factors
         self._sign_in = sign_in
+        self._limits = limits
         self._max_tries = max_tries
 
     async def challenge(self, raw_token: str, factor: str) -> Mapping[str, object]:
@@ -123,8 +127,12 @@ class SecondStep:
             raise InvalidMFAToken("Sign in again.")
         if factor not in pending.factors:
             raise FactorNotOffered("The next step of this sign-in takes another factor.")
+        # Whoever has the password and not the rest fails here: the alarm hears of it as of a wrong password.
+        attempt = self._limits.attempt(email_key(pending.user.email), origin)
         if reached is None:
+            self._limits.login_failed(attempt)
             raise SecondFactorRefused(WRONG)
+        self._limits.login_succeeded(attempt)
         if grant is None:
             raise await self._leads_on(pending, reached, target)
         return await self._sign_in.sign(grant, pending.user, target)
@@ -177,6 +185,7 @@ class SecondStep:
             raise InvalidMFAToken("Sign in again.")
         if grant is None or enrolled is None:
             raise SecondFactorRefused(WRONG)
+        self._limits.login_succeeded(self._limits.attempt(email_key(user.email), origin))
         return await self._sign_in.sign(grant, user, target), enrolled
 
     async def _enrolled(

@@ -21,6 +21,7 @@ from app.signing_keys.service import SigningKeys
 from app.stepup import store
 from app.stepup.errors import InvalidChallenge, NoUsableFactor, ProofRefused
 from app.stepup.events import ActionTokenIssued, StepUpRefused
+from app.stepup.guard import ProofGuard
 from app.stepup.rules import ACTION_TYPE, ActionClaims, usable_for_actions
 from app.stepup.settings import StepUpSettings
 from app.users.service import Users
@@ -66,6 +67,7 @@ class ActionTokens:
         audiences: Audiences,
         users: Users,
         factors: Factors,
+        guard: ProofGuard,
         keys: SigningKeys,
         settings: StepUpSettings,
         issuer: str,
@@ -76,6 +78,7 @@ class ActionTokens:
         self._audiences = audiences
         self._users = users
         self._factors = factors
+        self._guard = guard
         self._keys = keys
         self._settings = settings
         self._issuer = issuer
@@ -85,8 +88,10 @@ class ActionTokens:
     ) -> Challenge:
         """A challenge for one act at the caller's audience, to be answered in the caller's session.
 
-        By `wanted` alone where the user asks for it. Raises NoUsableFactor, and TooManyAttempts for one mail too many.
+        By `wanted` alone where the user asks for it. Raises NoUsableFactor, and TooManyAttempts for one challenge or
+        one mail too many.
         """
+        await self._guard.admit_challenge(caller.user_id)
         now = self._clock.now()
         challenge_id = new_id(now)
         async with self._db.transaction() as tx:
@@ -128,7 +133,7 @@ class ActionTokens:
     ) -> IssuedActionToken:
         """The token of a challenge that is answered right, once. `name` may be left out where one factor fits.
 
-        Raises InvalidChallenge, ProofRefused, HashingBusy, DatabaseUnavailable.
+        Raises InvalidChallenge, TooManyAttempts, ProofRefused, HashingBusy, DatabaseUnavailable.
         """
         row = await self._db.fetchrow(
             store.TAKE_A_TRY, challenge_id, caller.session_id, caller.user_id, caller.audience, self._clock.now()
@@ -141,6 +146,7 @@ class ActionTokens:
         factor = name or _fitting(asked.factors, presented)
         async with self._db.transaction() as tx:
             user = await self._users.get(tx, caller.user_id)
+        attempt = await self._guard.admit(user, factor, origin)
         weighed = await self._factors.weigh(factor, user, presented)
         claims = self._claims(caller, asked)
         won, proof = False, None
@@ -149,8 +155,11 @@ class ActionTokens:
                 proof = await self._factors.verify(tx, factor, user, weighed, bound_to=_bound_to(challenge_id))
             if proof is not None:
                 won = await store.claim(tx, challenge_id, now=self._clock.now())
+            elif factor.value in asked.factors:
+                await self._guard.count(tx, user, factor, actor=Actor(ActorKind.USER, caller.sub), origin=origin)
             reason = None if won else "answered already" if proof else "not proven"
             await self._record(tx, caller, factor, claims, reason=reason, origin=origin)
+        self._guard.note(attempt, proven=proof is not None)
         if proof is None:
             raise ProofRefused(detail=f"{factor.value} was refused")
         if not won:

@@ -18,6 +18,7 @@ from app.sessions.service import Sessions
 from app.signing_keys.errors import InvalidToken
 from app.stepup.errors import NoUsableFactor, ProofRefused
 from app.stepup.events import SessionReauthenticated, StepUpRefused
+from app.stepup.guard import ProofGuard
 from app.stepup.rules import usable_again
 from app.users.service import Users
 from app.users.user import User
@@ -42,6 +43,7 @@ class Reauthentication:
         audiences: Audiences,
         users: Users,
         factors: Factors,
+        guard: ProofGuard,
         sessions: Sessions,
         tokens: AccessTokenReissue,
     ) -> None:
@@ -50,6 +52,7 @@ class Reauthentication:
         self._audiences = audiences
         self._users = users
         self._factors = factors
+        self._guard = guard
         self._sessions = sessions
         self._tokens = tokens
 
@@ -73,12 +76,13 @@ class Reauthentication:
         A browser's session gets another cookie in the same transaction, and its token is for the audience of its
         sign-in.
 
-        Raises ProofRefused for whatever is wrong with the proof, InvalidToken where the session has ended meanwhile,
-        HashingBusy, DatabaseUnavailable. Spec: RFC 9470 §4 (what the new token says).
+        Raises TooManyAttempts, ProofRefused for whatever is wrong with the proof, InvalidToken where the session has
+        ended meanwhile, HashingBusy, DatabaseUnavailable. Spec: RFC 9470 §4 (what the new token says).
         """
         async with self._db.transaction() as tx:
             user = await self._users.get(tx, caller.user_id)
             usable = usable_again(await self._factors.enrolled(tx, user.id))
+        attempt = await self._guard.admit(user, name, origin)
         weighed = await self._factors.weigh(name, user, presented)
         renewed, proof, cookie = False, None, None
         async with self._db.transaction() as tx:
@@ -86,10 +90,13 @@ class Reauthentication:
                 proof = await self._factors.verify(tx, name, user, weighed, bound_to=_bound_to(caller))
             if proof is None:
                 reason = "not proven" if name in usable else "not usable"
+                if name in usable:
+                    await self._guard.count(tx, user, name, actor=Actor(ActorKind.USER, caller.sub), origin=origin)
                 await self._record_refusal(tx, caller, name, reason, origin)
             else:
                 renewed = await self._renew(tx, caller, user, proof, origin)
                 cookie = await self._sessions.rotate_cookie(tx, caller.session_id) if renewed else None
+        self._guard.note(attempt, proven=proof is not None)
         if proof is None:
             raise ProofRefused(detail=f"{name.value} was refused")
         minted = await self._mint(caller, by_cookie=cookie is not None) if renewed else None

@@ -6,10 +6,13 @@ import pytest
 from redis.asyncio import Redis
 
 from app.foundation.engines.lock import Engines
+from app.foundation.origin import Origin
+from app.limits.errors import TooManyAttempts
 from app.limits.sources import network_of, source_of
 from app.wiring import Services, build
 from tests.conftest import settings_for
 from tests.limits.conftest import From, log_in, narrow
+from tests.limits.test_quotas import commands
 from tests.support import PASSWORD, Events, People, bearer, problem
 
 pytestmark = pytest.mark.anyio
@@ -89,6 +92,23 @@ async def test_a_mailbox_gets_three_mails_in_fifteen_minutes_however_many_ask(se
     allowed = await asyncio.gather(*(services.limits.mail("ann@example.com") for _ in range(20)))
     assert sum(allowed) == 3
     assert await services.limits.mail("bob@example.com")
+
+
+@pytest.mark.attack("DOS-03")
+async def test_codes_asked_for_in_a_loop_mail_three_times_and_take_one_round_trip_each(
+    services: Services, sender: From
+) -> None:
+    origins = [Origin(ip=f"192.0.2.{number}", user_agent=None, trace_id="0" * 32) for number in range(6)]
+    assert await services.limits.login_by_mail("ann@example.com", origins[0])
+    before = await commands(services.cache)
+    allowed = [await services.limits.login_by_mail("ann@example.com", origin) for origin in origins[1:]]
+    assert await commands(services.cache) - before == {"evalsha": 5}
+    assert allowed == [True, True, False, False, False]
+    # Asking for a mail and guessing share the account's limit.
+    for _ in range(4):
+        await services.limits.login("ann@example.com", origins[5])
+    with pytest.raises(TooManyAttempts):
+        await services.limits.login_by_mail("ann@example.com", origins[5])
 
 
 async def test_processes_share_the_limits(

@@ -84,6 +84,74 @@ async def test_many_at_once_in_many_processes_get_no_more_than_the_quota(cache: 
     assert sum(verdict.refused_by is None for verdict in verdicts) == quota.count
 
 
+@pytest.mark.parametrize("quota", [TEN, EXACT])
+async def test_what_others_used_up_is_known_here_without_being_asked_for_again(cache: Cache, quota: Quota):
+    here, there = RateLimiter(cache), RateLimiter(cache)
+    for _ in range(quota.count):
+        await there.take([quota])
+    assert not here.is_refused(quota)
+    first = (await here.take([quota])).refused_by
+    assert here.is_refused(quota)
+    before = await commands(cache)
+    second = (await here.take([quota])).refused_by
+    assert await commands(cache) - before == {}
+    assert first is not None
+    assert second is not None
+    assert second.retry_seconds <= first.retry_seconds
+    assert second.reset_seconds == pytest.approx(first.reset_seconds, abs=5)
+
+
+@pytest.mark.parametrize("quota", [TEN, EXACT])
+async def test_valkeys_clock_set_back_refuses_nobody_for_longer_than_ever(cache: Cache, quota: Quota):
+    shared = SharedCounters(cache)
+    for _ in range(quota.count):
+        await shared.take([quota], (), ())
+    hour = 3600 * 1_000_000
+    async with cache.use() as client:
+        # As keys look once the clock was set back by an hour.
+        if quota.exact:
+            ahead = [int(at) + hour for at in await client.lrange(quota.key, 0, -1)]
+            await client.delete(quota.key)
+            await client.rpush(quota.key, *ahead)
+        else:
+            await client.set(quota.key, int(await client.get(quota.key)) + hour)
+    for _ in range(2):
+        [standing], _ = await shared.take([quota], (), ())
+        assert standing.refused
+        assert 0 < standing.retry_seconds <= quota.seconds
+        assert standing.reset_seconds <= quota.seconds + 1
+
+
+@pytest.mark.parametrize(("processes", "alone"), [(1, 10), (2, 10), (4, 5), (8, 2), (1000, 1)])
+async def test_while_valkey_is_away_all_processes_together_let_at_most_twice_the_quota_through(
+    processes: int, alone: int
+):
+    limiter = RateLimiter(Cache(None), processes=processes, now=lambda: 0.0)
+    verdicts = [await limiter.take([TEN]) for _ in range(12)]
+    assert sum(verdict.refused_by is None for verdict in verdicts) == alone
+    assert {standing.quota.count for verdict in verdicts for standing in verdict.standings} == {10}
+
+
+@pytest.mark.parametrize("with_valkey", [True, False])
+async def test_a_soft_quota_that_is_used_up_hinders_nothing_else(cache: Cache, with_valkey: bool):
+    soft = Quota(policy="soft", key="soft", count=3, seconds=900, exact=True, soft=True)
+    limiter = RateLimiter(cache if with_valkey else Cache(None))
+    verdicts = [await limiter.take([TEN, soft]) for _ in range(11)]
+    assert [verdict.refused_by is None for verdict in verdicts] == [True] * 10 + [False]
+    assert [verdict.standings[1].refused for verdict in verdicts] == [False] * 3 + [True] * 8
+
+
+async def test_every_key_in_valkey_expires(engines: Engines, cache: Cache):
+    limiter = RateLimiter(cache)
+    for number in range(8):
+        limiter.note([signal(f"account{number}")], [Mark("mark", 60)])
+        await limiter.take([TEN, EXACT, GUARDED])
+    async with cache.use() as client:
+        lives = {key: await client.ttl(key) for key in await client.keys("*")}
+    assert len(lives) >= 5
+    assert all(0 < seconds <= 1200 for seconds in lives.values()), lives
+
+
 async def test_an_attempt_that_one_quota_refuses_is_counted_on_none(cache: Cache):
     wide = Quota(policy="wide", key="wide", count=20, seconds=60)
     limiter = RateLimiter(cache)
@@ -110,7 +178,22 @@ async def test_all_quotas_of_a_request_take_one_round_trip_and_a_known_refusal_n
 class Counted(dict[str, int]):
     def __sub__(self, before: "Counted") -> dict[str, int]:
         own = {"config|resetstat", "info", "client|setinfo", "hello", "ping"}
-        inside = {"time", "get", "set", "exists", "hincrby", "expire", "pfadd", "pfcount", "hmget"}
+        inside = {
+            "time",
+            "lpush",
+            "lrange",
+            "ltrim",
+            "lset",
+            "pexpire",
+            "get",
+            "set",
+            "exists",
+            "hincrby",
+            "expire",
+            "pfadd",
+            "pfcount",
+            "hmget",
+        }
         return {
             name: count - before.get(name, 0)
             for name, count in self.items()

@@ -9,10 +9,11 @@ from sqlalchemy.dialects.postgresql import insert
 from app.factors.password.models import PasswordCredential
 from app.foundation.db import Transaction
 
-# Whether the user has signed in since the last failure: the log has an index on subject and id.
+# Whether the user has signed in since the last failure, or proven themselves again: the log has an index on subject
+# and id.
 _SIGNED_IN_SINCE = """EXISTS (
       SELECT FROM audit_entries a
-      WHERE a.subject = {sub} AND a.id > c.last_failure AND a.type = 'session.created'
+      WHERE a.subject = {sub} AND a.id > c.last_failure AND a.type IN ('session.created', 'session.reauthenticated')
     )"""
 
 # Whether wrong passwords have locked an account: part of a statement over users `u` and password_credentials `c`, whose
