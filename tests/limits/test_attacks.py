@@ -108,14 +108,15 @@ SCENES = {
 
 
 @pytest.mark.attack("PWD-03")
-@pytest.mark.parametrize(("scene", "most"), [("one address", 40), ("one IPv4 /24", 50), ("one IPv6 /48", 50)])
+@pytest.mark.parametrize("scene", ["one address", "one IPv4 /24", "one IPv6 /48"])
 async def test_one_password_at_thousands_of_accounts_from_one_place(
-    services: Services, events: Events, scene: str, most: int
+    services: Services, events: Events, scene: str
 ) -> None:
     passed, known = await spray(services, scene, 2000)
     [alarm] = await events.of("login.spraying")
     print(f"PWD-03 from {scene}: {passed} of 2000 tries let through; alarm at {alarm['details']}")  # noqa: T201 — the figures are what is looked for
-    assert 20 <= passed <= most
+    # Twenty until the alarm, then ten at once and one each six seconds.
+    assert 20 <= passed <= 60
     assert 19 <= alarm["details"]["failing_accounts"] <= 21
     assert known
 
