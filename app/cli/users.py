@@ -116,7 +116,7 @@ def remove_role(
 
 @app.command("suspend")
 def suspend(who: Who, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Keep a user from signing in and end every session of theirs.
+    """Keep a user from signing in, and end every session, sign-in and mailed link of theirs.
 
     Example: auth-service users suspend ann@example.com
     """
@@ -130,7 +130,7 @@ def suspend(who: Who, data_dir: DataDir = None, as_json: AsJson = False) -> None
 
 @app.command("reactivate")
 def reactivate(who: Who, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Let a suspended user sign in again.
+    """Let a suspended user sign in again, or give back an account that its owner closed.
 
     Example: auth-service users reactivate ann@example.com
     """

@@ -10,6 +10,7 @@ FINISHED = frozenset(
         *(f"JWT-{number:02}" for number in range(1, 16)),
         *("REF-01", "REF-04", "REF-05", "REF-10"),
         *("SES-01", "SES-02", "SES-03", "SES-04", "SES-05", "SES-07", "SES-08"),
+        "MFA-07",
         *("TOK-08", "TOK-09"),
         *("PWD-01", "PWD-04", "PWD-05", "PWD-13"),
         *(f"MFA-{number:02}" for number in range(1, 9)),

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from app.audit.event import SYSTEM
 from app.services import startup_origin
 from tests.support import PASSWORD, bearer, problem, suspend
 
@@ -172,3 +173,27 @@ async def test_two_workers_delete_an_account_once(api, people, services, events)
     services.clock.offset += GRACE
     assert sorted(await asyncio.gather(delete_due(services), delete_due(services))) == [0, 1]
     assert len(await events.of("user.deleted")) == 1
+
+
+async def test_a_closed_account_gets_no_code_and_one_mailed_before_is_dead(api, people, mailbox):
+    tokens = await people.signed_in()
+    asked = await api.post("/auth/otp/request", json={"email": "ann@example.com", "purpose": "login"})
+    code = (await mailbox.wait_for(template="login_code")).code
+    assert (await api.delete("/auth/me", headers=bearer(tokens))).status_code == 204
+    body = {"challenge_id": asked.json()["challenge_id"], "code": code}
+    problem(await api.post("/auth/otp/verify", json=body), 401, "invalid_code")
+    again = await api.post("/auth/otp/request", json={"email": "ann@example.com", "purpose": "login"})
+    assert (again.status_code, again.json().keys()) == (202, asked.json().keys())
+    await mailbox.wait_for(template="account_deletion")
+    assert await mailbox.settled() == []
+
+
+async def test_an_operator_gives_a_closed_account_back_and_the_link_is_dead_then(api, people, services, mailbox):
+    await closed(api, people)
+    token = await mailed_token(mailbox)
+    row = await services.db.fetchrow("SELECT id FROM users")
+    await services.lifecycle.reactivate(row["id"], actor=SYSTEM, origin=startup_origin())
+    problem(await restore(api, token), 400, "invalid_link")
+    await people.log_in()
+    services.clock.offset += GRACE * 2
+    assert await delete_due(services) == 0
