@@ -30,6 +30,11 @@ class Factors:
         second = [factor for factor in self._factors.values() if factor.is_second]
         return tuple([factor.name for factor in second if await factor.forget(tx, user_id)])
 
+    async def forget(self, tx: Transaction, user_id: UUID, name: FactorName) -> bool:
+        """Delete what one factor keeps of a user; False where there was nothing."""
+        factor = self._find(name)
+        return factor is not None and await factor.forget(tx, user_id)
+
     async def begin(self, tx: Transaction, name: str, user: User, *, bound_to: str) -> Mapping[str, object] | None:
         """A challenge to show for one act; None where the user has not enrolled this factor."""
         factor = self._find(name)

@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.audit.event import Actor
+from app.factors.factor import FactorName
 from app.factors.password.service import Passwords
 from app.factors.service import Factors
 from app.foundation.db import Database, Transaction
@@ -91,6 +92,7 @@ class UserLifecycle:
         await self._roles.remove_all(tx, user_id, subject=user.sub, actor=actor, origin=origin)
         await self._passwords.delete(tx, user_id)
         await self._factors.forget_second(tx, user_id)
+        await self._factors.forget(tx, user_id, FactorName.EMAIL_CODE)
         await self._links.delete(tx, user_id)
         await store.remove(tx, user_id)
         return user

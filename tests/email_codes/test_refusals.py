@@ -6,8 +6,10 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from app.audit.event import Actor, ActorKind
 from app.foundation.encryption import Keyring
 from app.foundation.engines.lock import Engines
+from app.foundation.origin import Origin
 from app.settings import Settings
 from app.wiring import Services
 from tests.conftest import settings_for
@@ -182,6 +184,19 @@ async def test_a_user_who_is_suspended_meanwhile_is_refused(mailed: Mailed, serv
     user = await mailed.people.sign_up()
     challenge_id, code = await mailed.asked()
     await suspend(services, user["sub"])
+    await refused(mailed, challenge_id, code)
+
+
+async def test_a_deleted_user_leaves_no_challenge(mailed: Mailed, services: Services) -> None:
+    await mailed.people.sign_up()
+    challenge_id, code = await mailed.asked()
+    async with services.db.transaction() as tx:
+        user = await services.users.find_by_email(tx, ANN)
+    assert user is not None
+    await services.lifecycle.delete(
+        user.id, actor=Actor(ActorKind.OPERATOR, "test"), origin=Origin(ip=None, user_agent=None, trace_id="0" * 32)
+    )
+    assert await services.db.fetchrow("SELECT FROM email_codes") is None
     await refused(mailed, challenge_id, code)
 
 
