@@ -47,6 +47,9 @@ from app.login import routes as login
 from app.migrations.chain import newest_revision
 from app.migrations.revision import schema_fault
 from app.principals import routes as principals
+from app.recovery import pages as recovery_pages
+from app.recovery import routes as recovery
+from app.registration import pages as registration_pages
 from app.registration import routes as registration
 from app.settings import Settings, load_settings
 from app.signing_keys import routes as signing_keys
@@ -62,6 +65,9 @@ ROUTERS: tuple[Router, ...] = (
     home.router,
     signing_keys.router,
     registration.router,
+    registration_pages.router,
+    recovery.router,
+    recovery_pages.router,
     login.router,
     email_codes.router,
     grants.router,

@@ -37,7 +37,6 @@ from app.grants.issue import GrantIssuance
 from app.grants.rotate import RefreshTokenRotation
 from app.lifecycle.administrator import AdministratorCreation
 from app.lifecycle.closing import AccountClosing
-from app.lifecycle.interruption import Interruption
 from app.lifecycle.second_factors import SecondFactors
 from app.lifecycle.service import UserLifecycle
 from app.limits.service import Limits
@@ -48,7 +47,11 @@ from app.login.second_step import SecondStep
 from app.login.service import Login
 from app.login.sign_in import SignIn
 from app.principals.service import BearerPrincipals
+from app.recovery.interrupt import OwnersInterruption
+from app.recovery.service import PasswordRecovery
+from app.registration.email_change import EmailChange
 from app.registration.service import Registration
+from app.registration.verification import EmailVerification
 from app.roles.assign import RoleAssignments
 from app.roles.define import RoleRegistration
 from app.roles.service import Roles
@@ -98,8 +101,11 @@ class Services:
     rotation: RefreshTokenRotation
     inspection: GrantInspection
     lifecycle: UserLifecycle
-    interruption: Interruption
     closing: AccountClosing
+    verification: EmailVerification
+    email_change: EmailChange
+    recovery: PasswordRecovery
+    owners_interruption: OwnersInterruption
     administrators: AdministratorCreation
     registration: Registration
     sign_in: SignIn

@@ -136,6 +136,11 @@ class Settings(BaseSettings):
         return self.password_grant.is_served(production=self.is_production)
 
     @property
+    def requires_verified_email(self) -> bool:
+        """Whether an address must be confirmed before its first sign-in."""
+        return self.hides_existence or self.accounts.require_verified_email
+
+    @property
     def hides_existence(self) -> bool:
         """Whether sign-up answers alike for everyone."""
         return self.accounts.hides_existence(production=self.is_production)
@@ -182,6 +187,12 @@ def refusals(settings: Settings, *, processes: int = 1) -> list[Fault]:
             "default in production: set SMTP__HOST, or set this to false."
         )
         faults.append(Fault(variable="ACCOUNTS__HIDE_EXISTENCE", words=words, example="ACCOUNTS__HIDE_EXISTENCE=false"))
+    elif settings.requires_verified_email and settings.smtp.host is None:
+        words = "Without mail nobody could confirm an address and log in: set SMTP__HOST, or set this to false."
+        fault = Fault(
+            variable="ACCOUNTS__REQUIRE_VERIFIED_EMAIL", words=words, example="ACCOUNTS__REQUIRE_VERIFIED_EMAIL=false"
+        )
+        faults.append(fault)
     return faults
 
 

@@ -12,6 +12,7 @@ from app.audiences.service import Audiences
 from app.audit.service import AuditLog
 from app.clients.authenticate import ClientAuthentication
 from app.clients.service import Clients
+from app.correspondence import Correspondence
 from app.factors.email_code.service import EmailCodes
 from app.factors.password.blocklist import CommonPasswords
 from app.factors.password.factor import PasswordFactor
@@ -42,18 +43,16 @@ from app.lifecycle.address_proof import AddressProof
 from app.lifecycle.administrator import AdministratorCreation
 from app.lifecycle.closing import AccountClosing
 from app.lifecycle.factor_set import FactorSet
-from app.lifecycle.interruption import Interruption
 from app.lifecycle.second_factors import SecondFactors
 from app.lifecycle.service import UserLifecycle
 from app.limits.service import DEVELOPMENT_WIDTH, Limits
-from app.links.service import Links, WasntMe
+from app.links.service import Links
 from app.login.email_code import EmailCodeSignIn
 from app.login.passkey import PasskeySignIn
 from app.login.second_step import SecondStep
 from app.login.service import Login
 from app.login.sign_in import SignIn
 from app.principals.service import BearerPrincipals, Principals
-from app.registration.service import Registration
 from app.roles.assign import RoleAssignments
 from app.roles.define import RoleRegistration
 from app.roles.service import Roles
@@ -102,16 +101,15 @@ def build(settings: Settings) -> Services:
         public_url=issuer,
     )
     refresh_lifetime = timedelta(seconds=settings.jwt.refresh_token_seconds)
-    lifetimes = SessionLifetimes.of(settings.sessions, idle=refresh_lifetime)
-    sessions = Sessions(clock, audit, lifetimes)
+    sessions = Sessions(clock, audit, SessionLifetimes.of(settings.sessions, idle=refresh_lifetime))
     minter = AccessTokenMinter(clock, keys, issuer=issuer, default_seconds=settings.jwt.access_token_seconds)
     issuance = GrantIssuance(clock, roles, minter, refresh_lifetime=refresh_lifetime)
     inspection = GrantInspection(db, clock)
     principals = BearerPrincipals(keys, inspection, issuer=issuer)
     browsers = BrowserInspection(db, clock, audiences=audiences, roles=roles)
-    interruption = Interruption(users=users, sessions=sessions, links=links)
     outbox = Outbox(clock, keyring, domain=settings.host)
-    wasnt_me = WasntMe(links)
+    post = Correspondence(db, clock, audit, users, passwords, lockout, sessions, links, outbox, limits)
+    wasnt_me = post.wasnt_me
     email_codes = EmailCodes(
         db, clock, keyring, outbox=outbox, users=users, wasnt_me=wasnt_me, limits=limits, settings=settings.email_codes
     )
@@ -133,7 +131,7 @@ def build(settings: Settings) -> Services:
         sessions=sessions,
         factors=factors.registry,
         links=links,
-        interruption=interruption,
+        interruption=post.interruption,
     )
     grace = timedelta(seconds=settings.accounts.deletion_grace_seconds)
     closing = AccountClosing(db, clock, lifecycle, users=users, outbox=outbox, links=links, grace=grace)
@@ -168,7 +166,7 @@ def build(settings: Settings) -> Services:
         issuer=issuer,
     )
     fresh = FreshAuth(clock, within=timedelta(seconds=settings.account.fresh_auth_seconds))
-    hides_existence = settings.hides_existence
+    verified = settings.requires_verified_email
     return Services(
         settings=settings,
         clock=clock,
@@ -209,13 +207,14 @@ def build(settings: Settings) -> Services:
             roles=roles,
             sessions=sessions,
             minter=minter,
-            lifetimes=RotationLifetimes(
-                refresh=refresh_lifetime, grace=timedelta(seconds=settings.jwt.refresh_grace_seconds)
-            ),
+            lifetimes=RotationLifetimes.of(settings.jwt),
         ),
         inspection=inspection,
         lifecycle=lifecycle,
-        interruption=interruption,
+        verification=post.verification,
+        email_change=post.email_change,
+        recovery=post.recovery,
+        owners_interruption=post.owners_interruption,
         closing=closing,
         administrators=AdministratorCreation(
             db,
@@ -226,9 +225,7 @@ def build(settings: Settings) -> Services:
             assignments=role_assignments,
             sessions=sessions,
         ),
-        registration=Registration(
-            db, users=users, passwords=passwords, audit=audit, limits=limits, hide_existence=hides_existence
-        ),
+        registration=post.registration(hide_existence=settings.hides_existence),
         login=Login(
             db,
             audit=audit,
@@ -237,7 +234,8 @@ def build(settings: Settings) -> Services:
             sign_in=sign_in,
             limits=limits,
             lockout=lockout,
-            verified_email_required=hides_existence,
+            verified_email_required=verified,
+            hides_existence=settings.hides_existence,
         ),
         sign_in=sign_in,
         second_step=SecondStep(
@@ -260,7 +258,7 @@ def build(settings: Settings) -> Services:
             passkeys=factors.passkeys,
             sign_in=sign_in,
             limits=limits,
-            verified_email_required=hides_existence,
+            verified_email_required=verified,
         ),
         email_code_sign_in=EmailCodeSignIn(
             db,
@@ -268,7 +266,7 @@ def build(settings: Settings) -> Services:
             audiences=audiences,
             users=users,
             codes=email_codes,
-            address_proof=AddressProof(users, passwords, factors.registry, interruption, required=hides_existence),
+            address_proof=AddressProof(users, passwords, factors.registry, post.interruption, required=verified),
             limits=limits,
             sign_in=sign_in,
         ),
@@ -278,7 +276,9 @@ def build(settings: Settings) -> Services:
         principals=principals,
         browsers=browsers,
         resolver=ResolverSlot(Principals(principals, browsers)),
-        account=Account(db, users=users, sessions=sessions, closing=closing, fresh=fresh),
+        account=Account(
+            db, post.email_change, post.password_change, users=users, sessions=sessions, closing=closing, fresh=fresh
+        ),
         sign_in_history=SignInHistory(db),
         account_export=AccountExport(
             db,

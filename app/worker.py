@@ -31,6 +31,8 @@ from app.migrations.chain import newest_revision
 from app.migrations.revision import schema_fault
 from app.notices import jobs as notices
 from app.notices.service import SecurityMails
+from app.recovery import jobs as recovery
+from app.registration import jobs as registration
 from app.settings import Settings
 from app.wiring import Services, build, startup_origin
 
@@ -46,7 +48,11 @@ def subscriptions(services: Services) -> Sequence[Subscription]:
         wasnt_me=services.wasnt_me,
         outbox=services.outbox,
     )
-    return (*notices.subscriptions(mails),)
+    return (
+        *notices.subscriptions(mails),
+        *registration.subscriptions(services.verification, services.email_change),
+        *recovery.subscriptions(services.recovery),
+    )
 
 
 class Worker:

@@ -11,6 +11,7 @@ from app.account.history import SignInHistory
 from app.account.schemas import (
     ListedSessionBody,
     LogoutRequest,
+    PasswordChangeRequest,
     Profile,
     ProfileChange,
     RestoreRequest,
@@ -18,7 +19,7 @@ from app.account.schemas import (
     SignInBody,
     SignInPage,
 )
-from app.account.service import Account
+from app.account.service import Account, Change
 from app.foundation.caller import AnyAudienceCaller, Caller, RequestOrigin
 from app.foundation.clock import rfc3339
 from app.foundation.cookies import Cookies
@@ -41,10 +42,36 @@ async def show(account: OwnAccount, caller: Caller) -> Profile:
     return Profile.of(await account.profile(caller))
 
 
-@router.patch("/auth/me", summary="Change the caller's profile")
-async def change(body: ProfileChange, account: OwnAccount, caller: Caller, origin: RequestOrigin) -> Profile:
-    """Change the name; null takes it away."""
-    return Profile.of(await account.rename(caller, body.name, origin))
+@router.patch(
+    "/auth/me",
+    summary="Change the caller's profile",
+    responses={202: {"model": Profile, "description": "Accepted; the new address waits for its confirmation"}},
+)
+async def change(
+    body: ProfileChange, account: OwnAccount, caller: Caller, origin: RequestOrigin, response: Response
+) -> Profile:
+    """Change the name, where null takes it away, or the address, or both.
+
+    A new address needs a sign-in within the last ten minutes (a setting). It is mailed a link, and the address of the
+    account stays as it is until that was used; the present one is warned. The answer is the same whether the new
+    address has an account or not.
+    """
+    named = body.model_fields_set
+    wanted = Change(renames="name" in named, name=body.name, email=body.email if "email" in named else None)
+    if wanted.email is not None:
+        response.status_code = 202
+    return Profile.of(await account.change(caller, wanted, origin))
+
+
+@router.post("/auth/password/change", summary="Change the caller's password", status_code=204)
+async def change_password(
+    body: PasswordChangeRequest, account: OwnAccount, caller: Caller, origin: RequestOrigin
+) -> None:
+    """Set another password, given the present one. Needs a sign-in within the last ten minutes (a setting).
+
+    Every other session ends, and the owner is told by mail.
+    """
+    await account.change_password(caller, body.current_password, body.new_password, origin)
 
 
 @router.delete("/auth/me", summary="Close the caller's account", status_code=204)

@@ -1,8 +1,8 @@
 """What the account's routes read and answer."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from app.account.history import PastSignIn
 from app.foundation.body import Body
@@ -32,9 +32,23 @@ class Profile(BaseModel):
 
 
 class ProfileChange(Body):
-    """What a person may change of their profile; null takes the name away."""
+    """What a person may change of their profile: one of these or both; null takes the name away."""
 
-    name: str | None = Field(max_length=200)
+    name: str | None = Field(default=None, max_length=200)
+    email: str = Field(default_factory=str, max_length=16_384, examples=["ann@example.net"])
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("Name what shall change: `name`, `email`, or both.")
+        return self
+
+
+class PasswordChangeRequest(Body):
+    """The present password, and another one that the rules allow."""
+
+    current_password: str = Field(max_length=16_384)
+    new_password: str = Field(max_length=16_384, examples=["correct horse battery staple"])
 
 
 class RestoreRequest(Body):

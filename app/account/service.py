@@ -1,5 +1,6 @@
 """What a person does with their own account."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from app.account.fresh import FreshAuth
@@ -9,10 +10,21 @@ from app.foundation.errors import NotFound
 from app.foundation.origin import Origin
 from app.foundation.principal import Principal
 from app.lifecycle.closing import AccountClosing
+from app.recovery.change import PasswordChange
+from app.registration.email_change import EmailChange
 from app.sessions.service import ListedSession, Sessions
 from app.signing_keys.errors import InvalidToken
 from app.users.service import Users
 from app.users.user import User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a person changes of their profile. With `renames` the name becomes `name`, which may be None."""
+
+    renames: bool = False
+    name: str | None = None
+    email: str | None = None
 
 
 class Account:
@@ -21,6 +33,8 @@ class Account:
     def __init__(
         self,
         db: Database,
+        email_change: EmailChange,
+        password_change: PasswordChange,
         *,
         users: Users,
         sessions: Sessions,
@@ -31,6 +45,8 @@ class Account:
         self._users = users
         self._sessions = sessions
         self._closing = closing
+        self._email_change = email_change
+        self._password_change = password_change
         self._fresh = fresh
 
     async def profile(self, caller: Principal) -> User:
@@ -38,10 +54,35 @@ class Account:
         async with self._db.transaction() as tx:
             return await self._users.get(tx, caller.user_id)
 
-    async def rename(self, caller: Principal, name: str | None, origin: Origin) -> User:
-        """Change the caller's name, or take it away. Raises NameRefused."""
+    async def change(self, caller: Principal, change: Change, origin: Origin) -> User:
+        """Change the caller's name, or ask that their address become another one, or both.
+
+        The address stays as it is until the link in the mail to the new one was used. Raises NameRefused, EmailRefused,
+        and for the address StaleAuthentication when the sign-in is too long ago.
+        """
+        if change.email is not None:
+            self._fresh.require(caller)
         async with self._db.transaction() as tx:
-            return await self._users.update_profile(tx, caller.user_id, name=name, actor=_actor(caller), origin=origin)
+            user = await self._users.get(tx, caller.user_id)
+            if change.renames:
+                user = await self._users.update_profile(
+                    tx, caller.user_id, name=change.name, actor=_actor(caller), origin=origin
+                )
+            if change.email is not None:
+                await self._email_change.request(tx, user, change.email, origin)
+        return user
+
+    async def change_password(
+        self, caller: Principal, current_password: str, new_password: str, origin: Origin
+    ) -> None:
+        """Change the caller's password; every other session of theirs ends.
+
+        Raises StaleAuthentication when the sign-in is too long ago, and what `PasswordChange.change` raises.
+        """
+        self._fresh.require(caller)
+        await self._password_change.change(
+            caller.user_id, current_password, new_password, session_id=caller.session_id, origin=origin
+        )
 
     async def delete(self, caller: Principal, origin: Origin) -> None:
         """Close the caller's account, which is deleted after the grace period.

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from jinja2 import FileSystemLoader
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.foundation.errors import Forbidden
 from app.foundation.language import Language, Languages
@@ -122,6 +122,11 @@ class Pages:
         page = self._page(connection, ())
         tag = self._languages.source.tag
         return self._environments[tag].get_template(template).render(page=page), page.nonce
+
+    def go_on(self, path: str) -> Response:
+        """Send the browser to another page of ours after a form was acted on. Spec: RFC 9110 §15.4.4."""
+        # A path alone: the reader stays at whatever name they know us by.
+        return RedirectResponse(self._prefix + path, status_code=303)
 
     @staticmethod
     def protect(response: Response, content_security_policy: str) -> None:

@@ -21,6 +21,7 @@ from app.grants.errors import InsufficientAuthentication, InvalidRefreshToken, R
 from app.grants.events import RefreshRefused, RefreshReplayed, RefreshReused, TokenRefreshed
 from app.grants.mint import AccessTokenMinter, IssuedTokens
 from app.grants.refresh_token import SUCCESSOR_PURPOSE, PresentedToken, format_token, parse_token, successor_secret
+from app.grants.settings import TokenSettings
 from app.protocols.assurance import best, satisfies
 from app.roles.service import Roles
 from app.sessions.service import Sessions
@@ -46,6 +47,14 @@ class RotationLifetimes:
 
     refresh: timedelta
     grace: timedelta
+
+    @classmethod
+    def of(cls, settings: TokenSettings) -> "RotationLifetimes":
+        """What the settings say."""
+        return cls(
+            refresh=timedelta(seconds=settings.refresh_token_seconds),
+            grace=timedelta(seconds=settings.refresh_grace_seconds),
+        )
 
 
 class RefreshTokenRotation:

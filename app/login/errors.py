@@ -9,6 +9,12 @@ class InvalidCredentials(NotAuthenticated):
     code, title = "invalid_credentials", "That email address and password don't match"
 
 
+class EmailNotVerified(Forbidden):
+    """The password was right, and the address must be confirmed first. Never said while existence is hidden."""
+
+    code, title = "email_not_verified", "Confirm your e-mail address first"
+
+
 class MFARequired(Forbidden):
     """The first factor was right and does not suffice: `mfa_token` opens the next step, and nothing else."""
 

@@ -15,13 +15,14 @@ from app.grants.mint import IssuedTokens
 from app.grants.scope import parse_scope, require_known
 from app.limits.service import Limits
 from app.login import store
-from app.login.errors import InvalidCredentials
+from app.login.errors import EmailNotVerified, InvalidCredentials
 from app.login.events import LoginFailed
 from app.login.sign_in import REFUSALS, SIGN_INS, SignIn, Target
 from app.login.store import Candidate
 from app.protocols.assurance import assurance_of
 from app.users.email import EmailKey, find_key
 
+NOT_VERIFIED = "email not verified"
 WRONG_PASSWORD = "wrong password"  # noqa: S105 — a reason for the log
 
 
@@ -55,6 +56,7 @@ class Login:
         limits: Limits,
         lockout: Lockout,
         verified_email_required: bool,
+        hides_existence: bool,
     ) -> None:
         self._db = db
         self._audit = audit
@@ -64,14 +66,15 @@ class Login:
         self._limits = limits
         self._lockout = lockout
         self._verified_email_required = verified_email_required
+        self._hides_existence = hides_existence
 
     async def with_password(self, presented: PasswordLogin, origin: Origin) -> IssuedTokens:
         """Sign in and return the first tokens.
 
         The password is checked with no connection held, and with the same work for an unknown address.
         Raises InvalidTarget and InvalidScope before the password is looked at and before it counts as an attempt,
-        then TooManyAttempts, InvalidCredentials for every other reason, MFARequired where a second factor comes
-        next, HashingBusy, DatabaseUnavailable.
+        then TooManyAttempts, EmailNotVerified unless existence is hidden, InvalidCredentials for every other reason,
+        MFARequired where a second factor comes next, HashingBusy, DatabaseUnavailable.
         """
         audience = await self._audiences.resolve(presented.audience)
         requested = parse_scope(presented.scope)
@@ -83,6 +86,8 @@ class Login:
         if candidate is None or reason is not None:
             await self._record_refusal(reason or "unknown user", candidate, presented, origin, audience)
             self._limits.login_failed(attempt)
+            if reason == NOT_VERIFIED and not self._hides_existence:
+                raise EmailNotVerified("Use the link that was mailed to you just now.", detail=reason)
             raise InvalidCredentials(detail=reason)
         await self._passwords.rehash_if_outdated(candidate.login, presented.password)
         target = Target(audience=audience, requested=requested, browser=presented.browser)
@@ -112,7 +117,7 @@ class Login:
         if not candidate.user.is_active:
             return "suspended"
         if self._verified_email_required and not candidate.user.is_verified:
-            return "email not verified"
+            return NOT_VERIFIED
         return None
 
     async def _record_refusal(

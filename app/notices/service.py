@@ -101,7 +101,13 @@ class SecurityMails:
             device = device_of(entry.user_agent)
             place["device"] = device.words if device else _NOWHERE
         url = await self._wasnt_me.link(tx, user.id)
-        mail = Mail(to=user.email, template=template, values={**values, **place, "wasnt_me_url": url}, user_id=user.id)
+        mail = Mail(
+            to=user.email,
+            template=template,
+            values={**values, **place, "wasnt_me_url": url},
+            locale=user.locale,
+            user_id=user.id,
+        )
         if await self._outbox.put_once(tx, mail, key=f"{template}:{entry.id}") is None:
             # The link goes too: nobody will ever be mailed it.
             await tx.rollback()

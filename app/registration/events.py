@@ -1,4 +1,4 @@
-"""What happens at sign-up. A success is `user.created`."""
+"""What happens at sign-up and to addresses. A sign-up that went well is `user.created`."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,3 +15,21 @@ class RegistrationRefused(Event):
 
     reason: str
     faults: list[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailVerificationRequested(Event):
+    """Somebody asked for the link that confirms an address; whether it has an account is not known yet."""
+
+    type: ClassVar[str] = "email.verification_requested"
+
+    identifier: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailChangeRequested(Event):
+    """A user gave a new address, which is theirs once the link that is mailed there was used."""
+
+    type: ClassVar[str] = "email.change_requested"
+
+    new_email: str

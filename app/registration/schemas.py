@@ -20,6 +20,18 @@ class SignUpRequest(Body):
     name: str | None = Field(default=None, max_length=_MAX_CHARACTERS, examples=["Ann Lee"])
 
 
+class VerificationRequest(Body):
+    """Which address shall be confirmed."""
+
+    email: str = Field(max_length=_MAX_CHARACTERS, examples=["ann@example.com"])
+
+
+class EmailConfirmation(Body):
+    """The token of the link that was mailed."""
+
+    token: str = Field(max_length=_MAX_CHARACTERS)
+
+
 class SignedUp(BaseModel):
     """The new user."""
 

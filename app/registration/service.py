@@ -18,11 +18,12 @@ from app.users.user import Entry, User, parse_name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignUp:
-    """What a person fills in."""
+    """What a person fills in. `locale` is the language in which mails shall be written."""
 
     email: str
     password: str = field(repr=False)
     name: str | None = None
+    locale: str | None = None
 
 
 class Registration:
@@ -82,7 +83,9 @@ class Registration:
         return user
 
     async def _create(self, tx: Transaction, wanted: SignUp, password_hash: str, origin: Origin) -> User:
-        user = await self._users.create(tx, email=wanted.email, name=wanted.name, entry=Entry.SIGN_UP, origin=origin)
+        user = await self._users.create(
+            tx, email=wanted.email, name=wanted.name, entry=Entry.SIGN_UP, origin=origin, locale=wanted.locale
+        )
         await self._passwords.set(tx, user.id, password_hash)
         return user
 

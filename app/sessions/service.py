@@ -233,6 +233,10 @@ class Sessions:
         await self._record(tx, ended, subject=subject, reason=reason, actor=actor, origin=origin)
         return len(ended)
 
+    async def any_since(self, tx: Transaction, user_id: UUID, moment: datetime) -> bool:
+        """Whether the user has signed in since then, however that session ended."""
+        return await store.any_since(tx, user_id, moment)
+
     async def list_live(self, tx: Transaction, user_id: UUID, *, after: UUID | None, limit: int) -> list[ListedSession]:
         """A user's live sessions, newest first."""
         rows = await store.page(tx, user_id, now=self._clock.now(), after=after, limit=limit)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, delete, select, text, union_all, update
+from sqlalchemy import Row, delete, exists, select, text, union_all, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.foundation.db import Transaction
@@ -162,6 +162,12 @@ async def remove(tx: Transaction, user_id: UUID) -> None:
     """Delete every session of a user."""
     for half in (Session.ended_at.is_(None), Session.ended_at.is_not(None)):
         await tx.execute(delete(Session).where(Session.user_id == user_id, half))
+
+
+async def any_since(tx: Transaction, user_id: UUID, moment: datetime) -> bool:
+    """Whether a session of the user was opened after that moment."""
+    condition = exists().where(Session.user_id == user_id, Session.created_at > moment)
+    return bool(await tx.scalar(select(condition)))
 
 
 async def end_by_cookie(

@@ -34,6 +34,7 @@ class User(Model):
     email_key: Mapped[str] = mapped_column(Text, unique=True)
     email_verified_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     name: Mapped[str | None] = mapped_column(Text)
+    locale: Mapped[str | None] = mapped_column(Text)
     attributes: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     entry: Mapped[str] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text, server_default="active")
@@ -53,6 +54,7 @@ COLUMNS = (
     User.status,
     User.credentials_version,
     User.required_acr,
+    User.locale,
     User.created_at,
 )
 """What a statement selects so that `as_user` can read its rows."""
@@ -70,5 +72,6 @@ def as_user(row: Mapping[str, Any]) -> user.User:
         status=user.UserStatus(row["status"]),
         credentials_version=row["credentials_version"],
         required_acr=row["required_acr"],
+        locale=row["locale"],
         created_at=row["created_at"],
     )

@@ -45,6 +45,7 @@ class Users:
         actor: Actor | None = None,
         verified: bool = False,
         attributes: Mapping[str, AttributeValue] | None = None,
+        locale: str | None = None,
     ) -> User:
         """Make a user; without an `actor` the new user acted.
 
@@ -64,6 +65,7 @@ class Users:
             attributes=dict(attributes or {}),
             status=UserStatus.ACTIVE,
             credentials_version=0,
+            locale=locale,
             created_at=now,
         )
         if not await store.add(tx, user, address, entry):
@@ -185,6 +187,17 @@ class Users:
         event = UserUpdated(actor=actor, origin=origin, subject=changed.sub, changed="email_verified")
         await self._audit.record(tx, event)
         return changed
+
+    async def change_email(self, tx: Transaction, user_id: UUID, email: str, *, actor: Actor, origin: Origin) -> User:
+        """Put another address, proven to be the user's, in the place of theirs.
+
+        Raises UserNotFound, EmailRefused, and EmailTaken, after which the transaction can still be used.
+        """
+        if not await store.change_email(tx, user_id, parse_email(email), now=self._clock.now()):
+            raise EmailTaken("This e-mail address already has an account.")
+        user = await self.get(tx, user_id)
+        await self._audit.record(tx, UserUpdated(actor=actor, origin=origin, subject=user.sub, changed="email"))
+        return user
 
     async def note_changed_credentials(self, tx: Transaction, user_id: UUID) -> None:
         """Refuse every sign-in of this user that is under way with a credential as it was before.

@@ -15,6 +15,13 @@ class AccountsSettings(BaseModel):
             "verified by mail before its first login. Left out: true in production, false in development."
         ),
     )
+    require_verified_email: bool = Field(
+        default=False,
+        description=(
+            "Ask that an address be confirmed by the link that was mailed there before its first login. Hiding "
+            "existence implies it."
+        ),
+    )
     signup_open: bool = Field(
         default=True, description="Whether people may make accounts by themselves; else an operator makes them."
     )

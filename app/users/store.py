@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Executable, delete, exists, literal, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.exc import IntegrityError
 
 from app.foundation.db import Transaction
 from app.users import models
@@ -30,6 +31,7 @@ async def add(tx: Transaction, user: User, email: EmailAddress, entry: Entry) ->
         "email_key": email.key,
         "email_verified_at": user.email_verified_at,
         "name": user.name,
+        "locale": user.locale,
         "attributes": dict(user.attributes),
         "entry": entry.value,
         "status": user.status.value,
@@ -54,6 +56,18 @@ async def find(tx: Transaction, user_id: UUID) -> User | None:
 async def hold(tx: Transaction, user_id: UUID) -> User | None:
     """The user of this row id, with the row locked against a change."""
     return await _one(tx, select(*COLUMNS).where(_TABLE.id == user_id).with_for_update())
+
+
+async def change_email(tx: Transaction, user_id: UUID, email: EmailAddress, *, now: datetime) -> bool:
+    """Write a proven address; False when another user has it."""
+    values = {"email": email.typed, "email_key": email.key, "email_verified_at": now, "updated_at": now}
+    try:
+        # The unique constraint decides; a savepoint keeps the transaction usable.
+        async with tx.begin_nested():
+            await tx.execute(update(_TABLE).where(_TABLE.id == user_id).values(**values))
+    except IntegrityError:
+        return False
+    return True
 
 
 async def find_by_sub(tx: Transaction, sub: str) -> User | None:

@@ -49,7 +49,8 @@ class User:
     """A person. `id` is the row's and stays inside; `sub` is what tokens carry and is never reused.
 
     `credentials_version` tells a sign-in that began before a change of credentials from one that began after.
-    `required_acr` is how well they must prove who they are, wherever they sign in.
+    `required_acr` is how well they must prove who they are, wherever they sign in. `locale` is a language tag, of the
+    language in which mails are written.
     """
 
     id: UUID
@@ -62,6 +63,7 @@ class User:
     credentials_version: int
     created_at: datetime
     required_acr: str | None = None
+    locale: str | None = None
 
     @property
     def is_active(self) -> bool:

@@ -12,7 +12,7 @@ FINISHED = frozenset(
         *("SES-01", "SES-02", "SES-03", "SES-04", "SES-05", "SES-07", "SES-08"),
         "MFA-07",
         *("TOK-08", "TOK-09"),
-        *("PWD-01", "PWD-04", "PWD-05", "PWD-13"),
+        *("PWD-06", "PWD-07", "PWD-08", "PWD-09", "PWD-10", "PWD-12", "SES-06"),
         *(f"MFA-{number:02}" for number in range(1, 9)),
         *(f"PKY-{number:02}" for number in range(1, 8)),
         *("PWD-01", "PWD-02", "PWD-03", "PWD-04", "PWD-05", "PWD-13"),

@@ -23,6 +23,8 @@ CURES = {
     "`allowed_origins`). A proxy may have removed `Origin`.",
     "database_unavailable": "Wait for `Retry-After` and send the request again. Whether the first one was done is not "
     "known: make sure before you repeat what must not happen twice. For operators: `auth-service doctor`.",
+    "email_not_verified": "Use the link that was mailed: this very refusal sent a new one, within the limit of mails "
+    "to one mailbox. For operators: `ACCOUNTS__REQUIRE_VERIFIED_EMAIL`.",
     "email_taken": "Sign in instead, or sign up with another address.",
     "enrolment_refused": "Begin the enrolment again. A code counts once and for half a minute; a passkey's challenge "
     "once and for five minutes, in the session that asked for it, on a page of the issuer's origin.",
@@ -127,4 +129,6 @@ CURES = {
     "user_not_found": "`auth-service users list --email …` shows who there is.",
     "user_suspended": "`auth-service users reactivate EMAIL` first.",
     "validation_failed": "Read `errors`: each entry has a `pointer` into your body and says what is right there.",
+    "wrong_password": "Send the present password as `current_password`. Who has forgotten it asks for a link: "
+    "`POST /auth/password/forgot`.",
 }

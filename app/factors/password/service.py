@@ -54,7 +54,7 @@ class Passwords:
         self._users = users
         self._hasher = hasher
         self._common = common
-        self._min_length = min_length
+        self.min_length = min_length
         self._place = (SERVICE_NAME, urlsplit(public_url).hostname or "")
 
     def check_choice(self, password: str, context: PasswordContext, *, pointer: str = "/password") -> None:
@@ -63,7 +63,7 @@ class Passwords:
         `pointer` is where the password stands in the request.
         """
         words = [*self._place, *(word for word in (context.email, context.name) if word)]
-        faults = rules.check(password, min_length=self._min_length, words=words, common=self._common)
+        faults = rules.check(password, min_length=self.min_length, words=words, common=self._common)
         if faults:
             raise PasswordRefused(faults, pointer=pointer)
 

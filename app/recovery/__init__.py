@@ -1,0 +1,1 @@
+"""Getting back what was lost: a forgotten password, and an account that somebody else got at."""

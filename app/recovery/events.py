@@ -1,0 +1,28 @@
+"""What happens in recovery. A password that was set anew is `password.changed`."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from app.audit.event import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordResetRequested(Event):
+    """Somebody asked for the link that sets a new password; whether the address has an account is not known yet."""
+
+    type: ClassVar[str] = "password.reset_requested"
+
+    identifier: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountInterrupted(Event):
+    """An owner said "this was not me": everything under way in the account was ended.
+
+    `restored` says that an address that was changed is the former one again.
+    """
+
+    type: ClassVar[str] = "account.interrupted"
+
+    sessions: int
+    restored: bool

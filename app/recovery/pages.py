@@ -1,0 +1,154 @@
+"""The pages of recovery: ask for a link, set a new password, and "this was not me"."""
+
+from typing import Annotated
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.factors.password.errors import PasswordRefused
+from app.factors.password.rules import FaultCode
+from app.factors.password.service import Passwords
+from app.foundation.caller import RequestOrigin
+from app.foundation.form import read_form
+from app.foundation.language import Language
+from app.foundation.pages import PageRouter, Pages
+from app.foundation.provide import provide
+from app.links.errors import InvalidLink
+from app.recovery.interrupt import OwnersInterruption
+from app.recovery.service import PasswordRecovery
+
+router = PageRouter()
+
+Renderer = Annotated[Pages, provide(Pages)]
+Recovery = Annotated[PasswordRecovery, provide(PasswordRecovery)]
+Interruptions = Annotated[OwnersInterruption, provide(OwnersInterruption)]
+Rules = Annotated[Passwords, provide(Passwords)]
+
+
+def N_(words: str) -> str:  # noqa: N802 — the name by which message extraction knows it
+    """Marks words that are translated where they are shown."""
+    return words
+
+
+_FAULTS = {
+    FaultCode.NOT_TEXT: N_("The password holds characters that are not text."),
+    FaultCode.TOO_SHORT: N_("This password is too short."),
+    FaultCode.TOO_LONG: N_("This password is too long."),
+    FaultCode.TOO_COMMON: N_("This password is on lists of leaked ones. Choose another."),
+    FaultCode.TOO_PERSONAL: N_("This is mostly your name, your address or the name of this service."),
+    FaultCode.TOO_WEAK: N_("This password is easy to guess. Add another word or two."),
+}
+
+
+@router.get("/password/forgot")
+async def ask(request: Request, pages: Renderer) -> Response:
+    """Ask for the address."""
+    return pages.render(request, "pages/password_forgot.html")
+
+
+@router.post("/password/forgot")
+async def send(request: Request, pages: Renderer, recovery: Recovery, origin: RequestOrigin) -> Response:
+    """Have a link sent, if the address has an account. The same for every address."""
+    fields = await read_form(request)
+    await recovery.request(fields.get("email", ""), origin)
+    return pages.go_on("/password/sent")
+
+
+@router.get("/password/sent")
+async def sent(request: Request, pages: Renderer) -> Response:
+    """Say that a mail is under way, if there is somebody to send it to."""
+    return pages.render(request, "pages/password_sent.html")
+
+
+@router.get("/password/new")
+async def show(request: Request, pages: Renderer, recovery: Recovery, rules: Rules) -> Response:
+    """Ask for the new password."""
+    raw_token = request.query_params.get("token", "")
+    return await _choose(request, pages, recovery, rules, raw_token)
+
+
+@router.post("/password/new")
+async def set_password(
+    request: Request, pages: Renderer, recovery: Recovery, rules: Rules, origin: RequestOrigin
+) -> Response:
+    """Set it, or ask again for a better one."""
+    fields = await read_form(request)
+    raw_token = fields.get("token", "")
+    try:
+        await recovery.reset(raw_token, fields.get("new_password", ""), origin)
+    except InvalidLink:
+        return _over(request, pages)
+    except PasswordRefused as refusal:
+        return await _choose(request, pages, recovery, rules, raw_token, refusal=refusal)
+    return pages.go_on("/password/changed")
+
+
+@router.get("/password/changed")
+async def changed(request: Request, pages: Renderer) -> Response:
+    """Say that it is done."""
+    return pages.render(request, "pages/password_changed.html")
+
+
+@router.get("/not-me")
+async def explain(request: Request, pages: Renderer, interruptions: Interruptions) -> Response:
+    """Say what the button does. Nothing happens yet."""
+    raw_token = request.query_params.get("token", "")
+    if not await interruptions.is_pending(raw_token):
+        return _over(request, pages)
+    return pages.render(request, "pages/not_me.html", token=raw_token)
+
+
+@router.post("/not-me")
+async def interrupt(request: Request, pages: Renderer, interruptions: Interruptions, origin: RequestOrigin) -> Response:
+    """End everything in the account."""
+    fields = await read_form(request)
+    try:
+        await interruptions.interrupt(fields.get("token", ""), origin)
+    except InvalidLink:
+        return _over(request, pages)
+    return pages.go_on("/not-me/done")
+
+
+@router.get("/not-me/done")
+async def done(request: Request, pages: Renderer) -> Response:
+    """Say what was done and what comes next."""
+    return pages.render(request, "pages/not_me_done.html")
+
+
+async def _choose(
+    request: Request,
+    pages: Pages,
+    recovery: PasswordRecovery,
+    rules: Passwords,
+    raw_token: str,
+    *,
+    refusal: PasswordRefused | None = None,
+) -> Response:
+    email = await recovery.pending(raw_token)
+    if email is None:
+        return _over(request, pages)
+    language = pages.language(request)
+    least = rules.min_length
+    hint = language.ngettext(
+        "At least %(count)s character. A few words make a good one.",
+        "At least %(count)s characters. A few words make a good one.",
+        least,
+    )
+    return pages.render(
+        request,
+        "pages/password_new.html",
+        status=200 if refusal is None else refusal.status,
+        language=language,
+        email=email,
+        token=raw_token,
+        hint=hint % {"count": least},
+        error="" if refusal is None else _words(refusal, language),
+    )
+
+
+def _words(refusal: PasswordRefused, language: Language) -> str:
+    return " ".join(language.gettext(_FAULTS[fault.code]) for fault in refusal.faults)
+
+
+def _over(request: Request, pages: Pages) -> Response:
+    return pages.render(request, "pages/link_over.html", status=InvalidLink.status, resets=True)
