@@ -31,6 +31,7 @@ nav = [
   {{ "HTTP API" = "docs/service-api.md" }},
   {{ "Browser apps" = "docs/browser-apps.md" }},
   {{ "Operations" = "docs/operations.md" }},
+  {{ "Addresses and passwords" = "docs/accounts.md" }},
   {{ "Mail" = "docs/mail.md" }},
   {{ "Rate limits" = "docs/rate-limits.md" }},
   {{ "Drills" = "docs/drills.md" }},
