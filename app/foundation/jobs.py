@@ -36,6 +36,7 @@ MAX_ATTEMPTS = 35
 _LONGEST_DELAY = timedelta(hours=1)
 _RESTART_SECONDS = 1.0
 _STATEMENT_SECONDS = 10.0
+_CLOSE_SECONDS = 5.0
 _LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, PgqException)
 
 _PURGE_LOG = """
@@ -116,11 +117,12 @@ class Jobs:
                 if group.split(_LOST)[1] is not None:
                     raise
                 _logger.warning("jobs wait for the database (%s)", type(group.exceptions[0]).__name__)
+            _end_if_cancelled()
             await asyncio.sleep(_RESTART_SECONDS)
 
     async def _work(self) -> None:
-        pool = asyncpg.create_pool(self._dsn, min_size=1, max_size=8, command_timeout=_STATEMENT_SECONDS)
-        async with pool:
+        pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=8, command_timeout=_STATEMENT_SECONDS)
+        try:
             queue = self._queue(pool)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._feed(pool))
@@ -130,6 +132,8 @@ class Jobs:
                     max_concurrent_tasks=CONCURRENCY,
                     heartbeat_timeout=self._heartbeat_timeout,
                 )
+        finally:
+            await _close(pool)
 
     def _queue(self, pool: "asyncpg.Pool") -> PgQueuer:
         queue = PgQueuer.from_asyncpg_pool(pool)
@@ -170,6 +174,25 @@ async def _claim_batch(connection: "asyncpg.Connection", claim: Claim) -> int:
                 on_conflict="skip",
             )
     return claimed.rows
+
+
+async def _close(pool: "asyncpg.Pool") -> None:
+    """Close in good order, but never wait long for a connection that was lost: what was in hand is finished by now."""
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await pool.close()
+    except _LOST:
+        pool.terminate()
+
+
+def _end_if_cancelled() -> None:
+    """Cancel the work for good where it was told to end and lost the database on its way out.
+
+    An error that is raised while a task group winds up takes the place of the cancellation.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _run_job(handler: Handler, job: QueuedJob) -> None:

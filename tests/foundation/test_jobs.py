@@ -89,3 +89,20 @@ async def test_the_tables_of_the_queue_are_those_of_the_pinned_release(database_
     finally:
         await connection.close()
     assert plan.statements == ()
+
+
+async def test_a_worker_that_is_told_to_end_ends_whatever_it_is_at(services, people):
+    for number in range(20):
+        await people.sign_up(email=f"person{number}@example.com")
+
+    async def linger(event):
+        await asyncio.sleep(0.05)
+
+    for cycle in range(8):
+        worker = Worker(services, subscribed=[Subscription("user.created", linger, "linger")])
+        at_work = asyncio.create_task(worker.run())
+        await asyncio.wait({at_work}, timeout=0.05 + 0.06 * cycle)
+        at_work.cancel()
+        done, _ = await asyncio.wait({at_work}, timeout=30)
+        assert done, f"still at work after cycle {cycle}"
+        assert at_work.cancelled()
