@@ -83,6 +83,7 @@ class Correspondence:
         """The change of a password that is known."""
         return PasswordChange(
             self.db,
+            audit=self.audit,
             users=self.users,
             passwords=self.passwords,
             sessions=self.sessions,

@@ -61,8 +61,9 @@ class AdministratorCreation:
         async with self._db.transaction() as tx:
             present = await self._users.find_by_email(tx, email)
             old_hash = None if present is None else await self._passwords.stored(tx, present.id)
-        if present is not None and present.status is UserStatus.SUSPENDED:
-            raise NotWhileSuspended("This user is suspended. Reactivate them first.")
+        if present is not None and not present.is_active:
+            word = "suspended" if present.status is UserStatus.SUSPENDED else "closed"
+            raise NotWhileSuspended(f"This user's account is {word}. Reactivate it first.")
         new_password = await self._password_to_set(present, old_hash, password)
         new_hash = None if new_password is None else await self._passwords.hash(new_password)
         try:

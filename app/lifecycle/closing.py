@@ -69,6 +69,7 @@ class AccountClosing:
                 to=user.email,
                 template="account_deletion",
                 values={"at": due_at, "url": url},
+                locale=user.locale,
                 user_id=user.id,
             )
             await self._outbox.put(tx, mail)

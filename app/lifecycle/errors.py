@@ -4,7 +4,7 @@ from app.foundation.errors import Conflict
 
 
 class NotWhileSuspended(Conflict):
-    """What was asked is not for a suspended user."""
+    """What was asked is not for a user who is suspended, or whose account is closed."""
 
     code, title = "user_suspended", "The user is suspended"
 

@@ -3,12 +3,14 @@
 from uuid import UUID
 
 from app.audit.event import Actor, ActorKind
+from app.audit.service import AuditLog
 from app.factors.password.service import PasswordContext, Passwords
 from app.foundation.db import Database
 from app.foundation.origin import Origin
 from app.limits.service import Limits
 from app.links.service import LinkKind, Links
 from app.recovery.errors import WrongPassword
+from app.recovery.events import PasswordChangeRefused
 from app.recovery.notice import PasswordNotice
 from app.sessions.service import Sessions
 from app.users.service import Users
@@ -21,6 +23,7 @@ class PasswordChange:
         self,
         db: Database,
         *,
+        audit: AuditLog,
         users: Users,
         passwords: Passwords,
         sessions: Sessions,
@@ -29,6 +32,7 @@ class PasswordChange:
         limits: Limits,
     ) -> None:
         self._db = db
+        self._audit = audit
         self._users = users
         self._passwords = passwords
         self._sessions = sessions
@@ -50,10 +54,12 @@ class PasswordChange:
         context = PasswordContext(email=user.email, name=user.name)
         self._passwords.check_choice(new_password, context, pointer="/new_password")
         await self._limits.factor(user_id)
+        actor = Actor(ActorKind.USER, user.sub)
         if not await self._passwords.verify(stored, current_password):
+            async with self._db.transaction() as tx:
+                await self._audit.record(tx, PasswordChangeRefused(actor=actor, origin=origin, subject=user.sub))
             raise WrongPassword
         password_hash = await self._passwords.hash(new_password)
-        actor = Actor(ActorKind.USER, user.sub)
         async with self._db.transaction() as tx:
             await self._users.note_changed_credentials(tx, user_id)
             # Of two changes at once the second finds that what it proved is not the password any more.

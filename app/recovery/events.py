@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from app.audit.event import Event
+from app.audit.event import Event, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +13,13 @@ class PasswordResetRequested(Event):
     type: ClassVar[str] = "password.reset_requested"
 
     identifier: str | None
+
+
+class PasswordChangeRefused(Event):
+    """A signed-in person's change of password came with a wrong present one."""
+
+    type: ClassVar[str] = "password.change_refused"
+    outcome: ClassVar[Outcome] = Outcome.REFUSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,7 @@ async def test_without_the_old_password_nothing_is_changed(
 ) -> None:
     tokens = await people.signed_in()
     problem(await change(api, tokens, current="a wrong password"), 403, "wrong_password")
+    assert [entry["outcome"] for entry in await events.of("password.change_refused")] == ["refused"]
     answer = await api.post("/auth/password/change", json={"new_password": NEW}, headers=bearer(tokens))
     problem(answer, 422, "validation_failed")
     answer = await api.post("/auth/password/change", json={"current_password": PASSWORD, "new_password": NEW})
