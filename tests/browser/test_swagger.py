@@ -84,7 +84,7 @@ async def test_a_person_authorizes_on_our_own_docs_and_calls_a_protected_route(
     await authorize(reader.page, "password")
     shots = Path(os.environ.get("SCREENSHOTS", tmp_path))
     await reader.page.screenshot(path=shots / "swagger-authorize.png")
-    await reader.page.get_by_role("button", name="Close").last.click()
+    await reader.page.locator(".modal-ux").get_by_role("button", name="Close", exact=True).last.click()
     answer = await try_out(reader.page, "/auth/me")
     await reader.page.screenshot(path=shots / "swagger-answer.png")
     assert answer.startswith("200")
@@ -100,7 +100,7 @@ async def test_a_person_authorizes_on_the_docs_of_orders_api_and_calls_it(
     await authorize(reader.page, "OAuth2PasswordBearer")
     shots = Path(os.environ.get("SCREENSHOTS", tmp_path))
     await reader.page.screenshot(path=shots / "swagger-orders.png")
-    await reader.page.get_by_role("button", name="Close").last.click()
+    await reader.page.locator(".modal-ux").get_by_role("button", name="Close", exact=True).last.click()
     answer = await try_out(reader.page, "/orders")
     assert answer.startswith("200")
     assert EMAIL in answer

@@ -36,7 +36,7 @@ async def test_over_tls_every_cookie_is_bound_to_the_host_and_hidden_from_script
     lines += (await secure.sign_in()).headers.get_list("set-cookie")
     lines += (await secure.send("POST", "/auth/refresh?transport=cookie")).headers.get_list("set-cookie")
     lines += (await secure.send("POST", "/auth/logout")).headers.get_list("set-cookie")
-    assert {line.partition("=")[0] for line in lines} == {f"__Host-{name}" for name in (*COOKIES, "csrf")}
+    assert {line.partition("=")[0] for line in lines} == {f"__Host-{name}" for name in (*COOKIES, "csrf", "challenge")}
     for line in lines:
         attributes = {part.strip().lower() for part in line.split(";")[1:]}
         assert {"secure", "httponly", "samesite=lax", "path=/"} <= attributes

@@ -1,6 +1,7 @@
 """Removing and resetting second factors."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -88,6 +89,8 @@ async def test_a_deleted_user_leaves_no_factor_behind(ann: Ann, services: Servic
     await ann.enrols_totp()
     await ann.adds(Authenticator())
     assert (await ann.api.delete("/auth/me", headers=bearer(ann.tokens))).status_code == 204
+    services.clock.offset += timedelta(seconds=services.settings.accounts.deletion_grace_seconds + 1)
+    assert await services.closing.delete_due(ORIGIN) == 1
     for table in ("totp_credentials", "passkeys", "recovery_codes"):
         row = await services.db.fetchrow(f"SELECT count(*) FROM {table}")
         assert row is not None

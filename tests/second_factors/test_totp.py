@@ -92,9 +92,13 @@ async def test_ten_wrong_codes_lock_the_app_for_a_quarter_of_an_hour_and_tell_th
     await ann.enrols_totp()
     tokens = [(await ann.asked())["mfa_token"] for _ in range(8)]
     # All at once: no number of tries at the same moment gets past the limit.
-    guesses = [ann.verifies(token, code=f"{n:06}") for n, token in enumerate(tokens * 2)]
-    answers = await asyncio.gather(*guesses)
-    assert {answer.status_code for answer in answers} == {401}
+    guesses = {n: (token, f"{n:06}") for n, token in enumerate(tokens * 2)}
+    while guesses:
+        answers = await asyncio.gather(*(ann.verifies(token, code=code) for token, code in guesses.values()))
+        told = dict(zip(guesses, (answer.status_code for answer in answers), strict=True))
+        assert set(told.values()) <= {401, 503}
+        # A busy machine has some of the crowd come again.
+        guesses = {n: guess for n, guess in guesses.items() if told[n] == 503}
     (locked,) = await events.of("mfa.locked")
     assert locked["details"] == {"factor": "totp", "tries": 10}
     token = (await ann.asked())["mfa_token"]
