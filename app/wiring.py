@@ -70,12 +70,12 @@ def build(settings: Settings) -> Services:
     """Build every service of a process. Nothing is connected yet."""
     issuer = settings.public_url
     clock = Clock()
-    db = Database(settings.database.url.get_secret_value(), pool_size=settings.database.pool_size)
+    postgres, redis = settings.database, settings.redis
+    db = Database(postgres.url.get_secret_value(), pool_size=postgres.pool_size, answer_seconds=postgres.answer_seconds)
     audit = AuditLog(clock)
     composer = Composer(service=settings.host)
     languages = Languages()
     keyring = Keyring(settings.encryption.parsed())
-    redis = settings.redis
     cache = Cache(redis.url.get_secret_value() if redis.url else None, answer_seconds=redis.answer_seconds)
     width = 1 if settings.is_production else DEVELOPMENT_WIDTH
     lockout = Lockout(clock, audit, most=settings.limits.login_failures * width)

@@ -70,7 +70,8 @@ def settings_for(database_url: str, engines: Engines, **overrides: object) -> Se
     values: dict[str, object] = {
         "environment": "development",
         "public_url": ISSUER,
-        "database": {"url": database_url, "pool_size": 8},
+        # Patient: what a crowd of requests waits for on a busy machine is no fault that a test looks for.
+        "database": {"url": database_url, "pool_size": 8, "answer_seconds": 10},
         "redis": {"url": engines.redis_url},
         "encryption": {"keys": ENCRYPTION_KEY},
         "audiences": {"declared": declared},

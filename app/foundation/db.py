@@ -25,7 +25,7 @@ from app.foundation.metrics import Counter, Gauge
 
 Transaction = AsyncConnection
 
-# What a caller may wait for its turn, for a new connection, and for one statement, in seconds. The first with either
+# What a caller waits by default for its turn, a new connection and one statement, in seconds. The first with either
 # of the others keeps every answer under two seconds while the network swallows what is sent to the database.
 POOL_WAIT_SECONDS = 0.7
 CONNECT_SECONDS = 1.1
@@ -82,11 +82,16 @@ class Model(DeclarativeBase):
 class Database:
     """One process's connections: an engine for use cases and `hot`, a pool of bare connections.
 
-    `url` is `postgresql+asyncpg://…`. `pool_size` bounds each of the two pools.
+    `url` is `postgresql+asyncpg://…`. `pool_size` bounds each of the two pools. `answer_seconds` is what a caller waits
+    for one statement; what it waits for a connection and for its turn follows from it.
     """
 
-    def __init__(self, url: str, *, pool_size: int) -> None:
+    def __init__(self, url: str, *, pool_size: int, answer_seconds: float = STATEMENT_SECONDS) -> None:
         self._dsn = driver_dsn(url)
+        share = answer_seconds / STATEMENT_SECONDS
+        self._statement_seconds = answer_seconds
+        self._connect_seconds = CONNECT_SECONDS * share
+        self._turn_seconds = POOL_WAIT_SECONDS * share
         self._pool_size = pool_size
         self._hot: asyncpg.Pool | None = None
         # asyncpg's own queue has no time limit apart from that of connecting.
@@ -94,10 +99,10 @@ class Database:
         self._at_work = 0
         self.engine: AsyncEngine = create_async_engine(
             ENGINE_URL,
-            async_creator=connecting(url, timeout=CONNECT_SECONDS, command_timeout=STATEMENT_SECONDS),
+            async_creator=connecting(url, timeout=self._connect_seconds, command_timeout=answer_seconds),
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=POOL_WAIT_SECONDS,
+            pool_timeout=self._turn_seconds,
             pool_pre_ping=False,
             # An exception's text would quote the parameters of its statement, hashes and addresses among them.
             hide_parameters=True,
@@ -111,8 +116,8 @@ class Database:
             self._dsn,
             min_size=0,
             max_size=self._pool_size,
-            timeout=CONNECT_SECONDS,
-            command_timeout=STATEMENT_SECONDS,
+            timeout=self._connect_seconds,
+            command_timeout=self._statement_seconds,
             max_inactive_connection_lifetime=300,
             # Every hot statement looks rows up by their keys, whatever its values; to plan one anew costs more than
             # to run it, and the server would, because it cannot tell beforehand which partition is meant.
@@ -189,7 +194,7 @@ class Database:
             await self._turns.acquire()
             return
         _WAITS.add("statements")
-        async with asyncio.timeout(POOL_WAIT_SECONDS):
+        async with asyncio.timeout(self._turn_seconds):
             await self._turns.acquire()
 
     def sample(self) -> None:

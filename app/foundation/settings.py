@@ -80,6 +80,15 @@ class DatabaseSettings(BaseModel):
     pool_size: int = Field(
         default=10, ge=1, le=500, description="Connections that each process keeps in each of its two pools."
     )
+    answer_seconds: float = Field(
+        default=1.1,
+        ge=0.1,
+        le=30,
+        description=(
+            "How long a request waits for one statement or a new connection, and two thirds of it for its turn; then "
+            "it is answered 503. By default every answer comes within two seconds while the database is silent."
+        ),
+    )
 
     @model_validator(mode="after")
     def _is_postgresql(self) -> Self:
