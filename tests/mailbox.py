@@ -5,7 +5,7 @@ import contextlib
 import email
 import email.policy
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
 from email.message import EmailMessage
 
@@ -126,7 +126,7 @@ class Mailbox:
     `wait_for` takes the newest mail that was not waited for before; `mail.link`, `mail.token`, `mail.code`,
     `mail.wasnt_me_link`, `mail.subject`, `mail.text`, `mail.html` and `mail.message` (headers) tell the rest.
     `received` is everything so far. `assert await mailbox.settled() == []` says that nothing more is to come: it waits
-    until the outbox is empty and returns what nobody waited for.
+    until the worker is idle and returns what nobody waited for.
     """
 
     def __init__(self, sink: Sink, services: Services) -> None:
@@ -153,12 +153,25 @@ class Mailbox:
                         return mail
                 await asyncio.sleep(0.02)
 
-    async def settled(self) -> list[ReceivedMail]:
-        """Wait until nothing in the outbox is pending; return what arrived and was not waited for."""
+    async def settled(self, *, beside: Collection[str] = ()) -> list[ReceivedMail]:
+        """Wait until the worker has nothing left to do; return what arrived and was not waited for.
+
+        Mails of the templates `beside` are left out, such as the one that every sign-up sends.
+        """
         async with asyncio.timeout(WAIT_SECONDS):
-            while await self.pending():
+            while await self.unfinished():
                 await asyncio.sleep(0.02)
-        return [mail for mail in self.sink.received if mail not in self._taken]
+        left_out = {MESSAGES[template].subject for template in beside}
+        return [mail for mail in self.sink.received if mail not in self._taken and mail.subject not in left_out]
+
+    async def unfinished(self) -> int:
+        """How many events, jobs and mails the worker has still before it."""
+        row = await self._services.db.fetchrow(
+            "SELECT (SELECT count(*) FROM events WHERE status = 'pending') "
+            "+ (SELECT count(*) FROM mails WHERE state = 'pending') + (SELECT count(*) FROM pgqueuer "
+            "WHERE status = 'picked' OR (status = 'queued' AND execute_after <= now())) AS n"
+        )
+        return row["n"]
 
     async def pending(self) -> int:
         row = await self._services.db.fetchrow("SELECT count(*) AS n FROM mails WHERE state = 'pending'")

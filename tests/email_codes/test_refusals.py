@@ -176,7 +176,7 @@ async def test_unknown_and_suspended_addresses_get_the_same_answers_and_no_mail(
         for answer in asked.values()
     ]
     assert len({str([alike(answer) for answer in answers]) for answers in tried}) == 1
-    assert await mailed.mailbox.settled() == []
+    assert await mailed.mailbox.settled(beside={"verify_email"}) == []
     assert [entry["details"]["mailed"] for entry in await events.of("login.code_requested")] == [True, False, False]
 
 
@@ -267,10 +267,12 @@ class TestInProduction:
         values = {"environment": "production", "accounts": {"hide_existence": False}, "limits": limits}
         return settings_for(database_url, engines, **values)
 
-    async def test_a_mailbox_gets_three_codes_and_the_fourth_request_changes_nothing(self, mailed: Mailed) -> None:
+    async def test_a_mailbox_gets_three_mails_and_the_fourth_request_changes_nothing(self, mailed: Mailed) -> None:
         await mailed.people.sign_up()
+        # The mail of the sign-up is the first of the three.
+        await mailed.mailbox.wait_for(template="verify_email")
         seen, newest = set(), ("", "")
-        for _ in range(3):
+        for _ in range(2):
             newest = await mailed.asked()
         for email in (ANN, "nobody@example.com", ANN):
             seen.add(str(alike(await mailed.request(email), "challenge_id")))

@@ -188,7 +188,8 @@ async def test_mail_waits_while_the_server_is_down_and_all_of_it_arrives_once_af
         async with working(Worker(services, transport=SMTPTransport(sink.settings))):
             mailbox = Mailbox(sink, services)
             await mailbox.settled()
-    arrived = [mail.to for mail in sink.received]
+    # The one who signed up meanwhile is greeted as well.
+    arrived = [mail.to for mail in sink.received if mail.to != "meanwhile@example.com"]
     assert set(arrived) == {mail.to for mail in mails}
     assert len(arrived) - len(set(arrived)) <= len(mails) / 100
 
