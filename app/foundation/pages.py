@@ -5,10 +5,11 @@ A page works without JavaScript. GET shows, POST acts, and a form that acts was 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from jinja2 import FileSystemLoader
+from jinja2 import ChoiceLoader, DictLoader
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -82,7 +83,9 @@ class Pages:
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._prefix = parts.path
         self._secure = parts.scheme == "https"
-        self._environments = environments(languages, FileSystemLoader(templates))
+        self._environments = environments(
+            languages, ChoiceLoader([DictLoader(_sources(folder)) for folder in templates])
+        )
 
     def language(self, connection: HTTPConnection, *, user: str | None = None) -> Language:
         """The language of this request's reader; `user` is what their account says."""
@@ -213,6 +216,12 @@ class PageRouter(Router):
         super().__init__(tags=["pages"], prefix=prefix)
         self.route_class = PageRoute
         self.include_in_schema = False
+
+
+@cache
+def _sources(folder: Path) -> dict[str, str]:
+    """Every template of a folder, read once, so that no request waits for a disk."""
+    return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*.html")}
 
 
 def _query(connection: HTTPConnection) -> list[tuple[str, str]]:

@@ -8,12 +8,14 @@ from app.foundation.body import Body
 
 # The rules of each value, with their own words, are the services'; this only bounds what they are asked to read.
 _MAX_CHARACTERS = 16_384
+# The answer is the same for every address, so what is none for its length alone is refused here.
+_MAX_ADDRESS_CHARACTERS = 1024
 
 
 class ForgottenPassword(Body):
     """Whose password is forgotten."""
 
-    email: str = Field(max_length=_MAX_CHARACTERS, examples=["ann@example.com"])
+    email: str = Field(max_length=_MAX_ADDRESS_CHARACTERS, examples=["ann@example.com"])
 
 
 class MailAccepted(BaseModel):

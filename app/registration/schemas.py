@@ -10,6 +10,8 @@ from app.users.user import User
 
 # The rules of each value, with their own words, are the services'; this only bounds what they are asked to read.
 _MAX_CHARACTERS = 16_384
+# The answer is the same for every address, so what is none for its length alone is refused here.
+_MAX_ADDRESS_CHARACTERS = 1024
 
 
 class SignUpRequest(Body):
@@ -23,7 +25,7 @@ class SignUpRequest(Body):
 class VerificationRequest(Body):
     """Which address shall be confirmed."""
 
-    email: str = Field(max_length=_MAX_CHARACTERS, examples=["ann@example.com"])
+    email: str = Field(max_length=_MAX_ADDRESS_CHARACTERS, examples=["ann@example.com"])
 
 
 class EmailConfirmation(Body):

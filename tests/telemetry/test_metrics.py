@@ -19,7 +19,7 @@ from app.foundation.exposition import SharedMetrics, own_metrics
 from app.foundation.job_lag import sample_jobs
 from app.foundation.mail.outbox import Mail
 from app.foundation.mail.pending import sample_mails
-from app.foundation.metrics import FROM_CODE, REGISTRY, Counter, Gauge
+from app.foundation.metrics import DECLARED, FROM_CODE, REGISTRY, Counter, Gauge
 from app.foundation.sampling import keep_sampling
 from tests.support import problem
 from tests.telemetry.exposed import here, parsed, value
@@ -92,10 +92,12 @@ async def test_what_a_stranger_sends_makes_no_series(api):
 @pytest.fixture
 def forgotten() -> Iterator[None]:
     """What a test declares is gone after it: the list of metrics is part of the documentation."""
-    before = set(REGISTRY._collector_to_names)
+    before, declared = set(REGISTRY._collector_to_names), set(DECLARED)
     yield
     for made in set(REGISTRY._collector_to_names) - before:
         REGISTRY.unregister(made)
+    for name in set(DECLARED) - declared:
+        del DECLARED[name]
 
 
 @pytest.mark.usefixtures("forgotten")
