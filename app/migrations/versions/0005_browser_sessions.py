@@ -12,8 +12,10 @@ depends_on: str | Sequence[str] | None = None
 
 
 def upgrade() -> None:
-    op.add_column("sessions", sa.Column("cookie_hash", sa.LargeBinary(), nullable=True))
-    op.add_column("sessions", sa.Column("idle_seconds", sa.Integer(), nullable=True))
+    # What comes before the block below has committed with it, though the revision is not yet noted: a run that was cut
+    # off in between comes here again.
+    op.add_column("sessions", sa.Column("cookie_hash", sa.LargeBinary(), nullable=True), if_not_exists=True)
+    op.add_column("sessions", sa.Column("idle_seconds", sa.Integer(), nullable=True), if_not_exists=True)
     # Apart from the transaction: a table of many sessions stays writable while the index is built.
     with op.get_context().autocommit_block():
         op.execute("DROP INDEX CONCURRENTLY IF EXISTS uq_sessions_cookie_hash")

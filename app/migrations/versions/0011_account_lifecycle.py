@@ -17,6 +17,8 @@ _INDEXES = (
 
 
 def upgrade() -> None:
+    # What comes before the block below has committed with it, though the revision is not yet noted: a run that was cut
+    # off in between comes here again.
     op.create_table(
         "account_closures",
         sa.Column("user_id", sa.Uuid(), nullable=False),
@@ -25,9 +27,12 @@ def upgrade() -> None:
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_account_closures")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_account_closures_token_hash")),
+        if_not_exists=True,
     )
-    op.create_index(op.f("ix_account_closures_due_at"), "account_closures", ["due_at"], unique=False)
-    op.add_column("mails", sa.Column("once_key", sa.Text(), nullable=True))
+    op.create_index(
+        op.f("ix_account_closures_due_at"), "account_closures", ["due_at"], unique=False, if_not_exists=True
+    )
+    op.add_column("mails", sa.Column("once_key", sa.Text(), nullable=True), if_not_exists=True)
     _allow_statuses("'active', 'suspended', 'closed'")
     # Apart from the transaction: large tables stay writable while the indexes are built.
     with op.get_context().autocommit_block():
@@ -51,5 +56,5 @@ def downgrade() -> None:
 
 
 def _allow_statuses(statuses: str) -> None:
-    op.drop_constraint(op.f("ck_users_status"), "users")
+    op.drop_constraint(op.f("ck_users_status"), "users", if_exists=True)
     op.execute(f"ALTER TABLE users ADD CONSTRAINT ck_users_status CHECK (status IN ({statuses})) NOT VALID")
