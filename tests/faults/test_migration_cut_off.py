@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import asyncpg
 import pytest
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.migrations.run import migrate
@@ -19,6 +20,9 @@ from tests.faults.deployment import FULL, dsn, length
 from tests.faults.proxy import Fault, Proxy
 
 pytestmark = pytest.mark.anyio
+
+# What a rollback on a lost connection raises as it is.
+DriverError = AsyncAdapt_asyncpg_dbapi.Error
 
 _SHAPE = """
     SELECT 'column', table_name, column_name, data_type, is_nullable, column_default
@@ -33,7 +37,7 @@ _MOST_MESSAGES = 2_000
 
 async def until_cut(url: str) -> None:
     """Migrate as far as the connection carries."""
-    with contextlib.suppress(OSError, SQLAlchemyError, asyncpg.InterfaceError, asyncpg.PostgresError):
+    with contextlib.suppress(OSError, SQLAlchemyError, DriverError, asyncpg.InterfaceError, asyncpg.PostgresError):
         await migrate(url, datetime.now(UTC))
 
 
