@@ -64,6 +64,15 @@ from app.stepup.reauthenticate import Reauthentication
 from app.users.service import Users
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The services of one group of features, as a module of the wiring builds them. A subclass adds its own fields."""
+
+    def each(self) -> tuple[object, ...]:
+        """Every service of the group, for `provide`."""
+        return tuple(getattr(self, item.name) for item in fields(self))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Services:
     """Everything one process is made of. `open` before use, `close` after."""
@@ -128,8 +137,9 @@ class Services:
     csrf: CSRF
 
     def each(self) -> tuple[object, ...]:
-        """Every service, for `provide`."""
-        return tuple(getattr(self, item.name) for item in fields(self))
+        """Every service, for `provide`; those of a feature's parts one by one."""
+        held = [getattr(self, item.name) for item in fields(self)]
+        return tuple(service for part in held for service in (part.each() if isinstance(part, Parts) else (part,)))
 
     async def open(self) -> None:
         """Connect, set the clock, load keys and registries, and apply what the settings declare.

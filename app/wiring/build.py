@@ -1,4 +1,4 @@
-"""The only place where services are built and joined."""
+"""Builds every service of a process, and joins what crosses features."""
 
 from datetime import timedelta
 
@@ -8,8 +8,6 @@ from app.account.history import SignInHistory
 from app.account.mfa.service import OwnSecondFactors
 from app.account.service import Account
 from app.audiences.define import AudienceRegistration
-from app.audiences.service import Audiences
-from app.audit.service import AuditLog
 from app.clients.authenticate import ClientAuthentication
 from app.clients.service import Clients
 from app.correspondence import Correspondence
@@ -19,12 +17,8 @@ from app.factors.password.factor import PasswordFactor
 from app.factors.password.hashing import PasswordHasher
 from app.factors.password.lockout import Lockout
 from app.factors.password.service import SERVICE_NAME, Passwords
-from app.foundation.cache import Cache
-from app.foundation.clock import Clock
 from app.foundation.cookies import Cookies
 from app.foundation.csrf import CSRF
-from app.foundation.db import Database
-from app.foundation.encryption import Keyring
 from app.foundation.language import Languages
 from app.foundation.mail.composition import Composer
 from app.foundation.mail.outbox import Outbox
@@ -32,64 +26,39 @@ from app.foundation.mail.sent import SentMails
 from app.foundation.pages import Pages
 from app.foundation.pagination import Cursors
 from app.foundation.principal import ResolverSlot
-from app.foundation.ratelimit import RateLimiter
 from app.grants.by_cookie import BrowserInspection
 from app.grants.inspect import GrantInspection
 from app.grants.issue import GrantIssuance
 from app.grants.mint import AccessTokenMinter
 from app.grants.reissue import AccessTokenReissue
 from app.grants.rotate import RefreshTokenRotation, RotationLifetimes
-from app.lifecycle.address_proof import AddressProof
 from app.lifecycle.administrator import AdministratorCreation
 from app.lifecycle.closing import AccountClosing
 from app.lifecycle.factor_set import FactorSet
 from app.lifecycle.second_factors import SecondFactors
 from app.lifecycle.service import UserLifecycle
-from app.limits.service import DEVELOPMENT_WIDTH, Limits
 from app.links.service import Links
-from app.login.email_code import EmailCodeSignIn
-from app.login.passkey import PasskeySignIn
-from app.login.second_step import SecondStep
-from app.login.service import Login
-from app.login.sign_in import SignIn
 from app.principals.service import BearerPrincipals, Principals
 from app.roles.assign import RoleAssignments
 from app.roles.define import RoleRegistration
-from app.roles.service import Roles
-from app.services import Services, startup_origin
+from app.services import Services
 from app.sessions.service import SessionLifetimes, Sessions
 from app.settings import Settings
-from app.signing_keys.service import SigningKeys
 from app.stepup.parts import StepUp
-from app.users.service import Users
-
-__all__ = ["Services", "build", "startup_origin"]
+from app.wiring.entrances import Entrances
+from app.wiring.ground import Ground
 
 
 def build(settings: Settings) -> Services:
     """Build every service of a process. Nothing is connected yet."""
-    issuer = settings.public_url
-    clock = Clock()
-    postgres, redis = settings.database, settings.redis
-    db = Database(postgres.url.get_secret_value(), pool_size=postgres.pool_size, answer_seconds=postgres.answer_seconds)
-    audit = AuditLog(clock)
-    composer = Composer(service=settings.host)
-    languages = Languages()
-    keyring = Keyring(settings.encryption.parsed())
-    cache = Cache(redis.url.get_secret_value() if redis.url else None, answer_seconds=redis.answer_seconds)
-    width = 1 if settings.is_production else DEVELOPMENT_WIDTH
-    lockout = Lockout(clock, audit, most=settings.limits.login_failures * width)
-    limiter = RateLimiter(cache, processes=settings.limits.processes)
-    limits = Limits(limiter, db, audit, settings.limits, key=keyring.derive("rate limits"), width=width)
-    keys = SigningKeys(
-        db, clock, keyring, audit, settings.jwt, jwks_max_age_seconds=settings.signing.jwks_max_age_seconds
-    )
-    audiences = Audiences(db, keys, issuer=issuer, default_algorithm=settings.jwt.algorithm)
-    roles = Roles(db)
+    ground = Ground.build(settings)
+    issuer, clock, db, audit, keyring = ground.issuer, ground.clock, ground.db, ground.audit, ground.keyring
+    limits, keys, audiences, roles, users = ground.limits, ground.keys, ground.audiences, ground.roles, ground.users
+    lockout = Lockout(clock, audit, most=settings.limits.login_failures * ground.width)
     role_registration = RoleRegistration(clock, audit, audiences)
     role_assignments = RoleAssignments(clock, audit, audiences)
+    composer, languages = Composer(service=settings.host), Languages()
     links = Links(db, clock, settings.links, public_url=issuer)
-    users = Users(clock, audit, signup_open=settings.accounts.signup_open)
     hasher = PasswordHasher(threads=settings.passwords.threads, queue=settings.passwords.hash_queue)
     passwords = Passwords(
         db,
@@ -139,16 +108,16 @@ def build(settings: Settings) -> Services:
     second_factors = SecondFactors(
         db, audit, users=users, roles=role_assignments, sessions=sessions, factors=factors, required_acr=required_acr
     )
-    sign_in = SignIn(
-        db,
-        clock,
-        audit=audit,
-        roles=roles,
+    entrances = Entrances.build(
+        ground,
+        passwords=passwords,
+        lockout=lockout,
         sessions=sessions,
-        grants=issuance,
-        required_acr=required_acr,
-        mailed_second=settings.mfa.email_code,
-        token_lifetime=timedelta(seconds=settings.mfa.token_seconds),
+        issuance=issuance,
+        factors=factors,
+        second_factors=second_factors,
+        email_codes=email_codes,
+        interruption=post.interruption,
     )
     step_up = StepUp.build(
         db,
@@ -166,12 +135,11 @@ def build(settings: Settings) -> Services:
         issuer=issuer,
     )
     fresh = FreshAuth(clock, within=timedelta(seconds=settings.account.fresh_auth_seconds))
-    verified = settings.requires_verified_email
     return Services(
         settings=settings,
         clock=clock,
         db=db,
-        cache=cache,
+        cache=ground.cache,
         limits=limits,
         keyring=keyring,
         languages=languages,
@@ -226,50 +194,11 @@ def build(settings: Settings) -> Services:
             sessions=sessions,
         ),
         registration=post.registration(hide_existence=settings.hides_existence),
-        login=Login(
-            db,
-            audit=audit,
-            audiences=audiences,
-            passwords=passwords,
-            sign_in=sign_in,
-            limits=limits,
-            lockout=lockout,
-            verified_email_required=verified,
-            hides_existence=settings.hides_existence,
-        ),
-        sign_in=sign_in,
-        second_step=SecondStep(
-            db,
-            clock,
-            audit=audit,
-            audiences=audiences,
-            users=users,
-            factors=factors,
-            second_factors=second_factors,
-            sign_in=sign_in,
-            limits=limits,
-            max_tries=settings.mfa.tries_per_sign_in,
-        ),
-        passkey_sign_in=PasskeySignIn(
-            db,
-            audit=audit,
-            audiences=audiences,
-            users=users,
-            passkeys=factors.passkeys,
-            sign_in=sign_in,
-            limits=limits,
-            verified_email_required=verified,
-        ),
-        email_code_sign_in=EmailCodeSignIn(
-            db,
-            audit=audit,
-            audiences=audiences,
-            users=users,
-            codes=email_codes,
-            address_proof=AddressProof(users, passwords, factors.registry, post.interruption, required=verified),
-            limits=limits,
-            sign_in=sign_in,
-        ),
+        sign_in=entrances.sign_in,
+        login=entrances.login,
+        second_step=entrances.second_step,
+        passkey_sign_in=entrances.passkey_sign_in,
+        email_code_sign_in=entrances.email_code_sign_in,
         reauthentication=step_up.reauthentication,
         action_tokens=step_up.action_tokens,
         action_token_consumption=step_up.consumption,
@@ -289,7 +218,7 @@ def build(settings: Settings) -> Services:
             roles=role_assignments,
             factors=factors,
             fresh=fresh,
-            per_hour=settings.account.exports_per_hour * width,
+            per_hour=settings.account.exports_per_hour * ground.width,
         ),
         own_second_factors=OwnSecondFactors(
             db, users=users, factors=factors, second_factors=second_factors, fresh=fresh

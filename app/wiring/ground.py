@@ -1,0 +1,70 @@
+"""What every feature stands on: settings, engines, and the services of the lowest layers."""
+
+from dataclasses import dataclass
+
+from app.audiences.service import Audiences
+from app.audit.service import AuditLog
+from app.foundation.cache import Cache
+from app.foundation.clock import Clock
+from app.foundation.db import Database
+from app.foundation.encryption import Keyring
+from app.foundation.ratelimit import RateLimiter
+from app.limits.service import DEVELOPMENT_WIDTH, Limits
+from app.roles.service import Roles
+from app.settings import Settings
+from app.signing_keys.service import SigningKeys
+from app.users.service import Users
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """The parts that more than one module of the wiring builds on. `width` is how much wider limits are here."""
+
+    settings: Settings
+    width: int
+    clock: Clock
+    db: Database
+    cache: Cache
+    keyring: Keyring
+    audit: AuditLog
+    limits: Limits
+    keys: SigningKeys
+    audiences: Audiences
+    roles: Roles
+    users: Users
+
+    @property
+    def issuer(self) -> str:
+        """What `iss` is in every token of ours."""
+        return self.settings.public_url
+
+    @classmethod
+    def build(cls, settings: Settings) -> "Ground":
+        """Build them. Nothing is connected yet."""
+        clock = Clock()
+        postgres, redis = settings.database, settings.redis
+        db = Database(
+            postgres.url.get_secret_value(), pool_size=postgres.pool_size, answer_seconds=postgres.answer_seconds
+        )
+        audit = AuditLog(clock)
+        keyring = Keyring(settings.encryption.parsed())
+        cache = Cache(redis.url.get_secret_value() if redis.url else None, answer_seconds=redis.answer_seconds)
+        width = 1 if settings.is_production else DEVELOPMENT_WIDTH
+        limiter = RateLimiter(cache, processes=settings.limits.processes)
+        jwks_seconds = settings.signing.jwks_max_age_seconds
+        keys = SigningKeys(db, clock, keyring, audit, settings.jwt, jwks_max_age_seconds=jwks_seconds)
+        issuer = settings.public_url
+        return cls(
+            settings=settings,
+            width=width,
+            clock=clock,
+            db=db,
+            cache=cache,
+            keyring=keyring,
+            audit=audit,
+            limits=Limits(limiter, db, audit, settings.limits, key=keyring.derive("rate limits"), width=width),
+            keys=keys,
+            audiences=Audiences(db, keys, issuer=issuer, default_algorithm=settings.jwt.algorithm),
+            roles=Roles(db),
+            users=Users(clock, audit, signup_open=settings.accounts.signup_open),
+        )
