@@ -22,6 +22,7 @@ from app.foundation.cookies import Cookies
 from app.foundation.csrf import CSRF
 from app.foundation.db import Database
 from app.foundation.encryption import Keyring
+from app.foundation.http.outbound import Outbound
 from app.foundation.language import Languages
 from app.foundation.mail.composition import Composer
 from app.foundation.mail.outbox import Outbox
@@ -83,6 +84,7 @@ class Services:
     cache: Cache
     limits: Limits
     keyring: Keyring
+    outbound: Outbound
     languages: Languages
     pages: Pages
     audit: AuditLog
@@ -160,6 +162,7 @@ class Services:
     async def close(self) -> None:
         """Let go of connections and threads."""
         self.hasher.close()
+        await self.outbound.close()
         await self.cache.close()
         await self.db.close()
 

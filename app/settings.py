@@ -19,13 +19,13 @@ from app.audiences.settings import AudienceSettings
 from app.factors.email_code.settings import EmailCodeSettings
 from app.factors.password.settings import PasswordSettings
 from app.foundation.environment import Fault, SettingsError, faults_of, read, variables
+from app.foundation.http_settings import HTTPSettings
 from app.foundation.mail.settings import SMTPSettings
 from app.foundation.page_settings import PagesSettings
 from app.foundation.settings import (
     CORSSettings,
     DatabaseSettings,
     EncryptionSettings,
-    HTTPSettings,
     MetricsSettings,
     RedisSettings,
     TelemetrySettings,

@@ -148,38 +148,6 @@ class EncryptionSettings(BaseModel):
         return parse_keys(self.keys.get_secret_value())
 
 
-class HTTPSettings(BaseModel):
-    """The `HTTP__…` settings."""
-
-    model_config = ConfigDict(frozen=True)
-
-    drain_seconds: float | None = Field(
-        default=None,
-        ge=0,
-        le=300,
-        description=(
-            "After SIGTERM a process still serves this long while /health/ready answers 503, so that the load "
-            "balancer turns away first. Left out: 5 in production, 0 in development."
-        ),
-        examples=["5"],
-    )
-    shutdown_seconds: int = Field(
-        default=20, ge=1, le=600, description="Requests in flight when a process stops may take this long to finish."
-    )
-    keep_alive_seconds: int = Field(
-        default=75,
-        ge=1,
-        le=3600,
-        description="An idle connection is closed after this long; more than the load balancer's own time.",
-    )
-
-    def drain(self, *, production: bool) -> float:
-        """How long to drain, with the default that fits the environment."""
-        if self.drain_seconds is not None:
-            return self.drain_seconds
-        return 5.0 if production else 0.0
-
-
 def web_address(text: str) -> str:
     """An address that a page may link to. Raises ValueError for any scheme but http and https."""
     _parts(text)

@@ -142,6 +142,7 @@ def build(settings: Settings) -> Services:
         cache=ground.cache,
         limits=limits,
         keyring=keyring,
+        outbound=ground.outbound,
         languages=languages,
         pages=Pages(languages, settings.pages, public_url=issuer),
         audit=audit,

@@ -8,6 +8,7 @@ from app.foundation.cache import Cache
 from app.foundation.clock import Clock
 from app.foundation.db import Database
 from app.foundation.encryption import Keyring
+from app.foundation.http.outbound import Outbound
 from app.foundation.ratelimit import RateLimiter
 from app.limits.service import DEVELOPMENT_WIDTH, Limits
 from app.roles.service import Roles
@@ -26,6 +27,7 @@ class Ground:
     db: Database
     cache: Cache
     keyring: Keyring
+    outbound: Outbound
     audit: AuditLog
     limits: Limits
     keys: SigningKeys
@@ -61,6 +63,7 @@ class Ground:
             db=db,
             cache=cache,
             keyring=keyring,
+            outbound=Outbound(settings.http.egress()),
             audit=audit,
             limits=Limits(limiter, db, audit, settings.limits, key=keyring.derive("rate limits"), width=width),
             keys=keys,

@@ -65,12 +65,14 @@ def test_every_setting_is_taken_from_its_variable():
             "CORS__ORIGINS": '["https://app.example.com"]',
             "JWT__ALGORITHM": "ES256",
             "HTTP__DRAIN_SECONDS": "0.5",
+            "HTTP__ALLOW_PRIVATE": "hooks.internal, 10.1.0.0/16",
             "AUDIENCES__DECLARED": '[{"name": "orders-api", "scopes": {"orders:read": null}}]',
         }
     )
     assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "192.0.2.7/32"]
     assert settings.database.pool_size == 25
     assert settings.redis.url is not None
+    assert [str(entry) for entry in settings.http.allow_private] == ["hooks.internal", "10.1.0.0/16"]
     assert settings.cors.origins == ("https://app.example.com",)
     assert settings.jwt.algorithm == "ES256"
     assert settings.http.drain(production=True) == 0.5
@@ -103,6 +105,8 @@ def test_what_is_missing_is_named_all_at_once():
         ("PASSWORDS__MIN_LENGTH", "7"),
         ("ACCOUNTS__HIDE_EXISTENCE", "maybe"),
         ("TRUSTED_PROXIES", "*"),
+        ("HTTP__ALLOW_PRIVATE", "0.0.0.0/0"),
+        ("HTTP__ALLOW_PRIVATE", "http://hooks.internal"),
         ("TRUSTED_PROXIES", "10.0.0.1/8"),
         ("TRUSTED_PROXIES", "0.0.0.0/0"),
         ("TRUSTED_PROXIES", "proxy.example.com"),
