@@ -53,6 +53,7 @@ from app.recovery.service import PasswordRecovery
 from app.registration.email_change import EmailChange
 from app.registration.service import Registration
 from app.registration.verification import EmailVerification
+from app.revocation.service import Revocations
 from app.roles.assign import RoleAssignments
 from app.roles.define import RoleRegistration
 from app.roles.service import Roles
@@ -88,6 +89,7 @@ class Services:
     languages: Languages
     pages: Pages
     audit: AuditLog
+    revocations: Revocations
     composer: Composer
     outbox: Outbox
     sent_mails: SentMails

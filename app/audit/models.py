@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, Index, Text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, LargeBinary, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -12,12 +12,19 @@ from app.foundation.db import Model
 
 
 class AuditEntry(Model):
-    """One security-relevant act. Partitioned by month of `id`, so that retention drops whole partitions."""
+    """One security-relevant act. Partitioned by month of `id`, so that retention drops whole partitions.
+
+    The publisher chains it within a second: `number` is its place, `hash` covers it and all before it, and
+    `personal_digest` stands in the chain for `ip`, `user_agent` and `details`, hashed with `personal_salt`. To erase a
+    person, these three and the salt are emptied and the digest stays: see `chain`.
+    """
 
     __tablename__ = "audit_entries"
     __table_args__ = (
         CheckConstraint("outcome IN ('success', 'refused')", name="outcome"),
         Index(None, "subject", "id"),
+        Index("ix_audit_entries_unchained", "id", postgresql_where="number IS NULL"),
+        Index("ix_audit_entries_number", "number", postgresql_where="number IS NOT NULL"),
         {"postgresql_partition_by": "RANGE (id)"},
     )
 
@@ -32,6 +39,47 @@ class AuditEntry(Model):
     user_agent: Mapped[str | None] = mapped_column(Text)
     trace_id: Mapped[str] = mapped_column(Text)
     details: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    number: Mapped[int | None] = mapped_column(BigInteger)
+    hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    personal_salt: Mapped[bytes | None] = mapped_column(LargeBinary)
+    personal_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class AuditChain(Model):
+    """One row: the end of the chain, where the next entry is joined on."""
+
+    __tablename__ = "audit_chain"
+    __table_args__ = (CheckConstraint("id = 1", name="one"),)
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class AuditHead(Model):
+    """The end of the chain at a moment, signed: `jws` says the same as `number` and `hash`.
+
+    `anchored_at` is when it was written outside, where that is set up.
+    """
+
+    __tablename__ = "audit_heads"
+    __table_args__ = (Index(None, "number", postgresql_where="anchored_at IS NULL"),)
+
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    hash: Mapped[bytes] = mapped_column(LargeBinary)
+    signed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    jws: Mapped[str] = mapped_column(Text)
+    anchored_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class AuditCut(Model):
+    """An entry that retention removed and whose successor is kept: where the chain goes on across the gap."""
+
+    __tablename__ = "audit_cuts"
+
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    hash: Mapped[bytes] = mapped_column(LargeBinary)
+    made_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
 class EventRow(Model):

@@ -5,7 +5,7 @@ opens its own with `Database.transaction()`, which has committed when the block 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -30,6 +30,8 @@ Transaction = AsyncConnection
 POOL_WAIT_SECONDS = 0.7
 CONNECT_SECONDS = 1.1
 STATEMENT_SECONDS = 1.1
+
+_AFTER_COMMIT = "after_commit"
 
 _POOLS = ("transactions", "statements")
 _IN_USE = Gauge(
@@ -143,7 +145,12 @@ class Database:
             _WAITS.add("transactions")
         with translated():
             async with self.engine.begin() as connection:
+                info = connection.info
+                # A connection is used again: what a transaction left behind that was rolled back is not ours.
+                info.pop(_AFTER_COMMIT, None)
                 yield connection
+        for callback in info.pop(_AFTER_COMMIT, ()):
+            callback()
 
     async def fetchrow(self, statement: str, *arguments: object, repeatable: bool = False) -> asyncpg.Record | None:
         """Run one statement on the hot pool, in a transaction of its own, and return its first row.
@@ -260,6 +267,14 @@ def is_unavailable(error: BaseException) -> bool:
     if isinstance(error, SQLAlchemyError | asyncio.CancelledError):
         return False
     return isinstance(error, _LOST + _SERVER_AWAY)
+
+
+def after_commit(tx: Transaction, callback: Callable[[], None]) -> None:
+    """Let `callback` run once this transaction has committed; it is forgotten where it rolls back.
+
+    For what may be lost, such as waking somebody: a process that dies in between has committed all the same.
+    """
+    tx.info.setdefault(_AFTER_COMMIT, []).append(callback)
 
 
 async def set_lock_timeout(tx: Transaction, milliseconds: int) -> None:

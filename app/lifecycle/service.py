@@ -12,6 +12,8 @@ from app.foundation.origin import Origin
 from app.lifecycle import store
 from app.lifecycle.interruption import Interruption
 from app.links.service import Links
+from app.revocation.kinds import RevocationKind
+from app.revocation.service import Revocations
 from app.roles.assign import RoleAssignments
 from app.sessions.service import Sessions
 from app.users.service import Users
@@ -37,6 +39,7 @@ class UserLifecycle:
         factors: Factors,
         links: Links,
         interruption: Interruption,
+        revocations: Revocations,
     ) -> None:
         self._db = db
         self._users = users
@@ -46,6 +49,7 @@ class UserLifecycle:
         self._sessions = sessions
         self._links = links
         self._interruption = interruption
+        self._revocations = revocations
 
     async def suspend(self, user_id: UUID, *, actor: Actor, origin: Origin) -> User:
         """Keep a user from acting and end all that is under way in the account. Idempotent."""
@@ -53,6 +57,7 @@ class UserLifecycle:
             await self._roles.require_dispensable(tx, user_id)
             user = await self._users.set_status(tx, user_id, UserStatus.SUSPENDED, actor=actor, origin=origin)
             await self._interruption.end_everything(tx, user, reason="user_suspended", actor=actor, origin=origin)
+            await self._revocations.add(tx, RevocationKind.SUB, user.sub, reason="user_suspended")
         return user
 
     async def reactivate(self, user_id: UUID, *, actor: Actor, origin: Origin) -> User:
@@ -76,6 +81,7 @@ class UserLifecycle:
         user = await self._users.close(tx, user_id, due_at=due_at, actor=actor, origin=origin)
         if user is not None:
             await self._interruption.end_everything(tx, user, reason="account_closed", actor=actor, origin=origin)
+            await self._revocations.add(tx, RevocationKind.SUB, user.sub, reason="account_closed")
         return user
 
     async def delete(self, user_id: UUID, *, actor: Actor, origin: Origin) -> User:
@@ -88,6 +94,7 @@ class UserLifecycle:
         """The same in the caller's transaction, of a user without whom this service can be administered."""
         user = await self._users.delete(tx, user_id, actor=actor, origin=origin)
         await self._sessions.end_all(tx, user_id, subject=user.sub, reason="user_deleted", actor=actor, origin=origin)
+        await self._revocations.add(tx, RevocationKind.SUB, user.sub, reason="user_deleted")
         await self._sessions.forget(tx, user_id)
         await self._roles.remove_all(tx, user_id, subject=user.sub, actor=actor, origin=origin)
         await self._passwords.delete(tx, user_id)

@@ -13,6 +13,7 @@ import app.grants.models
 import app.lifecycle.models
 import app.links.models
 import app.login.models
+import app.revocation.models
 import app.roles.models
 import app.sessions.models
 import app.signing_keys.models

@@ -16,6 +16,8 @@ from app.foundation.ids import new_id
 from app.foundation.origin import Origin
 from app.foundation.secrets import hash_secret, random_id
 from app.protocols.assurance import Assurance, Evidence
+from app.revocation.kinds import RevocationKind
+from app.revocation.service import Revocations
 from app.sessions import store
 from app.sessions.events import SessionRevoked
 from app.sessions.models import Session
@@ -91,9 +93,10 @@ class ListedSession:
 class Sessions:
     """The sessions of users."""
 
-    def __init__(self, clock: Clock, audit: AuditLog, lifetimes: SessionLifetimes) -> None:
+    def __init__(self, clock: Clock, audit: AuditLog, revocations: Revocations, lifetimes: SessionLifetimes) -> None:
         self._clock = clock
         self._audit = audit
+        self._revocations = revocations
         self._lifetimes = lifetimes
 
     async def start(
@@ -258,6 +261,8 @@ class Sessions:
         for session in ended:
             event = SessionRevoked(actor=actor, origin=origin, subject=subject, sid=session.sid, reason=reason)
             await self._audit.record(tx, event)
+        sids = [session.sid for session in ended]
+        await self._revocations.add_all(tx, RevocationKind.SID, sids, reason=reason)
 
 
 def _listed(row: Row[Any]) -> ListedSession:

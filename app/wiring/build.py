@@ -70,7 +70,8 @@ def build(settings: Settings) -> Services:
         public_url=issuer,
     )
     refresh_lifetime = timedelta(seconds=settings.jwt.refresh_token_seconds)
-    sessions = Sessions(clock, audit, SessionLifetimes.of(settings.sessions, idle=refresh_lifetime))
+    revocations = ground.revocations
+    sessions = Sessions(clock, audit, revocations, SessionLifetimes.of(settings.sessions, idle=refresh_lifetime))
     minter = AccessTokenMinter(clock, keys, issuer=issuer, default_seconds=settings.jwt.access_token_seconds)
     issuance = GrantIssuance(clock, roles, minter, refresh_lifetime=refresh_lifetime)
     inspection = GrantInspection(db, clock)
@@ -101,6 +102,7 @@ def build(settings: Settings) -> Services:
         factors=factors.registry,
         links=links,
         interruption=post.interruption,
+        revocations=revocations,
     )
     grace = timedelta(seconds=settings.accounts.deletion_grace_seconds)
     closing = AccountClosing(db, clock, lifecycle, users=users, outbox=outbox, links=links, grace=grace)
@@ -146,6 +148,7 @@ def build(settings: Settings) -> Services:
         languages=languages,
         pages=Pages(languages, settings.pages, public_url=issuer),
         audit=audit,
+        revocations=revocations,
         composer=composer,
         outbox=outbox,
         sent_mails=SentMails(db, keyring=keyring, composer=composer, development=not settings.is_production),

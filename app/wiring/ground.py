@@ -11,6 +11,7 @@ from app.foundation.encryption import Keyring
 from app.foundation.http.outbound import Outbound
 from app.foundation.ratelimit import RateLimiter
 from app.limits.service import DEVELOPMENT_WIDTH, Limits
+from app.revocation.service import Revocations
 from app.roles.service import Roles
 from app.settings import Settings
 from app.signing_keys.service import SigningKeys
@@ -29,6 +30,7 @@ class Ground:
     keyring: Keyring
     outbound: Outbound
     audit: AuditLog
+    revocations: Revocations
     limits: Limits
     keys: SigningKeys
     audiences: Audiences
@@ -65,6 +67,7 @@ class Ground:
             keyring=keyring,
             outbound=Outbound(settings.http.egress()),
             audit=audit,
+            revocations=Revocations(clock),
             limits=Limits(limiter, db, audit, settings.limits, key=keyring.derive("rate limits"), width=width),
             keys=keys,
             audiences=Audiences(db, keys, issuer=issuer, default_algorithm=settings.jwt.algorithm),

@@ -17,6 +17,7 @@ from app.lifecycle.interruption import Interruption
 from app.lifecycle.service import UserLifecycle
 from app.links.service import Links
 from app.links.settings import LinkSettings
+from app.revocation.service import Revocations
 from app.sessions.service import Authentication, SessionLifetimes, Sessions, StartedSession
 from app.users.user import User
 from tests.audiences.support import ISSUER, ORIGIN, Registry, database_beside, empty, opened_registry
@@ -43,7 +44,8 @@ class House:
         self.registry, self.db, self.users = registry, registry.db, registry.users
         self.passwords = passwords
         lifetimes = SessionLifetimes(idle=timedelta(days=1), absolute=timedelta(days=2))
-        self.sessions = Sessions(registry.clock, registry.audit, lifetimes)
+        self.revocations = Revocations(registry.clock)
+        self.sessions = Sessions(registry.clock, registry.audit, self.revocations, lifetimes)
         self.links = Links(self.db, registry.clock, LinkSettings(), public_url=ISSUER)
         self.interruption = Interruption(users=self.users, sessions=self.sessions, links=self.links)
         self.outbox = Outbox(registry.clock, registry.keyring, domain="auth.example.com")
@@ -56,6 +58,7 @@ class House:
             factors=Factors([PasswordFactor(self.db, passwords), RecoveryCodes(registry.clock)]),
             links=self.links,
             interruption=self.interruption,
+            revocations=self.revocations,
         )
         self.closing = AccountClosing(
             self.db,

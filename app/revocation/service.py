@@ -1,0 +1,64 @@
+"""Revoking: a row in the transaction that revokes."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from app.foundation.clock import Clock
+from app.foundation.db import Transaction, after_commit
+from app.foundation.ids import new_id
+from app.revocation import store
+from app.revocation.kinds import LONGEST_TOKEN, MARGIN, RevocationKind, effective_at
+
+
+class Revocations:
+    """Writes what is refused from now on, where the change that makes it so is written.
+
+    The row is numbered and published after the commit. `written` is set when a transaction of this process that
+    revoked something has committed.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.written = asyncio.Event()
+
+    async def add(
+        self,
+        tx: Transaction,
+        kind: RevocationKind,
+        target: str,
+        *,
+        reason: str,
+        expires_at: datetime | None = None,
+        audience: str | None = None,
+    ) -> datetime:
+        """Revoke what `target` names, and return the moment that the revocation bears.
+
+        Without `expires_at` it is kept as long as an access token could live, and a minute more. `audience` limits it
+        to that audience's tokens. Of the kinds `sub`, `client_id` and `aud` the caller lets no matching token be
+        issued before the moment that is returned. Spec: contract section 8.
+        """
+        return await self.add_all(tx, kind, [target], reason=reason, expires_at=expires_at, audience=audience)
+
+    async def add_all(
+        self,
+        tx: Transaction,
+        kind: RevocationKind,
+        targets: Sequence[str],
+        *,
+        reason: str,
+        expires_at: datetime | None = None,
+        audience: str | None = None,
+    ) -> datetime:
+        """The same for several of one kind, by one statement."""
+        now = self._clock.now()
+        at = effective_at(kind, now)
+        if targets:
+            rows = json.dumps([(str(new_id(now)), target) for target in targets])
+            expiry = expires_at or at + LONGEST_TOKEN + MARGIN
+            await store.add(
+                tx, rows, kind=kind, audience=audience, at=at, expires_at=expiry, reason=reason, created_at=now
+            )
+            after_commit(tx, self.written.set)
+        return at

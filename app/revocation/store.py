@@ -1,0 +1,54 @@
+"""Statements on the registry."""
+
+from datetime import datetime
+
+from sqlalchemy import text
+
+from app.foundation.db import Transaction
+from app.revocation.kinds import RevocationKind
+
+_ADD = text(
+    """
+    INSERT INTO revocations (id, kind, target, audience, at, expires_at, reason, created_at)
+    SELECT CAST(pair ->> 0 AS uuid), :kind, pair ->> 1, :audience, :at, :expires_at, :reason, :created_at
+    FROM json_array_elements(CAST(:rows AS json)) AS pair
+    """
+)
+
+_REMOVE_EXPIRED = text(
+    """
+    DELETE FROM revocations WHERE id IN (
+      SELECT id FROM revocations WHERE expires_at < :now AND seq IS NOT NULL
+      ORDER BY expires_at LIMIT :limit FOR UPDATE SKIP LOCKED
+    )
+    """
+)
+
+
+async def add(
+    tx: Transaction,
+    rows: str,
+    *,
+    kind: RevocationKind,
+    audience: str | None,
+    at: datetime,
+    expires_at: datetime,
+    reason: str,
+    created_at: datetime,
+) -> None:
+    """Insert revocations of one kind; `rows` is a JSON array of pairs of row id and target."""
+    parameters = {
+        "rows": rows,
+        "kind": kind.value,
+        "audience": audience,
+        "at": at,
+        "expires_at": expires_at,
+        "reason": reason,
+        "created_at": created_at,
+    }
+    await tx.execute(_ADD, parameters)
+
+
+async def remove_expired(tx: Transaction, now: datetime, *, limit: int) -> int:
+    """Remove so many revocations at most that can match nothing any more, and return how many there were."""
+    return (await tx.execute(_REMOVE_EXPIRED, {"now": now, "limit": limit})).rowcount
