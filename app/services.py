@@ -31,6 +31,7 @@ from app.foundation.origin import Origin
 from app.foundation.pages import Pages
 from app.foundation.pagination import Cursors
 from app.foundation.principal import ResolverSlot
+from app.foundation.purge import Purge
 from app.foundation.secrets import random_bytes
 from app.grants.by_cookie import BrowserInspection
 from app.grants.inspect import GrantInspection
@@ -139,6 +140,7 @@ class Services:
     cursors: Cursors
     cookies: Cookies
     csrf: CSRF
+    purge: Purge
 
     def each(self) -> tuple[object, ...]:
         """Every service, for `provide`; those of a feature's parts one by one."""

@@ -22,6 +22,7 @@ from app.foundation.environment import Fault, SettingsError, faults_of, read, va
 from app.foundation.http_settings import HTTPSettings
 from app.foundation.mail.settings import SMTPSettings
 from app.foundation.page_settings import PagesSettings
+from app.foundation.purge_settings import PurgeSettings
 from app.foundation.settings import (
     CORSSettings,
     DatabaseSettings,
@@ -107,6 +108,7 @@ class Settings(BaseSettings):
     links: LinkSettings = LinkSettings()
     limits: LimitSettings = LimitSettings()
     audiences: AudienceSettings = AudienceSettings()
+    purge: PurgeSettings = PurgeSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from email.headerregistry import Address
 from email.utils import parseaddr
@@ -21,11 +21,12 @@ from app.foundation.discipline import keep_time
 from app.foundation.errors import StartupRefused
 from app.foundation.exposition import showing
 from app.foundation.job_lag import sample_jobs
-from app.foundation.jobs import HEARTBEAT_TIMEOUT, Jobs, purge_log
+from app.foundation.jobs import HEARTBEAT_TIMEOUT, Jobs
 from app.foundation.mail import delivery
 from app.foundation.mail.delivery import DeadMail, MailDelivery
 from app.foundation.mail.pending import sample_mails
 from app.foundation.mail.transport import AbsentTransport, KeptTransport, SMTPTransport, Transport
+from app.foundation.purge import PurgeBusy
 from app.foundation.sampling import keep_sampling
 from app.migrations.chain import newest_revision
 from app.migrations.revision import schema_fault
@@ -70,8 +71,9 @@ class Worker:
         heartbeat_timeout: timedelta = HEARTBEAT_TIMEOUT,
     ) -> None:
         self._services = services
+        self._ending = asyncio.Event()
         self._transport = transport or transport_for(services.settings)
-        self.fanout = Fanout(services.db, services.clock, subscriptions(services) if subscribed is None else subscribed)
+        self.fanout = Fanout(services.db, subscriptions(services) if subscribed is None else subscribed)
         self.mail = MailDelivery(
             services.db,
             services.clock,
@@ -90,20 +92,32 @@ class Worker:
         self.jobs.feed(self.fanout.claim)
         self.jobs.handle(delivery.KIND, self.mail.deliver)
         self.jobs.feed(self.mail.claim)
-        self.jobs.schedule("purge events", "7 * * * *", partial(_purge, "events", self.fanout.purge))
-        self.jobs.schedule("purge mails", "17 * * * *", partial(_purge, "mails", self.mail.purge))
         self.jobs.schedule("delete closed accounts", "*/10 * * * *", partial(_delete_closed, self._services))
-        self.jobs.schedule("purge links", "37 * * * *", partial(_purge, "links", self._services.links.purge))
-        self.jobs.schedule(
-            "purge job log", "27 * * * *", partial(_purge, "notes of jobs", partial(purge_log, self._services.db))
-        )
+        self.jobs.schedule("purge", "7 * * * *", self.purge)
 
     async def run(self) -> None:
-        """Work until cancelled; what is in hand is finished first."""
+        """Work until cancelled; what is in hand is finished first, save for a purge, which ends after its batch."""
+        work = asyncio.create_task(self.jobs.run())
         try:
-            await self.jobs.run()
+            await asyncio.wait({work})
+            work.result()
         finally:
+            self._ending.set()
+            work.cancel()
+            await asyncio.wait({work})
             await self._transport.close()
+
+    async def purge(self) -> None:
+        """Remove what is past use, unless somebody is at it; what is left is for the next time."""
+        settings = self._services.settings.purge
+        try:
+            report = await self._services.purge.run(within=timedelta(minutes=settings.minutes), end=self._ending)
+        except PurgeBusy:
+            _logger.info("another process is purging")
+            return
+        if report.rows or report.dropped:
+            fields = {"removed": report.removed, "dropped": report.dropped}
+            _logger.info("%d rows and %d partitions purged", report.rows, len(report.dropped), extra=fields)
 
 
 def transport_for(settings: Settings) -> Transport:
@@ -178,9 +192,3 @@ async def _delete_closed(services: Services) -> None:
     deleted = await services.closing.delete_due(startup_origin())
     if deleted:
         _logger.info("%d closed accounts deleted", deleted)
-
-
-async def _purge(what: str, remove: Callable[[], Awaitable[int]]) -> None:
-    removed = await remove()
-    if removed:
-        _logger.info("%d %s purged", removed, what)

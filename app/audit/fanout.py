@@ -7,18 +7,15 @@ greater than last": ids commit out of order.
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
 
-from app.foundation.clock import Clock
 from app.foundation.db import Database
 from app.foundation.jobs import Claimed, Job
 
 KIND = "event"
-KEPT_FOR = timedelta(days=7)
-_PURGE_BATCH = 5000
 
 _CLAIM = """
 UPDATE events SET status = 'done' WHERE id IN (
@@ -26,13 +23,6 @@ UPDATE events SET status = 'done' WHERE id IN (
 ) RETURNING id, type
 """
 _FIND = "SELECT id, type, subject, created_at, payload FROM events WHERE id = $1"
-_PURGE = """
-WITH gone AS (
-  DELETE FROM events WHERE id IN (
-    SELECT id FROM events WHERE status = 'done' AND created_at < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
-  ) RETURNING id
-) SELECT count(*) AS removed FROM gone
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +51,8 @@ class Subscription:
 class Fanout:
     """Makes a job for each subscription of each event, and runs it. Raises ValueError for a name given twice."""
 
-    def __init__(self, db: Database, clock: Clock, subscriptions: Sequence[Subscription]) -> None:
+    def __init__(self, db: Database, subscriptions: Sequence[Subscription]) -> None:
         self._db = db
-        self._clock = clock
         self._handlers = {(each.event_type, each.name): each.handler for each in subscriptions}
         self._names: dict[str, list[str]] = {}
         for each in subscriptions:
@@ -94,14 +83,3 @@ class Fanout:
         await handler(
             PastEvent(id=row["id"], type=row["type"], subject=row["subject"], at=row["created_at"], details=details)
         )
-
-    async def purge(self) -> int:
-        """Remove events that were fanned out a week ago; return how many."""
-        removed = 0
-        before = self._clock.now() - KEPT_FOR
-        while True:
-            row = await self._db.fetchrow(_PURGE, before, _PURGE_BATCH)
-            count = int(row["removed"]) if row is not None else 0
-            removed += count
-            if count < _PURGE_BATCH:
-                return removed

@@ -22,8 +22,8 @@ from pgqueuer.domain.errors import PgqException
 from pgqueuer.domain.models import Job as QueuedJob
 from pgqueuer.domain.models import Schedule
 
-from app.foundation.db import Database
 from app.foundation.dsn import driver_dsn
+from app.foundation.purge import PurgeRule
 
 # A job whose worker has shown no sign of life for so long is given to another.
 HEARTBEAT_TIMEOUT = timedelta(seconds=10)
@@ -39,13 +39,11 @@ _STATEMENT_SECONDS = 10.0
 _CLOSE_SECONDS = 5.0
 _LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, PgqException)
 
-_PURGE_LOG = """
-WITH log AS (
-  DELETE FROM pgqueuer_log WHERE aggregated AND created < now() - interval '1 day' RETURNING 1
-), counts AS (
-  DELETE FROM pgqueuer_statistics WHERE created < now() - interval '30 days' RETURNING 1
-) SELECT (SELECT count(*) FROM log) + (SELECT count(*) FROM counts) AS removed
-"""
+RULES = (
+    PurgeRule(table="pgqueuer_log", order="created", kept=timedelta(days=1), condition="aggregated"),
+    PurgeRule(table="pgqueuer_statistics", order="created", kept=timedelta(days=30)),
+)
+"""What the queue notes of finished jobs: its log goes after a day, its counts after a month."""
 
 _logger = logging.getLogger(__name__)
 
@@ -201,9 +199,3 @@ async def _run_job(handler: Handler, job: QueuedJob) -> None:
 
 async def _run_schedule(work: Work, _: Schedule) -> None:
     await work()
-
-
-async def purge_log(db: Database) -> int:
-    """Remove what the queue notes of finished jobs: its log after a day, its counts after a month; return how many."""
-    row = await db.fetchrow(_PURGE_LOG)
-    return int(row["removed"]) if row is not None else 0

@@ -94,9 +94,9 @@ class Counter(_Metric[prometheus_client.Counter]):
         full = _declare("counter", name, meaning, unit, labels)
         super().__init__(prometheus_client.Counter(full, meaning, [*labels], registry=REGISTRY), labels)
 
-    def add(self, *values: str) -> None:
-        """Count one, with the labels' values in the order of declaration."""
-        self._find(values).inc()
+    def add(self, *values: str, count: int = 1) -> None:
+        """Count one, or `count` at once, with the labels' values in the order of declaration."""
+        self._find(values).inc(count)
 
 
 class Histogram(_Metric[prometheus_client.Histogram]):

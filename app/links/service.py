@@ -16,8 +16,6 @@ from app.foundation.secrets import hash_secret, random_secret
 from app.links import store
 from app.links.settings import LinkSettings
 
-_KEPT_FOR = timedelta(days=1)
-_PURGE_BATCH = 5000
 # Nothing else is looked up.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -113,16 +111,6 @@ class Links:
     async def delete(self, tx: Transaction, user_id: UUID) -> None:
         """Remove every link of a user."""
         await store.remove(tx, user_id)
-
-    async def purge(self) -> int:
-        """Remove links that ended a day ago; return how many."""
-        removed = 0
-        while True:
-            async with self._db.transaction() as tx:
-                count = await store.remove_expired(tx, self._clock.now() - _KEPT_FOR, limit=_PURGE_BATCH)
-            removed += count
-            if count < _PURGE_BATCH:
-                return removed
 
 
 class WasntMe:

@@ -50,13 +50,6 @@ async def remove(tx: Transaction, user_id: UUID) -> None:
     await tx.execute(delete(LinkRow).where(LinkRow.user_id == user_id))
 
 
-async def remove_expired(tx: Transaction, before: datetime, *, limit: int) -> int:
-    """Delete links that ended before then, so many at most; return how many."""
-    chosen = select(LinkRow.id).where(LinkRow.expires_at < before).limit(limit).with_for_update(skip_locked=True)
-    gone = await tx.execute(delete(LinkRow).where(LinkRow.id.in_(chosen)).returning(LinkRow.id))
-    return len(gone.all())
-
-
 def _usable(token_hash: SecretHash, kinds: Collection[str], now: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
         LinkRow.token_hash == token_hash,

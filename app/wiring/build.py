@@ -45,6 +45,7 @@ from app.services import Services
 from app.sessions.service import SessionLifetimes, Sessions
 from app.settings import Settings
 from app.stepup.parts import StepUp
+from app.wiring import purge
 from app.wiring.entrances import Entrances
 from app.wiring.ground import Ground
 
@@ -230,4 +231,5 @@ def build(settings: Settings) -> Services:
         cursors=Cursors(keyring),
         cookies=Cookies(secure=settings.is_production or issuer.startswith("https:")),
         csrf=CSRF(keyring, public_url=issuer, origins=settings.cors.origins),
+        purge=purge.build(ground),
     )

@@ -1,7 +1,6 @@
 """Events to their subscribers, schedules, and the queue's own tables."""
 
 import asyncio
-from datetime import timedelta
 
 import asyncpg
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
@@ -37,17 +36,6 @@ async def test_an_event_reaches_every_subscriber_and_one_that_fails_is_told_agai
     assert {name for name, *_ in told} == {"note", "stumble"}
     assert {kind for _, kind, _ in told} == {"user.created"}
     assert {subject for *_, subject in told} <= {user.get("sub"), user.get("id")}
-
-
-async def test_events_of_a_week_ago_are_purged(services, people):
-    await people.sign_up()
-    async with working(Worker(services)), asyncio.timeout(60):
-        while (await services.db.fetchrow("SELECT count(*) AS n FROM events WHERE status = 'pending'"))["n"]:
-            await asyncio.sleep(0.02)
-    worker = Worker(services)
-    assert await worker.fanout.purge() == 0
-    services.clock.offset += timedelta(days=8)
-    assert await worker.fanout.purge() > 0
 
 
 async def test_a_schedule_that_is_due_runs_once_across_two_workers(services, database_url):

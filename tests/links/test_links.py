@@ -82,11 +82,3 @@ async def test_every_mail_has_its_own_link_for_what_was_not_me(services: Service
     for url in urls:
         assert url.startswith(f"{ISSUER}/not-me?token=")
         assert await claim(services, token_of(url), LinkKind.WASNT_ME) is not None
-
-
-async def test_links_that_ended_are_purged_and_the_others_stay(services: Services) -> None:
-    await issue(services, LinkKind.RESET_PASSWORD)
-    kept = await issue(services, LinkKind.WASNT_ME)
-    services.clock.offset += timedelta(days=2)
-    assert await services.links.purge() == 1
-    assert await services.links.find(kept, LinkKind.WASNT_ME) is not None

@@ -109,6 +109,7 @@ CURES = {
     "only when the former key has leaked: honest tokens are then refused.",
     "password_refused": "Read `errors`: each has a `code` (`too_short`, `too_long`, `too_common`, `too_personal`, "
     "`too_weak`, `not_text`) and words to show. Several words in a row make a good password.",
+    "purge_busy": "One purge runs at a time, in whichever worker or command began first. Try again later.",
     "refresh_token_reused": "A spent refresh token came back, so its session was ended: it may be stolen. Let the user "
     "sign in. In a client: keep the new refresh token before using it, and let one task at a time refresh.",
     "request_timeout": "The body must be whole 20 seconds after it began. Look at the network.",

@@ -26,12 +26,10 @@ from app.foundation.secrets import random_bytes
 
 KIND = "mail"
 GIVEN_UP_AFTER = timedelta(hours=24)
-KEPT_FOR = timedelta(days=30)
 _FIRST_DELAY = timedelta(seconds=5)
 _LONGEST_DELAY = timedelta(hours=1)
 # A claimed mail whose job never came to anything is claimed again after this.
 _LEASE = timedelta(minutes=5)
-_PURGE_BATCH = 5000
 
 # The claim moves `due_at` to the end of the lease: claimed rows leave the front of the index at once.
 _CLAIM = """
@@ -51,13 +49,6 @@ _LATER = "UPDATE mails SET due_at = $2 WHERE id = $1 AND state = 'pending' RETUR
 _DEAD = text(
     "UPDATE mails SET state = 'dead', ended_at = :at, payload = NULL WHERE id = :id AND state = 'pending' RETURNING id"
 )
-_PURGE = """
-WITH gone AS (
-  DELETE FROM mails WHERE id IN (
-    SELECT id FROM mails WHERE state <> 'pending' AND ended_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED
-  ) RETURNING id
-) SELECT count(*) AS removed FROM gone
-"""
 
 _ATTEMPTS = Counter(
     "mail_attempts", "Attempts to hand a mail over.", unit="attempts", result=("sent", "postponed", "dead")
@@ -130,17 +121,6 @@ class MailDelivery:
             await self._db.fetchrow(_SENT, row["id"], self._clock.now(), self._keeps_sent)
             _ATTEMPTS.add("sent")
             _logger.info("mail sent", extra={"mail_id": str(row["id"]), "template": row["template"]})
-
-    async def purge(self) -> int:
-        """Remove mails that ended a month ago; return how many."""
-        removed = 0
-        before = self._clock.now() - KEPT_FOR
-        while True:
-            row = await self._db.fetchrow(_PURGE, before, _PURGE_BATCH)
-            count = int(row["removed"]) if row is not None else 0
-            removed += count
-            if count < _PURGE_BATCH:
-                return removed
 
     async def _send(self, row: "asyncpg.Record") -> None:
         to, values = open_payload(self._keyring, row["id"], row["payload"])

@@ -205,16 +205,6 @@ async def test_of_one_key_one_mail_is_put_also_at_once(services, mailbox):
     assert await mailbox.settled() == []
 
 
-async def test_old_mails_are_purged_and_young_ones_stay(services, mailbox):
-    await put(services, reset())
-    await mailbox.wait_for(to="ann@example.com")
-    await mailbox.settled()
-    worker = Worker(services)
-    assert await worker.mail.purge() == 0
-    services.clock.offset += timedelta(days=31)
-    assert await worker.mail.purge() == 1
-
-
 async def test_development_shows_what_was_sent_newest_first(services, api):
     async with working(Worker(services)):
         for name in ("first", "second"):

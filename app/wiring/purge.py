@@ -1,0 +1,53 @@
+"""Every feature's rules about what is past use, in one place."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from app.audit import purge as audit
+from app.factors.email_code import purge as email_code
+from app.factors.passkey import purge as passkey
+from app.foundation import jobs
+from app.foundation.mail import purge as mail
+from app.foundation.purge import Pace, PartitionRule, Purge, PurgeRule
+from app.grants import purge as grants
+from app.links import purge as links
+from app.login import purge as login
+from app.sessions import purge as sessions
+from app.settings import Settings
+from app.stepup import purge as stepup
+from app.wiring.ground import Ground
+
+
+def build(ground: Ground) -> Purge:
+    """What removes the rest. Nothing is connected before it runs."""
+    settings = ground.settings
+    pace = Pace(batch_rows=settings.purge.batch_rows, pause=timedelta(milliseconds=settings.purge.pause_milliseconds))
+    url = settings.database.url.get_secret_value()
+    return Purge(url, ground.clock, rules(settings), partitions(settings), pace=pace)
+
+
+def rules(settings: Settings) -> Sequence[PurgeRule]:
+    """The rules for rows, in the order in which they are applied."""
+    absolute = _longest(settings)
+    return (
+        *email_code.RULES,
+        *passkey.RULES,
+        *login.RULES,
+        *stepup.RULES,
+        *links.RULES,
+        *grants.rules(absolute=absolute),
+        *sessions.rules(absolute=absolute),
+        *mail.RULES,
+        *audit.RULES,
+        *jobs.RULES,
+    )
+
+
+def partitions(settings: Settings) -> Sequence[PartitionRule]:
+    """The rules for whole months."""
+    return grants.partitions(absolute=_longest(settings))
+
+
+def _longest(settings: Settings) -> timedelta:
+    """How long a session can live."""
+    return timedelta(seconds=max(settings.sessions.absolute_seconds, settings.sessions.browser_absolute_seconds))
