@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from bench import crowd, enumeration, login, peer_routes, refresh, routes, start, statements, verification
+from bench import crowd, enumeration, login, peer_routes, refresh, routes, spraying, start, statements, verification
 from bench.measure import CONNECTIONS, Load
 from bench.processes import LOAD_CORE, PROJECT, BenchError, pin
 from bench.report import table
@@ -25,6 +25,7 @@ OTHERS = {
     "crowd": crowd,
     "start": start,
     "enumeration": enumeration,
+    "spraying": spraying,
 }
 NAMES = [*COMPARED, *OTHERS]
 _ROUNDS, _SECONDS = 5, 5.0

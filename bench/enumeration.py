@@ -1,10 +1,11 @@
-"""Whether the time of a refused sign-in tells of an account: existing and unknown ones, tried in turns."""
+"""Whether the time of an answer tells of an account: existing and unknown ones, tried in turns."""
 
 import math
 import random
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import httpx2
 
@@ -29,7 +30,7 @@ def measure(run: Run) -> tuple[str, dict[str, object]]:
     with service(run.backend, core=SERVER_CORE) as auth:
         for email in _KNOWN:
             auth.sign_up(email)
-        for name, request in (("login, wrong password", _refused), ("a code by mail", _asked)):
+        for name, request in _REQUESTS.items():
             known, unknown = _take_turns(auth, tries // 2, request)
             longer = _chance_of_longer(known, unknown)
             allowed = most_bias(len(known), len(unknown))
@@ -79,10 +80,18 @@ def _refused(client: httpx2.Client, email: str) -> None:
         raise BenchError(f"a wrong password was answered {answer.status_code}: {answer.text}")
 
 
-def _asked(client: httpx2.Client, email: str) -> None:
-    answer = client.post("/auth/otp/request", json={"email": email, "purpose": "login"})
+def _asked(path: str, client: httpx2.Client, email: str, **others: str) -> None:
+    answer = client.post(path, json={"email": email, **others})
     if answer.status_code != 202:
-        raise BenchError(f"the request for a code was answered {answer.status_code}: {answer.text}")
+        raise BenchError(f"{path} was answered {answer.status_code}: {answer.text}")
+
+
+_REQUESTS: dict[str, Request] = {
+    "login, wrong password": _refused,
+    "a code by mail": partial(_asked, "/auth/otp/request", purpose="login"),
+    "a forgotten password": partial(_asked, "/auth/password/forgot"),
+    "a link that verifies an address": partial(_asked, "/auth/email/verify/request"),
+}
 
 
 def _chance_of_longer(known: list[float], unknown: list[float]) -> float:
