@@ -103,7 +103,7 @@ class Login:
         if key is None:
             return None
         row = await self._db.fetchrow(store.FIND_BY_EMAIL, key, self._lockout.most, repeatable=True)
-        return None if row is None else store.candidate_of(row)
+        return None if row is None else store.candidate_in(row)
 
     async def _reason_to_refuse(self, candidate: Candidate | None, presented: PasswordLogin) -> str | None:
         """Why a sign-in is refused, for the log alone; None where nothing speaks against it."""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ import asyncpg
 from sqlalchemy import update
 
 from app.factors.factor import FactorName
-from app.factors.password.lockout import LOCKED
+from app.factors.password.lockout import LOCKED, NOBODY
 from app.factors.password.service import LoginCandidate
 from app.foundation.db import Transaction
 from app.foundation.secrets import SecretHash
@@ -22,18 +22,23 @@ from app.users.user import User
 # Everything that a sign-in is decided by, in one round trip: the user, the hash, the second factors and the roles.
 _FIND = f"""
     SELECT {", ".join(f"u.{column.key}" for column in users.COLUMNS)}, c.password_hash, {{locked}} AS locked,
-      EXISTS (SELECT 1 FROM totp_credentials t WHERE t.user_id = u.id AND t.confirmed_at IS NOT NULL) AS has_totp,
-      EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = u.id) AS has_passkey,
-      EXISTS (SELECT 1 FROM recovery_codes r WHERE r.user_id = u.id AND r.used_at IS NULL) AS has_recovery_code,
+      EXISTS (SELECT 1 FROM totp_credentials t WHERE t.user_id = {{id}} AND t.confirmed_at IS NOT NULL) AS has_totp,
+      EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = {{id}}) AS has_passkey,
+      EXISTS (SELECT 1 FROM recovery_codes r WHERE r.user_id = {{id}} AND r.used_at IS NULL) AS has_recovery_code,
       (SELECT coalesce(json_agg(json_build_array(a.role_id, a.audience) ORDER BY a.id), '[]')::text
-       FROM role_assignments a WHERE a.user_id = u.id) AS assignments
-    FROM users u LEFT JOIN password_credentials c ON c.user_id = u.id
+       FROM role_assignments a WHERE a.user_id = {{id}}) AS assignments
     """  # noqa: S608 — built from constants; the value is a parameter
 
-# Parameters: $1 the address's key, $2 how many wrong passwords lock.
-FIND_BY_EMAIL = f"{_FIND.format(locked=LOCKED)} WHERE u.email_key = $1"
+# Parameters: $1 the address's key, $2 how many wrong passwords lock. There is always a row, and the same is looked up
+# for nobody as for somebody: otherwise the time of the answer tells them apart.
+FIND_BY_EMAIL = f"""{_FIND.format(locked=LOCKED, id="asked.id")}
+    FROM (SELECT coalesce((SELECT id FROM users WHERE email_key = $1), '{NOBODY}') AS id) asked
+    LEFT JOIN users u ON u.id = asked.id LEFT JOIN password_credentials c ON c.user_id = asked.id
+    """  # noqa: S608 — built from constants; the values are parameters
 # Parameter: $1 the user's row id.
-FIND_BY_ID = f"{_FIND.format(locked='false')} WHERE u.id = $1"
+FIND_BY_ID = f"""{_FIND.format(locked="false", id="u.id")}
+    FROM users u LEFT JOIN password_credentials c ON c.user_id = u.id WHERE u.id = $1
+    """
 
 # Sign-ins that nobody finished are taken away by those that come after them, a few at a time. Parameters: see `add`.
 ADD = """
@@ -64,7 +69,29 @@ class Candidate:
         return LoginCandidate(self.user, self.password_hash)
 
 
-def candidate_of(row: asyncpg.Record) -> Candidate:
+# Read in nobody's place, for the time that it takes.
+_NOBODYS = {
+    "id": NOBODY,
+    "sub": "",
+    "email": "",
+    "email_verified_at": None,
+    "name": None,
+    "attributes": "{}",
+    "status": "active",
+    "credentials_version": 0,
+    "required_acr": None,
+    "locale": None,
+    "created_at": datetime.min.replace(tzinfo=UTC),
+}
+
+
+def candidate_in(row: asyncpg.Record) -> Candidate | None:
+    """Who was found by address, if anybody."""
+    found = candidate_of({**row, **_NOBODYS} if row["id"] is None else row)
+    return None if row["id"] is None else found
+
+
+def candidate_of(row: Mapping[str, Any]) -> Candidate:
     """The candidate in a row of the two statements that find one."""
     has = {
         FactorName.TOTP: row["has_totp"],

@@ -21,8 +21,12 @@ from app.users.user import User
 LOCKED = store.LOCKED
 """For a statement that finds who signs in: whether the account is locked. See the store."""
 
-# No row has it: an unknown account's failure asks the database the same question as a known one's.
-_NOBODY = UUID(int=0)
+NOBODY = UUID(int=0)
+"""No user's row id, which is looked up where there is no user. Its credential is one that `count` writes."""
+
+# An unknown account's failure writes a row as a known one's does: otherwise the time of the answer tells them apart.
+# Among many rows, because all who fail at one would wait for each other.
+_NOBODIES = 1024
 
 
 class Lockout:
@@ -36,12 +40,16 @@ class Lockout:
     async def count(self, tx: Transaction, user: User | None, *, actor: Actor, origin: Origin) -> None:
         """Count a wrong password, and record AccountLocked with the one that locks.
 
-        None, for an unknown account, costs the same statement and counts nothing.
+        None, for an unknown account, costs the same work and counts nothing.
         """
-        marker = new_id(self._clock.now())
-        user_id, sub = (_NOBODY, "") if user is None else (user.id, user.sub)
-        failures = await store.count_failure(tx, user_id, sub=sub, marker=marker)
-        if user is not None and failures == self.most:
+        now = self._clock.now()
+        marker = new_id(now)
+        if user is None:
+            # The last bits of a UUIDv7 are random.
+            await store.count_nobodys_failure(tx, UUID(int=marker.int % _NOBODIES), now=now, marker=marker)
+            return
+        failures = await store.count_failure(tx, user.id, sub=user.sub, marker=marker)
+        if failures == self.most:
             event = AccountLocked(actor=actor, origin=origin, subject=user.sub, failures=failures)
             await self._audit.record(tx, event)
 

@@ -30,6 +30,19 @@ _COUNT_FAILURE = text(
 )
 
 
+# Written anew where it is not there yet, so that nothing has to be set up; from then on it is the same update.
+_COUNT_NOBODYS = text(
+    f"""
+    INSERT INTO password_credentials AS c (user_id, password_hash, created_at, changed_at, failures, last_failure)
+    VALUES (:user_id, '', :now, :now, 1, :marker)
+    ON CONFLICT (user_id) DO UPDATE
+    SET failures = CASE WHEN {_SIGNED_IN_SINCE.format(sub=":sub")} THEN 1 ELSE c.failures % 1000 + 1 END,
+      last_failure = excluded.last_failure
+    RETURNING c.failures
+    """  # noqa: S608 — built from constants; every value is a parameter
+)
+
+
 async def find_hash(tx: Transaction, user_id: UUID) -> str | None:
     """The hash of a user's password."""
     statement = select(PasswordCredential.password_hash).where(PasswordCredential.user_id == user_id)
@@ -73,6 +86,15 @@ async def count_failure(tx: Transaction, user_id: UUID, *, sub: str, marker: UUI
     """Count one more failure since the last sign-in, and return how many there are; None without a password."""
     values = {"user_id": user_id, "sub": sub, "marker": marker}
     return (await tx.execute(_COUNT_FAILURE, values)).scalar()
+
+
+async def count_nobodys_failure(tx: Transaction, user_id: UUID, *, now: datetime, marker: UUID) -> None:
+    """Do for an account that is not there what `count_failure` does for one that is.
+
+    `user_id` is no user's: the row holds a password that nothing hashes to, and its count means nothing.
+    """
+    values = {"user_id": user_id, "sub": "", "now": now, "marker": marker}
+    await tx.execute(_COUNT_NOBODYS, values)
 
 
 async def forget_failures(tx: Transaction, user_id: UUID) -> bool:
