@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 from app.account import pages as account_pages
 from app.account import routes as account
 from app.account.mfa import routes as second_factors
+from app.admin.routers import ADMIN_ROUTERS
 from app.audit.pending import sample_pending
 from app.foundation import health as health_routes
 from app.foundation import home, static
@@ -78,6 +79,7 @@ ROUTERS: tuple[Router, ...] = (
     mail.router,
     mail_pages.router,
     second_factors.router,
+    *ADMIN_ROUTERS,
 )
 
 _logger = logging.getLogger(__name__)

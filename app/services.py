@@ -7,6 +7,7 @@ from app.account.history import SignInHistory
 from app.account.mfa.service import OwnSecondFactors
 from app.account.service import Account
 from app.audiences.define import AudienceRegistration
+from app.audiences.rotate_keys import SigningKeyRotation
 from app.audiences.service import Audiences
 from app.audit.event import SYSTEM
 from app.audit.service import AuditLog
@@ -22,7 +23,9 @@ from app.foundation.cookies import Cookies
 from app.foundation.csrf import CSRF
 from app.foundation.db import Database
 from app.foundation.encryption import Keyring
+from app.foundation.fresh import FreshAuth
 from app.foundation.http.outbound import Outbound
+from app.foundation.idempotency.service import IdempotentAnswers
 from app.foundation.language import Languages
 from app.foundation.mail.composition import Composer
 from app.foundation.mail.outbox import Outbox
@@ -95,6 +98,7 @@ class Services:
     outbox: Outbox
     sent_mails: SentMails
     keys: SigningKeys
+    key_rotation: SigningKeyRotation
     audiences: Audiences
     audience_registration: AudienceRegistration
     roles: Roles
@@ -137,6 +141,8 @@ class Services:
     sign_in_history: SignInHistory
     account_export: AccountExport
     own_second_factors: OwnSecondFactors
+    fresh: FreshAuth
+    idempotent_answers: IdempotentAnswers
     cursors: Cursors
     cookies: Cookies
     csrf: CSRF

@@ -18,6 +18,7 @@ from app.main import create_app
 from app.migrations.run import migrate
 from app.settings import Settings
 from app.wiring import Services, build
+from tests.administrators import Administrators
 from tests.mailbox import Mailbox, mailbox_of
 from tests.servers import database_named, database_of_this_run, execute, given_servers
 from tests.support import ISSUER, RUN, Events, People
@@ -132,3 +133,8 @@ async def mailbox(services: Services) -> AsyncIterator[Mailbox]:
 @pytest.fixture
 def people(api: httpx2.AsyncClient) -> People:
     return People(api)
+
+
+@pytest.fixture
+def admins(api: httpx2.AsyncClient, services: Services) -> Administrators:
+    return Administrators(api, services)

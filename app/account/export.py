@@ -8,7 +8,6 @@ from uuid import UUID
 
 from app.account.errors import TooManyExports
 from app.account.events import AccountExported
-from app.account.fresh import FreshAuth
 from app.account.history import PastSignIn, SignInHistory
 from app.audit import history
 from app.audit.event import Actor, ActorKind
@@ -16,6 +15,7 @@ from app.audit.history import PastEntry
 from app.audit.service import AuditLog
 from app.foundation.clock import Clock, rfc3339
 from app.foundation.db import Database, Transaction
+from app.foundation.fresh import FreshAuth
 from app.foundation.origin import Origin
 from app.foundation.principal import Principal
 from app.lifecycle.factor_set import FactorSet

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from app.account.fresh import FreshAuth
 from app.audit.event import Actor, ActorKind
 from app.foundation.db import Database
 from app.foundation.errors import NotFound
+from app.foundation.fresh import FreshAuth
 from app.foundation.origin import Origin
 from app.foundation.principal import Principal
 from app.lifecycle.closing import AccountClosing

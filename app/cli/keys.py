@@ -14,7 +14,6 @@ from app.foundation.clock import rfc3339
 from app.protocols.jose.algorithms import Algorithm
 from app.signing_keys.keyset import KeyDescription
 from app.signing_keys.rotate import DEFAULT_OVERLAP_SECONDS, Rotation
-from app.wiring import Services
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -90,24 +89,15 @@ def rotate_signing_key(
     async def work() -> Rotation:
         acting = Acting()
         async with opened(data_dir) as services:
-            return await services.keys.rotate(
+            return await services.key_rotation.rotate(
                 algorithm,
                 overlap_seconds=overlap_seconds,
-                longest_token_seconds=await _longest_token_seconds(services),
                 force=force,
                 actor=acting.actor,
                 origin=acting.origin,
             )
 
     _print_rotation(asyncio.run(work()), as_json=as_json)
-
-
-async def _longest_token_seconds(services: Services) -> int:
-    """The longest life that any audience gives its access tokens."""
-    async with services.db.transaction() as tx:
-        audiences = await services.audiences.list_all(tx)
-    own = (audience.access_token_seconds or 0 for audience in audiences)
-    return max([services.settings.jwt.access_token_seconds, *own])
 
 
 def _print_rotation(rotation: Rotation, *, as_json: bool) -> None:

@@ -17,6 +17,8 @@ from app.foundation.provide import provided
 # Documents the scheme in OpenAPI; the resolver does the checking and words the refusal.
 _bearer_scheme = HTTPBearer(auto_error=False, scheme_name="bearer", bearerFormat="JWT")
 
+_OWN_CALLER = "own_caller"
+
 
 def credentials_of(connection: HTTPConnection) -> Credentials:
     """What of the request proves who asks: its Authorization headers and session cookies."""
@@ -42,8 +44,18 @@ async def caller_of(request: Request, *, own_only: bool) -> Principal:
     return await provided(request.app, ResolverSlot).resolver.resolve(credentials_of(request), own_only=own_only)
 
 
+async def own_caller(request: Request) -> Principal:
+    """The caller for this service itself, asked for once a request however many ask. Raises what `caller_of` raises."""
+    known = request.scope["state"].get(_OWN_CALLER)
+    if isinstance(known, Principal):
+        return known
+    caller = await caller_of(request, own_only=True)
+    request.scope["state"][_OWN_CALLER] = caller
+    return caller
+
+
 async def _own_caller(request: Request, _: Annotated[object, Depends(_bearer_scheme)]) -> Principal:
-    return await caller_of(request, own_only=True)
+    return await own_caller(request)
 
 
 async def _any_caller(request: Request, _: Annotated[object, Depends(_bearer_scheme)]) -> Principal:

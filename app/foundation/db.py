@@ -5,7 +5,7 @@ opens its own with `Database.transaction()`, which has committed when the block 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from sqlalchemy.pool import QueuePool
 
 from app.foundation.dsn import ENGINE_URL, connecting, driver_dsn
 from app.foundation.errors import Unavailable
+from app.foundation.joining import joined_transaction, joining, part, whole
 from app.foundation.metrics import Counter, Gauge
 
 Transaction = AsyncConnection
@@ -30,8 +31,6 @@ Transaction = AsyncConnection
 POOL_WAIT_SECONDS = 0.7
 CONNECT_SECONDS = 1.1
 STATEMENT_SECONDS = 1.1
-
-_AFTER_COMMIT = "after_commit"
 
 _POOLS = ("transactions", "statements")
 _IN_USE = Gauge(
@@ -141,16 +140,22 @@ class Database:
         Raises DatabaseUnavailable when the database cannot be reached, also at the commit: what was not
         acknowledged may or may not have happened, and the caller is told to try again.
         """
-        if self._checked_out() >= self._pool_size:
+        outer = joined_transaction(self)
+        if outer is None and self._checked_out() >= self._pool_size:
             _WAITS.add("transactions")
         with translated():
-            async with self.engine.begin() as connection:
-                info = connection.info
-                # A connection is used again: what a transaction left behind that was rolled back is not ours.
-                info.pop(_AFTER_COMMIT, None)
+            async with whole(self.engine) if outer is None else part(outer) as connection:
                 yield connection
-        for callback in info.pop(_AFTER_COMMIT, ()):
-            callback()
+
+    @asynccontextmanager
+    async def one_transaction(self) -> AsyncIterator[Transaction]:
+        """One transaction for all that this task does until the block ends: each within it is a part of it.
+
+        What a use case has committed by itself otherwise is kept or lost with the whole. Raises DatabaseUnavailable.
+        """
+        async with self.transaction() as connection:
+            with joining(self, connection):
+                yield connection
 
     async def fetchrow(self, statement: str, *arguments: object, repeatable: bool = False) -> asyncpg.Record | None:
         """Run one statement on the hot pool, in a transaction of its own, and return its first row.
@@ -267,14 +272,6 @@ def is_unavailable(error: BaseException) -> bool:
     if isinstance(error, SQLAlchemyError | asyncio.CancelledError):
         return False
     return isinstance(error, _LOST + _SERVER_AWAY)
-
-
-def after_commit(tx: Transaction, callback: Callable[[], None]) -> None:
-    """Let `callback` run once this transaction has committed; it is forgotten where it rolls back.
-
-    For what may be lost, such as waking somebody: a process that dies in between has committed all the same.
-    """
-    tx.info.setdefault(_AFTER_COMMIT, []).append(callback)
 
 
 async def set_lock_timeout(tx: Transaction, milliseconds: int) -> None:

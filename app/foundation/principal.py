@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from app.foundation.errors import BadRequest, NotAuthenticated
+from app.foundation.errors import BadRequest, Forbidden, NotAuthenticated
 
 
 class MissingToken(NotAuthenticated):
@@ -19,6 +19,17 @@ class AmbiguousCredentials(BadRequest):
     """More than one credential came with the request."""
 
     code, title = "ambiguous_credentials", "More than one credential"
+
+
+class InsufficientScope(Forbidden):
+    """The token is good and lacks the scope that the route asks for, which the challenge names. Spec: RFC 6750 §3.1."""
+
+    code, title = "insufficient_scope", "Your token does not open this"
+
+    def __init__(self, scope: str) -> None:
+        words = f"This needs the scope {scope}."
+        challenge = f'Bearer error="insufficient_scope", error_description="{words}", scope="{scope}"'
+        super().__init__(words, headers={"WWW-Authenticate": challenge})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

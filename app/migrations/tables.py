@@ -8,6 +8,7 @@ import app.factors.passkey.models
 import app.factors.password.models
 import app.factors.recovery_code.models
 import app.factors.totp.models
+import app.foundation.idempotency.models
 import app.foundation.mail.models
 import app.grants.models
 import app.lifecycle.models

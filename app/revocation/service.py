@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from app.foundation.clock import Clock
-from app.foundation.db import Transaction, after_commit
+from app.foundation.db import Transaction
 from app.foundation.ids import new_id
+from app.foundation.joining import after_commit
 from app.revocation import store
 from app.revocation.kinds import LONGEST_TOKEN, MARGIN, RevocationKind, effective_at
 

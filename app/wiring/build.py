@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 from app.account.export import AccountExport
-from app.account.fresh import FreshAuth
 from app.account.history import SignInHistory
 from app.account.mfa.service import OwnSecondFactors
 from app.account.service import Account
 from app.audiences.define import AudienceRegistration
+from app.audiences.rotate_keys import SigningKeyRotation
 from app.clients.authenticate import ClientAuthentication
 from app.clients.service import Clients
 from app.correspondence import Correspondence
@@ -19,6 +19,8 @@ from app.factors.password.lockout import Lockout
 from app.factors.password.service import SERVICE_NAME, Passwords
 from app.foundation.cookies import Cookies
 from app.foundation.csrf import CSRF
+from app.foundation.fresh import FreshAuth
+from app.foundation.idempotency.service import IdempotentAnswers
 from app.foundation.language import Languages
 from app.foundation.mail.composition import Composer
 from app.foundation.mail.outbox import Outbox
@@ -154,6 +156,7 @@ def build(settings: Settings) -> Services:
         outbox=outbox,
         sent_mails=SentMails(db, keyring=keyring, composer=composer, development=not settings.is_production),
         keys=keys,
+        key_rotation=SigningKeyRotation(db, keys, audiences, default_seconds=settings.jwt.access_token_seconds),
         audiences=audiences,
         audience_registration=AudienceRegistration(db, clock, audit, audiences, keys, issuer=issuer),
         roles=roles,
@@ -228,6 +231,8 @@ def build(settings: Settings) -> Services:
         own_second_factors=OwnSecondFactors(
             db, users=users, factors=factors, second_factors=second_factors, fresh=fresh
         ),
+        fresh=fresh,
+        idempotent_answers=IdempotentAnswers(db, clock, keyring),
         cursors=Cursors(keyring),
         cookies=Cookies(secure=settings.is_production or issuer.startswith("https:")),
         csrf=CSRF(keyring, public_url=issuer, origins=settings.cors.origins),

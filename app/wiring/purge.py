@@ -7,6 +7,7 @@ from app.audit import purge as audit
 from app.factors.email_code import purge as email_code
 from app.factors.passkey import purge as passkey
 from app.foundation import jobs
+from app.foundation.idempotency import purge as kept_answers
 from app.foundation.mail import purge as mail
 from app.foundation.purge import Pace, PartitionRule, Purge, PurgeRule
 from app.grants import purge as grants
@@ -38,6 +39,7 @@ def rules(settings: Settings) -> Sequence[PurgeRule]:
         *grants.rules(absolute=absolute),
         *sessions.rules(absolute=absolute),
         *mail.RULES,
+        *kept_answers.RULES,
         *audit.RULES,
         *jobs.RULES,
     )

@@ -1,6 +1,13 @@
 """What to do about each stable code, in the words of the page `errors.md`. A test sees that none lacks its words."""
 
 CURES = {
+    "idempotency_key_reused": "Take a new `Idempotency-Key` for a new request; send an old one only with the very same "
+    "bytes, to the same address.",
+    "idempotency_unsupported": "Send this request without `Idempotency-Key`.",
+    "invalid_idempotency_key": "Send one `Idempotency-Key` of 1 to 255 visible ASCII characters; a random UUID does.",
+    "invalid_precondition": "Send the `ETag` of the last answer as it was, double quotes and all, or `*`.",
+    "precondition_failed": "Read it again, and send the change with its new `ETag`, if it is still wanted.",
+    "request_still_running": "Wait for `Retry-After` and send the same request with the same key again.",
     "action_token_required": "Ask for an action token (`POST /auth/action-tokens`, with the `action` that the "
     "challenge names), let the user answer, and send the request again with `X-Action-Token`.",
     "action_token_state_unknown": "Try again after `Retry-After`; nothing was done. For operators: the service needs "

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from app.account.fresh import FreshAuth
 from app.account.mfa.errors import EnrolmentRefused, FactorEnrolled, NoSecondFactor
 from app.audit.event import Actor, ActorKind
 from app.factors.passkey.service import ListedPasskey
@@ -12,6 +11,7 @@ from app.factors.recovery_code.models import CodeCount
 from app.factors.totp.service import TOTPEnrolment
 from app.foundation.db import Database, Transaction
 from app.foundation.errors import NotFound
+from app.foundation.fresh import FreshAuth
 from app.foundation.origin import Origin
 from app.foundation.principal import Principal
 from app.lifecycle.factor_set import FactorSet

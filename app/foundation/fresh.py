@@ -2,10 +2,16 @@
 
 from datetime import timedelta
 
-from app.account.errors import StaleAuthentication
 from app.foundation.clock import Clock
+from app.foundation.errors import NotAuthenticated
 from app.foundation.principal import Principal
 from app.protocols.assurance import ACR, satisfies
+
+
+class StaleAuthentication(NotAuthenticated):
+    """The act needs a sign-in more recent than this session's. Spec: RFC 9470 §3."""
+
+    code, title = "insufficient_user_authentication", "Sign in again to do this"
 
 
 class FreshAuth:
