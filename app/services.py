@@ -67,6 +67,8 @@ from app.signing_keys.service import SigningKeys
 from app.stepup.actions import ActionTokens
 from app.stepup.consume import ActionTokenConsumption
 from app.stepup.reauthenticate import Reauthentication
+from app.transfer.export import UserExport
+from app.transfer.imports import UserImports
 from app.users.service import Users
 
 
@@ -109,6 +111,8 @@ class Services:
     links: Links
     wasnt_me: WasntMe
     users: Users
+    user_imports: UserImports
+    user_export: UserExport
     hasher: PasswordHasher
     passwords: Passwords
     lockout: Lockout

@@ -17,7 +17,7 @@ COMMANDS = {
     "migrate": "app.cli.migrate",
     "prepare": "app.cli.prepare",
     "create-admin": "app.cli.admin",
-    "users": "app.cli.user_factors",
+    "users": "app.cli.user_transfer",
     "audiences": "app.cli.audiences",
     "roles": "app.cli.roles",
     "create-client": "app.cli.create_client",

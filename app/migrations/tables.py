@@ -19,6 +19,7 @@ import app.roles.models
 import app.sessions.models
 import app.signing_keys.models
 import app.stepup.models
+import app.transfer.models
 import app.users.models  # noqa: F401 — imported for what it adds to the metadata
 from app.foundation.db import Model
 

@@ -18,6 +18,12 @@ class AttributeRefused(Unprocessable):
     code, title = "invalid_attribute", "This attribute cannot be set"
 
 
+class SearchRefused(Unprocessable):
+    """No index serves this search."""
+
+    code, title = "search_refused", "This cannot be searched"
+
+
 class EmailTaken(Conflict):
     """Another user has this address."""
 

@@ -1,6 +1,6 @@
 """Making, finding and changing users."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from app.users import store
 from app.users.email import EmailKey, find_key, fold, parse_email
 from app.users.errors import EmailTaken, SignUpClosed, UserNotFound
 from app.users.events import UserClosed, UserCreated, UserDeleted, UserReactivated, UserSuspended, UserUpdated
+from app.users.search import UserQuery, search
 from app.users.user import AttributeValue, Entry, User, UserStatus, check_attribute, parse_name
 
 MAX_PAGE = 200
@@ -107,7 +108,9 @@ class Users:
         self, tx: Transaction, user_id: UUID, *, name: str | None, actor: Actor, origin: Origin
     ) -> User:
         """Set the user's name, or take it away. Raises UserNotFound, NameRefused."""
-        changed = await store.change(tx, user_id, now=self._clock.now(), values={"name": parse_name(name)})
+        parsed = parse_name(name)
+        values = {"name": parsed, "name_key": None if parsed is None else fold(parsed)}
+        changed = await store.change(tx, user_id, now=self._clock.now(), values=values)
         user = _present(changed)
         await self._audit.record(tx, UserUpdated(actor=actor, origin=origin, subject=user.sub, changed="name"))
         return user
@@ -214,6 +217,12 @@ class Users:
         user = _present(await store.remove(tx, user_id))
         await self._audit.record(tx, UserDeleted(actor=actor, origin=origin, subject=user.sub))
         return user
+
+    async def search(
+        self, tx: Transaction, query: UserQuery, *, after: Sequence[str] | None = None, limit: int = 50
+    ) -> tuple[User, ...]:
+        """A page of what the query finds, behind the position `after`, which `UserQuery.position_of` tells."""
+        return await search(tx, query, after=after, limit=limit)
 
     async def list(
         self, tx: Transaction, *, limit: int = 50, after: UUID | None = None, email_prefix: str | None = None

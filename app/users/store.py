@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.foundation.db import Transaction
 from app.users import models
-from app.users.email import EmailAddress, EmailKey
+from app.users.email import EmailAddress, EmailKey, fold
 from app.users.models import COLUMNS, as_user
 from app.users.user import Entry, User, UserStatus
 
@@ -31,6 +31,7 @@ async def add(tx: Transaction, user: User, email: EmailAddress, entry: Entry) ->
         "email_key": email.key,
         "email_verified_at": user.email_verified_at,
         "name": user.name,
+        "name_key": None if user.name is None else fold(user.name),
         "locale": user.locale,
         "attributes": dict(user.attributes),
         "entry": entry.value,

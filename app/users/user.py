@@ -42,6 +42,7 @@ class Entry(StrEnum):
     SIGN_UP = "signup"
     OPERATOR = "operator"
     DEMO = "demo"
+    IMPORT = "import"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,7 @@ from app.stepup.parts import StepUp
 from app.wiring import purge
 from app.wiring.entrances import Entrances
 from app.wiring.ground import Ground
+from app.wiring.people import People
 
 
 def build(settings: Settings) -> Services:
@@ -139,6 +140,7 @@ def build(settings: Settings) -> Services:
         tokens=AccessTokenReissue(db, clock, audiences=audiences, roles=roles, minter=minter),
         issuer=issuer,
     )
+    people = People.build(ground, passwords=passwords)
     fresh = FreshAuth(clock, within=timedelta(seconds=settings.account.fresh_auth_seconds))
     return Services(
         settings=settings,
@@ -167,6 +169,8 @@ def build(settings: Settings) -> Services:
         links=links,
         wasnt_me=wasnt_me,
         users=users,
+        user_imports=people.imports,
+        user_export=people.export,
         hasher=hasher,
         passwords=passwords,
         factors=factors.registry,

@@ -45,6 +45,9 @@ CURES = {
     "operators: more processes or hosts; see `PASSWORDS__HASH_THREADS` and `PASSWORDS__HASH_QUEUE`.",
     "headers_too_large": "Request line and headers have at most 16 kB together, in at most 100 lines. Send fewer "
     "cookies.",
+    "import_differs": "Send the same stream from its beginning, or begin a new import without the id.",
+    "import_not_found": "Begin it: send the lines without an id.",
+    "import_running": "Wait for the other sender to end, then send the stream again with the same id.",
     "insufficient_permission": "The caller's roles do not hold this permission at this audience: "
     "`auth-service roles grant`. The next token says so; the present one does not change.",
     "insufficient_role": "`auth-service users assign-role EMAIL ROLE --audience A`, then refresh the token: roles "
@@ -125,6 +128,7 @@ CURES = {
     "role_exists": "Take another name, or use the role that has it.",
     "role_not_found": "`auth-service roles list` shows every role; `auth-service roles create NAME` makes one.",
     "rotation_conflict": "Somebody else just rotated this key, as you wanted. Look: `auth-service keys list`.",
+    "search_refused": "Search by one of `email`, `name` and the time of creation, and leave `order` out.",
     "sign_up_closed": "An operator makes the accounts here (`ACCOUNTS__SIGNUP_OPEN`).",
     "too_many_attempts": "Wait for `Retry-After`; the header `RateLimit` tells what remains. For operators: "
     "`docs/rate-limits.md` lists every limit, its setting, and what to do where many people share one address.",

@@ -13,6 +13,7 @@ from typing import TypeVar
 from nacl.exceptions import InvalidkeyError
 from nacl.pwhash import argon2id
 
+from app.factors.password import foreign
 from app.foundation.errors import Unavailable
 from app.foundation.metrics import Counter, Gauge, Histogram
 
@@ -68,6 +69,10 @@ class PasswordHasher:
     async def verify(self, password_hash: str, password: bytes) -> bool:
         """Whether the hash is of that password; False also for a hash that cannot be read. Raises HashingBusy."""
         return await self._run(lambda: _verify(password_hash, password))
+
+    async def verify_foreign(self, password_hash: str, raw_password: str) -> bool:
+        """The same for a hash that may be another system's (`app.factors.password.foreign`). Raises HashingBusy."""
+        return await self._run(lambda: foreign.verify(password_hash, raw_password))
 
     async def verify_nothing(self) -> bool:
         """Do the work of a verification and return False: for unknown accounts. Raises HashingBusy."""

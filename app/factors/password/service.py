@@ -1,5 +1,6 @@
 """Choosing, keeping and verifying passwords."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -85,6 +86,9 @@ class Passwords:
         prepared = rules.prepare(password)
         if password_hash is None or prepared is None:
             return await self._hasher.verify_nothing()
+        if self._hasher.needs_rehash(password_hash):
+            # It may be another system's, which did not prepare the password as we do.
+            return await self._hasher.verify_foreign(password_hash, password)
         return await self._hasher.verify(password_hash, prepared.encode())
 
     async def stored(self, tx: Transaction, user_id: UUID) -> str | None:
@@ -95,6 +99,17 @@ class Passwords:
         """Give a user a password, or another one: then sign-ins under way with the old one are refused."""
         if await store.put(tx, user_id, password_hash, now=self._clock.now()):
             await self._users.note_changed_credentials(tx, user_id)
+
+    async def add_imported(self, tx: Transaction, hashes: Mapping[UUID, str]) -> None:
+        """Keep hashes that other systems made, of users who have just been made and have none.
+
+        `foreign.check` has let each of them in. The first sign-in puts one of ours in its place.
+        """
+        await store.add_all(tx, hashes, now=self._clock.now())
+
+    async def stored_of(self, tx: Transaction, user_ids: Collection[UUID]) -> Mapping[UUID, str]:
+        """The hashes of those of these users who have a password."""
+        return await store.find_all(tx, user_ids)
 
     async def delete(self, tx: Transaction, user_id: UUID) -> bool:
         """Take a user's password away; False when there was none."""

@@ -1,5 +1,7 @@
 """Reading and writing password hashes."""
 
+import json
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -64,6 +66,29 @@ async def put(tx: Transaction, user_id: UUID, password_hash: str, *, now: dateti
     # A row that this statement inserted has never been locked or deleted.
     replaced: bool | None = await tx.scalar(statement.returning(literal_column("xmax <> 0")))
     return bool(replaced)
+
+
+_ADD_ALL = text(
+    """
+    INSERT INTO password_credentials (user_id, password_hash, created_at, changed_at)
+    SELECT user_id, password_hash, CAST(:now AS timestamptz), CAST(:now AS timestamptz)
+    FROM json_to_recordset(CAST(:rows AS json)) AS given (user_id uuid, password_hash text)
+    """
+)
+
+
+async def add_all(tx: Transaction, hashes: Mapping[UUID, str], *, now: datetime) -> None:
+    """Write the hashes of many users who have none."""
+    rows = [{"user_id": str(user_id), "password_hash": value} for user_id, value in hashes.items()]
+    if rows:
+        await tx.execute(_ADD_ALL, {"rows": json.dumps(rows), "now": now})
+
+
+async def find_all(tx: Transaction, user_ids: Collection[UUID]) -> dict[UUID, str]:
+    """The hashes of many users."""
+    statement = select(PasswordCredential.user_id, PasswordCredential.password_hash)
+    rows = await tx.execute(statement.where(PasswordCredential.user_id.in_(user_ids)))
+    return {row.user_id: row.password_hash for row in rows}
 
 
 async def swap(tx: Transaction, user_id: UUID, *, old_hash: str, new_hash: str) -> bool:

@@ -1,0 +1,87 @@
+"""Giving roles to many users at once, and reading them of many."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select, text
+
+from app.audit.event import Actor
+from app.audit.service import AuditLog
+from app.foundation.db import Transaction
+from app.foundation.ids import new_id
+from app.foundation.origin import Origin
+from app.roles.events import RoleAssigned
+from app.roles.models import Role, RoleAssignment
+from app.roles.rules import AssignedRole
+
+_ADD = text(
+    """
+    INSERT INTO role_assignments (id, user_id, role_id, audience, created_at)
+    SELECT id, user_id, role_id, audience, CAST(:now AS timestamptz)
+    FROM json_to_recordset(CAST(:rows AS json)) AS given (id uuid, user_id uuid, role_id uuid, audience text)
+    ON CONFLICT DO NOTHING
+    """
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAssignment:
+    """A role that a user is to hold, at one audience or everywhere."""
+
+    user_id: UUID
+    sub: str
+    role_id: UUID
+    role: str
+    audience: str | None
+
+
+class BulkAssignments:
+    """Assignments by the hundred, in the caller's transaction."""
+
+    def __init__(self, audit: AuditLog) -> None:
+        self._audit = audit
+
+    async def ids(self, tx: Transaction) -> Mapping[str, UUID]:
+        """The row id of every role, by its name."""
+        return {row.name: row.id for row in await tx.execute(select(Role.name, Role.id))}
+
+    async def add(
+        self, tx: Transaction, assignments: Sequence[NewAssignment], *, now: datetime, actor: Actor, origin: Origin
+    ) -> None:
+        """Write assignments of users who have just been made and hold none, each with its event."""
+        if not assignments:
+            return
+        rows = [
+            {
+                "id": str(new_id(now)),
+                "user_id": str(given.user_id),
+                "role_id": str(given.role_id),
+                "audience": given.audience,
+            }
+            for given in assignments
+        ]
+        await tx.execute(_ADD, {"rows": json.dumps(rows), "now": now})
+        await self._audit.record_all(
+            tx,
+            [
+                RoleAssigned(actor=actor, origin=origin, subject=given.sub, role=given.role, audience=given.audience)
+                for given in assignments
+            ],
+        )
+
+    async def list_of(self, tx: Transaction, user_ids: Collection[UUID]) -> Mapping[UUID, list[AssignedRole]]:
+        """The roles of many users, by name."""
+        statement = (
+            select(RoleAssignment.user_id, Role.name, RoleAssignment.audience)
+            .join(RoleAssignment, RoleAssignment.role_id == Role.id)
+            .where(RoleAssignment.user_id.in_(user_ids))
+            .order_by(Role.name, func.coalesce(RoleAssignment.audience, ""))
+        )
+        held: dict[UUID, list[AssignedRole]] = defaultdict(list)
+        for row in await tx.execute(statement):
+            held[row.user_id].append(AssignedRole(row.name, row.audience))
+        return held
