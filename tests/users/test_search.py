@@ -23,7 +23,7 @@ PEOPLE = [
         "status": "suspended",
     },
     {"sub": "s4", "email": "straße@example.com", "created_at": "2023-01-01T00:00:00Z"},
-    {"sub": "s5", "email": "an_@example.com", "name": "Ann Smith", "created_at": "2024-01-01T00:00:00Z"},
+    {"sub": "s5", "email": "an_@example.com", "name": "Ann Smithers", "created_at": "2024-01-01T00:00:00Z"},
 ]
 
 
