@@ -257,7 +257,10 @@ def _start(background: Background, services: Services) -> None:
     background.start("signing keys", services.keys.poll)
     background.start("audiences", services.audiences.follow)
     background.start("roles", services.roles.follow)
+    background.start("revocations", services.feed.run)
     background.start("cache", services.cache.watch)
+    if services.cache.exists:
+        background.start("wake-up", services.wake.hear)
     background.start("partitions", partial(keep_partitions, services.db, services.clock))
 
 

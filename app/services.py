@@ -57,7 +57,10 @@ from app.recovery.service import PasswordRecovery
 from app.registration.email_change import EmailChange
 from app.registration.service import Registration
 from app.registration.verification import EmailVerification
+from app.revocation.feed import Feed
+from app.revocation.follow import Follower
 from app.revocation.service import Revocations
+from app.revocation.wake import Wake
 from app.roles.assign import RoleAssignments
 from app.roles.define import RoleRegistration
 from app.roles.service import Roles
@@ -96,6 +99,9 @@ class Services:
     pages: Pages
     audit: AuditLog
     revocations: Revocations
+    wake: Wake
+    feed: Feed
+    follower: Follower
     composer: Composer
     outbox: Outbox
     sent_mails: SentMails

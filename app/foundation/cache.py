@@ -24,6 +24,7 @@ _MAX_CONNECTIONS = 16
 # After so many failures in a row nobody waits for the cache any more until it gives a sign of life.
 _BREAKER_FAILURES = 5
 _PROBE_SECONDS = 0.5
+_SILENCE_SECONDS = 5.0
 
 _logger = logging.getLogger(__name__)
 
@@ -69,6 +70,23 @@ class Cache:
         """Ask for a sign of life. Raises CacheUnavailable."""
         async with self._trying(self._answer_seconds) as client:
             await client.execute_command("PING")  # type: ignore[no-untyped-call]  # the library leaves it untyped
+
+    async def messages(self, channel: str) -> AsyncIterator[bytes]:
+        """What is published on a channel from now on, by a connection of its own. Raises CacheUnavailable."""
+        if self._client is None or self._gone.is_set():
+            raise CacheUnavailable(detail="there is no cache to listen to")
+        try:
+            async with self._client.pubsub(ignore_subscribe_messages=True) as subscription:
+                await subscription.subscribe(channel)
+                while True:
+                    message = await subscription.get_message(timeout=_SILENCE_SECONDS)
+                    if message is None:
+                        # Nothing was said for a while: a sign of life tells silence from a connection that is cut.
+                        await subscription.ping()
+                    elif message["type"] == "message":
+                        yield message["data"]
+        except (RedisError, OSError, TimeoutError) as error:
+            raise CacheUnavailable(detail=f"{type(error).__name__}: {error}") from error
 
     async def watch(self) -> None:
         """Look for a cache that is gone for as long as the process lives: the coroutine of a background task."""

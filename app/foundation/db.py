@@ -220,6 +220,21 @@ class Database:
         pool = self.engine.pool
         return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
+    @asynccontextmanager
+    async def dedicated(self) -> AsyncIterator["asyncpg.Connection"]:
+        """A connection outside the pools, for who must hold one for long: each statement commits by itself.
+
+        What it raises comes as it is, see `is_unavailable`.
+        """
+        connection = await asyncpg.connect(
+            self._dsn, timeout=self._connect_seconds, command_timeout=self._statement_seconds
+        )
+        try:
+            yield connection
+        finally:
+            # A goodbye would wait for a server that may be away; the server notices the end of the connection at once.
+            connection.terminate()
+
     async def time(self) -> datetime:
         """The database's clock at this moment."""
         row = await self.fetchrow("SELECT clock_timestamp()", repeatable=True)

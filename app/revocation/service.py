@@ -1,6 +1,5 @@
 """Revoking: a row in the transaction that revokes."""
 
-import asyncio
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,18 +10,18 @@ from app.foundation.ids import new_id
 from app.foundation.joining import after_commit
 from app.revocation import store
 from app.revocation.kinds import LONGEST_TOKEN, MARGIN, RevocationKind, effective_at
+from app.revocation.wake import Wake
 
 
 class Revocations:
     """Writes what is refused from now on, where the change that makes it so is written.
 
-    The row is numbered and published after the commit. `written` is set when a transaction of this process that
-    revoked something has committed.
+    The row is numbered and published after the commit, of which `wake` is told.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, wake: Wake) -> None:
         self._clock = clock
-        self.written = asyncio.Event()
+        self._wake = wake
 
     async def add(
         self,
@@ -61,5 +60,9 @@ class Revocations:
             await store.add(
                 tx, rows, kind=kind, audience=audience, at=at, expires_at=expiry, reason=reason, created_at=now
             )
-            after_commit(tx, self.written.set)
+            after_commit(tx, self._wake.note_written)
         return at
+
+    async def remove_expired(self, tx: Transaction, *, limit: int) -> int:
+        """Remove so many at most of those that can match nothing any more, and return how many there were."""
+        return await store.remove_expired(tx, self._clock.now(), limit=limit)

@@ -8,6 +8,7 @@ from app.account.mfa.service import OwnSecondFactors
 from app.account.service import Account
 from app.audiences.define import AudienceRegistration
 from app.audiences.rotate_keys import SigningKeyRotation
+from app.audit.chaining import AuditChaining
 from app.clients.authenticate import ClientAuthentication
 from app.clients.service import Clients
 from app.correspondence import Correspondence
@@ -41,6 +42,8 @@ from app.lifecycle.second_factors import SecondFactors
 from app.lifecycle.service import UserLifecycle
 from app.links.service import Links
 from app.principals.service import BearerPrincipals, Principals
+from app.revocation.feed import Feed
+from app.revocation.publish import Publisher
 from app.roles.assign import RoleAssignments
 from app.roles.define import RoleRegistration
 from app.services import Services
@@ -154,6 +157,9 @@ def build(settings: Settings) -> Services:
         pages=Pages(languages, settings.pages, public_url=issuer),
         audit=audit,
         revocations=revocations,
+        wake=ground.wake,
+        follower=ground.follower,
+        feed=Feed(db, ground.wake, AuditChaining(), publisher=Publisher(), follower=ground.follower),
         composer=composer,
         outbox=outbox,
         sent_mails=SentMails(db, keyring=keyring, composer=composer, development=not settings.is_production),

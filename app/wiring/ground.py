@@ -11,7 +11,9 @@ from app.foundation.encryption import Keyring
 from app.foundation.http.outbound import Outbound
 from app.foundation.ratelimit import RateLimiter
 from app.limits.service import DEVELOPMENT_WIDTH, Limits
+from app.revocation.follow import Follower
 from app.revocation.service import Revocations
+from app.revocation.wake import Wake
 from app.roles.service import Roles
 from app.settings import Settings
 from app.signing_keys.service import SigningKeys
@@ -30,7 +32,9 @@ class Ground:
     keyring: Keyring
     outbound: Outbound
     audit: AuditLog
+    wake: Wake
     revocations: Revocations
+    follower: Follower
     limits: Limits
     keys: SigningKeys
     audiences: Audiences
@@ -53,6 +57,7 @@ class Ground:
         audit = AuditLog(clock)
         keyring = Keyring(settings.encryption.parsed())
         cache = Cache(redis.url.get_secret_value() if redis.url else None, answer_seconds=redis.answer_seconds)
+        wake = Wake(cache)
         width = 1 if settings.is_production else DEVELOPMENT_WIDTH
         limiter = RateLimiter(cache, processes=settings.limits.processes)
         jwks_seconds = settings.signing.jwks_max_age_seconds
@@ -67,7 +72,9 @@ class Ground:
             keyring=keyring,
             outbound=Outbound(settings.http.egress()),
             audit=audit,
-            revocations=Revocations(clock),
+            wake=wake,
+            revocations=Revocations(clock, wake),
+            follower=Follower(),
             limits=Limits(limiter, db, audit, settings.limits, key=keyring.derive("rate limits"), width=width),
             keys=keys,
             audiences=Audiences(db, keys, issuer=issuer, default_algorithm=settings.jwt.algorithm),

@@ -9,6 +9,7 @@ from app.factors.password.hashing import HashingCost, PasswordHasher
 from app.factors.password.service import Passwords
 from app.factors.recovery_code.service import RecoveryCodes
 from app.factors.service import Factors
+from app.foundation.cache import Cache
 from app.foundation.engines.lock import Engines
 from app.foundation.mail.outbox import Outbox
 from app.lifecycle.administrator import AdministratorCreation
@@ -18,6 +19,7 @@ from app.lifecycle.service import UserLifecycle
 from app.links.service import Links
 from app.links.settings import LinkSettings
 from app.revocation.service import Revocations
+from app.revocation.wake import Wake
 from app.sessions.service import Authentication, SessionLifetimes, Sessions, StartedSession
 from app.users.user import User
 from tests.audiences.support import ISSUER, ORIGIN, Registry, database_beside, empty, opened_registry
@@ -44,7 +46,7 @@ class House:
         self.registry, self.db, self.users = registry, registry.db, registry.users
         self.passwords = passwords
         lifetimes = SessionLifetimes(idle=timedelta(days=1), absolute=timedelta(days=2))
-        self.revocations = Revocations(registry.clock)
+        self.revocations = Revocations(registry.clock, Wake(Cache(None)))
         self.sessions = Sessions(registry.clock, registry.audit, self.revocations, lifetimes)
         self.links = Links(self.db, registry.clock, LinkSettings(), public_url=ISSUER)
         self.interruption = Interruption(users=self.users, sessions=self.sessions, links=self.links)
