@@ -91,7 +91,7 @@ async def forget_attempts(engines: Engines) -> None:
 async def database_url(engines: Engines, template: str) -> AsyncIterator[str]:
     name = f"t_{uuid4().hex}"
     await forget_attempts(engines)
-    await execute(engines.database_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    await execute(engines.database_url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     yield database_named(engines, name)
     await execute(engines.database_url, f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -129,6 +130,7 @@ class Languages:
         return self.source
 
 
+@cache
 def _read(path: Path) -> Language:
     """A catalogue as it stands in the tree; entries without a translation or marked fuzzy fall back to English."""
     with path.open("rb") as file:
