@@ -23,7 +23,6 @@ from pgqueuer.domain.models import Job as QueuedJob
 from pgqueuer.domain.models import Schedule
 
 from app.foundation.dsn import driver_dsn
-from app.foundation.purge import PurgeRule
 
 # A job whose worker has shown no sign of life for so long is given to another.
 HEARTBEAT_TIMEOUT = timedelta(seconds=10)
@@ -38,12 +37,6 @@ _RESTART_SECONDS = 1.0
 _STATEMENT_SECONDS = 10.0
 _CLOSE_SECONDS = 5.0
 _LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, PgqException)
-
-RULES = (
-    PurgeRule(table="pgqueuer_log", order="created", kept=timedelta(days=1), condition="aggregated"),
-    PurgeRule(table="pgqueuer_statistics", order="created", kept=timedelta(days=30)),
-)
-"""What the queue notes of finished jobs: its log goes after a day, its counts after a month."""
 
 _logger = logging.getLogger(__name__)
 

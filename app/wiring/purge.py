@@ -6,7 +6,7 @@ from datetime import timedelta
 from app.audit import purge as audit
 from app.factors.email_code import purge as email_code
 from app.factors.passkey import purge as passkey
-from app.foundation import jobs
+from app.foundation import job_purge
 from app.foundation.idempotency import purge as kept_answers
 from app.foundation.mail import purge as mail
 from app.foundation.purge import Pace, PartitionRule, Purge, PurgeRule
@@ -41,7 +41,7 @@ def rules(settings: Settings) -> Sequence[PurgeRule]:
         *mail.RULES,
         *kept_answers.RULES,
         *audit.RULES,
-        *jobs.RULES,
+        *job_purge.RULES,
     )
 
 
