@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app.apikeys.service import APIKeys
 from app.audit.service import AuditLog
 from app.factors.password.lockout import Lockout
 from app.factors.password.service import Passwords
@@ -36,6 +37,7 @@ class Correspondence:
     links: Links
     outbox: Outbox
     limits: Limits
+    api_keys: APIKeys
 
     @property
     def wasnt_me(self) -> WasntMe:
@@ -45,7 +47,7 @@ class Correspondence:
     @property
     def interruption(self) -> Interruption:
         """What ends everything in an account."""
-        return Interruption(users=self.users, sessions=self.sessions, links=self.links)
+        return Interruption(users=self.users, sessions=self.sessions, links=self.links, api_keys=self.api_keys)
 
     def registration(self, *, hide_existence: bool) -> Registration:
         """The sign-up."""

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from app.account import pages as account_pages
 from app.account import routes as account
+from app.account.keys import routes as api_keys
 from app.account.mfa import routes as second_factors
 from app.admin.routers import ADMIN_ROUTERS
 from app.audit.pending import sample_pending
@@ -76,6 +77,7 @@ ROUTERS: tuple[Router, ...] = (
     stepup.router,
     account.router,
     account_pages.router,
+    api_keys.router,
     mail.router,
     mail_pages.router,
     second_factors.router,
@@ -121,7 +123,7 @@ class Application(FastAPI):
             self._hot.update(router.hot_endpoints)
 
     def openapi(self) -> dict[str, Any]:
-        """The document of the API, made once."""
+        """The document of the API."""
         if self.openapi_schema is None:
             password_grant.declare_password_flow(super().openapi())
         return super().openapi()
@@ -198,7 +200,6 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     spans = _spans(settings.telemetry)
     drain = Drain()
     background = Background()
-    # Apart, so that no fault in looking on makes a process unready.
     onlooker = Background()
     health = Health(_checks(services, background), drain)
     policy = EdgePolicy(
@@ -258,6 +259,7 @@ def _start(background: Background, services: Services) -> None:
     background.start("audiences", services.audiences.follow)
     background.start("roles", services.roles.follow)
     background.start("revocations", services.feed.run)
+    background.start("uses of API keys", services.api_keys.uses.keep)
     background.start("cache", services.cache.watch)
     if services.cache.exists:
         background.start("wake-up", services.wake.hear)

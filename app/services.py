@@ -4,8 +4,10 @@ from dataclasses import dataclass, fields
 
 from app.account.export import AccountExport
 from app.account.history import SignInHistory
+from app.account.keys.service import OwnAPIKeys
 from app.account.mfa.service import OwnSecondFactors
 from app.account.service import Account
+from app.apikeys.parts import APIKeyParts
 from app.audiences.define import AudienceRegistration
 from app.audiences.rotate_keys import SigningKeyRotation
 from app.audiences.service import Audiences
@@ -33,6 +35,7 @@ from app.foundation.mail.sent import SentMails
 from app.foundation.origin import Origin
 from app.foundation.pages import Pages
 from app.foundation.pagination import Cursors
+from app.foundation.parts import Parts
 from app.foundation.principal import ResolverSlot
 from app.foundation.purge import Purge
 from app.foundation.secrets import random_bytes
@@ -51,6 +54,7 @@ from app.login.passkey import PasskeySignIn
 from app.login.second_step import SecondStep
 from app.login.service import Login
 from app.login.sign_in import SignIn
+from app.principals.introspection import Introspection
 from app.principals.service import BearerPrincipals
 from app.recovery.interrupt import OwnersInterruption
 from app.recovery.service import PasswordRecovery
@@ -73,15 +77,6 @@ from app.stepup.reauthenticate import Reauthentication
 from app.transfer.export import UserExport
 from app.transfer.imports import UserImports
 from app.users.service import Users
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """The services of one group of features, as a module of the wiring builds them. A subclass adds its own fields."""
-
-    def each(self) -> tuple[object, ...]:
-        """Every service of the group, for `provide`."""
-        return tuple(getattr(self, item.name) for item in fields(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -114,6 +109,7 @@ class Services:
     role_assignments: RoleAssignments
     clients: Clients
     client_authentication: ClientAuthentication
+    api_keys: APIKeyParts
     links: Links
     wasnt_me: WasntMe
     users: Users
@@ -146,6 +142,7 @@ class Services:
     email_code_sign_in: EmailCodeSignIn
     principals: BearerPrincipals
     browsers: BrowserInspection
+    introspection: Introspection
     resolver: ResolverSlot
     account: Account
     sign_in_history: SignInHistory
@@ -153,6 +150,7 @@ class Services:
     own_second_factors: OwnSecondFactors
     fresh: FreshAuth
     idempotent_answers: IdempotentAnswers
+    own_api_keys: OwnAPIKeys
     cursors: Cursors
     cookies: Cookies
     csrf: CSRF

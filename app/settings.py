@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.account.settings import AccountSettings
+from app.apikeys.settings import APIKeySettings
 from app.audiences.settings import AudienceSettings
 from app.factors.email_code.settings import EmailCodeSettings
 from app.factors.password.settings import PasswordSettings
@@ -109,6 +110,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     audiences: AudienceSettings = AudienceSettings()
     purge: PurgeSettings = PurgeSettings()
+    api_keys: APIKeySettings = APIKeySettings()
 
     @classmethod
     def settings_customise_sources(

@@ -69,6 +69,10 @@ class Audiences:
         """The audience that is stored under that name, this service itself included. Raises InvalidTarget."""
         return self._own if name == SELF else await self._look_up(name)
 
+    def aud_of(self, name: str) -> str:
+        """What tokens for the audience of that stored name say."""
+        return self._own.aud if name == SELF else name
+
     async def refresh(self) -> None:
         """Read the registry now. Raises DatabaseUnavailable and keeps the last reading."""
         await self._views.load()

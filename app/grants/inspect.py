@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.foundation.clock import Clock
-from app.foundation.db import Database
+from app.foundation.db import Database, Transaction
 from app.grants import store
 
 
@@ -25,6 +25,11 @@ class GrantInspection:
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
+
+    async def narrowed_to(self, tx: Transaction, grant_id: str) -> frozenset[str] | None:
+        """The scopes that a grant was narrowed to when it was asked for; None where it was not."""
+        scope = await store.scope_of(tx, grant_id)
+        return None if scope is None else frozenset(scope.split(" "))
 
     async def find_live(self, *, sid: str, grant_id: str, sub: str) -> LiveGrant | None:
         """The live grant that a token names, or None where it, its session or its user no longer counts.

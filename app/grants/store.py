@@ -6,11 +6,12 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from app.audit.service import recording_ctes
 from app.foundation.db import Transaction
 from app.grants.access_token import TokenContext, TokenSubject
+from app.grants.models import Grant
 
 # A user's role assignments: the statement that issues tokens brings them along. As JSON, like every list here: for an
 # array the driver asks each new connection's server about the type, six round trips just when there are none to spare.
@@ -133,6 +134,12 @@ async def add_grant(tx: Transaction, values: Mapping[str, Any]) -> Sequence[tupl
     """Insert a grant with its first refresh token; return its user's role assignments."""
     row = (await tx.execute(_ADD_GRANT, dict(values))).one()
     return assignments(row.assignments)
+
+
+async def scope_of(tx: Transaction, grant_id: str) -> str | None:
+    """The scope that a grant was asked for with."""
+    scope: str | None = await tx.scalar(select(Grant.scope).where(Grant.grant_id == grant_id))
+    return scope
 
 
 def assignments(told: str) -> Sequence[tuple[UUID, str | None]]:

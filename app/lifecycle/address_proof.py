@@ -33,6 +33,7 @@ class AddressProof:
             return user
         if self._required:
             await self._interruption.end_everything(tx, user, reason="address_proven", actor=actor, origin=origin)
+            await self._interruption.end_keys(tx, user, reason="address_proven", actor=actor, origin=origin)
             await self._passwords.delete(tx, user.id)
             await self._factors.forget_second(tx, user.id)
         return await self._users.mark_verified(tx, user.id, actor=actor, origin=origin)

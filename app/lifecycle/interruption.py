@@ -1,5 +1,7 @@
 """Stopping everything that is under way in an account."""
 
+from app.apikeys.owner import KeyOwner
+from app.apikeys.service import APIKeys
 from app.audit.event import Actor
 from app.foundation.db import Transaction
 from app.foundation.origin import Origin
@@ -12,7 +14,8 @@ from app.users.user import User
 class Interruption:
     """Ends what somebody else may have begun: sessions, sign-ins in mid-flow, and links that change something."""
 
-    def __init__(self, *, users: Users, sessions: Sessions, links: Links) -> None:
+    def __init__(self, *, users: Users, sessions: Sessions, links: Links, api_keys: APIKeys) -> None:
+        self._api_keys = api_keys
         self._users = users
         self._sessions = sessions
         self._links = links
@@ -27,3 +30,21 @@ class Interruption:
         ended = await self._sessions.end_all(tx, user.id, subject=user.sub, reason=reason, actor=actor, origin=origin)
         await self._links.end(tx, user.id, *PENDING)
         return ended
+
+    async def end_keys(self, tx: Transaction, user: User, *, reason: str, actor: Actor, origin: Origin) -> int:
+        """Revoke every API key too, which a stranger may have made; return how many there were.
+
+        `end_everything` comes before: whoever makes a key at this moment waits for the user's row, and then finds the
+        session ended that asked for it.
+        """
+        owner = KeyOwner(id=user.sub, user_id=user.id)
+        return await self._api_keys.revoke_all(tx, owner, reason=reason, actor=actor, origin=origin)
+
+    async def put_keys_to_sleep(self, tx: Transaction, user: User, *, reason: str) -> None:
+        """Have API keys refused everywhere for as long as their owner may not act."""
+        await self._api_keys.put_to_sleep(tx, KeyOwner(id=user.sub, user_id=user.id), reason=reason)
+
+    async def forget_keys(self, tx: Transaction, user: User, *, reason: str, actor: Actor, origin: Origin) -> None:
+        """Revoke every API key and delete what is kept of them."""
+        await self.end_keys(tx, user, reason=reason, actor=actor, origin=origin)
+        await self._api_keys.forget(tx, KeyOwner(id=user.sub, user_id=user.id))

@@ -58,6 +58,7 @@ class UserLifecycle:
             user = await self._users.set_status(tx, user_id, UserStatus.SUSPENDED, actor=actor, origin=origin)
             await self._interruption.end_everything(tx, user, reason="user_suspended", actor=actor, origin=origin)
             await self._revocations.add(tx, RevocationKind.SUB, user.sub, reason="user_suspended")
+            await self._interruption.put_keys_to_sleep(tx, user, reason="user_suspended")
         return user
 
     async def reactivate(self, user_id: UUID, *, actor: Actor, origin: Origin) -> User:
@@ -82,6 +83,7 @@ class UserLifecycle:
         if user is not None:
             await self._interruption.end_everything(tx, user, reason="account_closed", actor=actor, origin=origin)
             await self._revocations.add(tx, RevocationKind.SUB, user.sub, reason="account_closed")
+            await self._interruption.put_keys_to_sleep(tx, user, reason="account_closed")
         return user
 
     async def delete(self, user_id: UUID, *, actor: Actor, origin: Origin) -> User:
@@ -95,6 +97,7 @@ class UserLifecycle:
         user = await self._users.delete(tx, user_id, actor=actor, origin=origin)
         await self._sessions.end_all(tx, user_id, subject=user.sub, reason="user_deleted", actor=actor, origin=origin)
         await self._revocations.add(tx, RevocationKind.SUB, user.sub, reason="user_deleted")
+        await self._interruption.forget_keys(tx, user, reason="user_deleted", actor=actor, origin=origin)
         await self._sessions.forget(tx, user_id)
         await self._roles.remove_all(tx, user_id, subject=user.sub, actor=actor, origin=origin)
         await self._passwords.delete(tx, user_id)

@@ -1,19 +1,40 @@
-"""Telling a downstream service whether a token is live, and our own pages their CSRF token."""
+"""Telling a downstream service what a credential amounts to, and our own pages their CSRF token."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from app.foundation.caller import credentials_of
+from app.clients.authenticate import ClientAuthentication
+from app.foundation.body import read_json
+from app.foundation.caller import credentials_of, origin_of
 from app.foundation.cookies import Cookies
 from app.foundation.csrf import CSRF, cookie_bound_to
+from app.foundation.form import FORM_TYPE, read_form
+from app.foundation.oauth_errors import InvalidRequest
 from app.foundation.provide import provided
 from app.foundation.routing import Router
 from app.foundation.secrets import random_secret
-from app.principals.schemas import CSRFToken, Validation
+from app.principals.introspection import Introspection
+from app.principals.schemas import CSRFToken, IntrospectionAnswer, IntrospectRequest, Validation
 from app.principals.service import BearerPrincipals, refuse_mixture
 
 router = Router(tags=["tokens"])
 
+_NO_STORE = {"Cache-Control": "no-store"}
+_INTROSPECTION = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": IntrospectRequest.model_json_schema()},
+            FORM_TYPE: {
+                "schema": {
+                    "type": "object",
+                    "required": ["token"],
+                    "properties": {"token": {"type": "string"}, "token_type_hint": {"type": "string"}},
+                }
+            },
+        },
+    }
+}
 _SHOWN = ("sub", "sid", "aud", "scope", "roles", "auth_time", "exp")
 
 
@@ -34,6 +55,29 @@ async def validate(request: Request) -> Response:
     bearer = provided(request.app, BearerPrincipals)
     _, claims = await bearer.resolve_with_claims(credentials.authorization, own_only=False)
     return JSONResponse({"active": True} | {name: claims[name] for name in _SHOWN})
+
+
+@router.hot(
+    "POST",
+    "/auth/introspect",
+    summary="What an API key or access token amounts to",
+    answer=IntrospectionAnswer,
+    openapi_extra=_INTROSPECTION,
+)
+async def introspect(request: Request) -> Response:
+    """For services, by Basic, about credentials for their own audience: all others are not active. Spec: RFC 7662.
+
+    The body is JSON with `api_key`, or a form with `token`, which may be an API key or an access token.
+    """
+    authorization = request.headers.getlist("authorization")
+    client = await provided(request.app, ClientAuthentication).authenticate(authorization, origin_of(request))
+    if request.headers.get("content-type", "").startswith(FORM_TYPE):
+        credential = (await read_form(request)).get("token")
+        if not credential:
+            raise InvalidRequest("The form has no `token`.")
+    else:
+        credential = (await read_json(request, IntrospectRequest)).api_key
+    return JSONResponse(await provided(request.app, Introspection).introspect(client, credential), headers=_NO_STORE)
 
 
 @router.get("/auth/csrf", summary="The token that unsafe requests with cookies carry", response_model=CSRFToken)

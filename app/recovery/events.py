@@ -32,4 +32,5 @@ class AccountInterrupted(Event):
     type: ClassVar[str] = "account.interrupted"
 
     sessions: int
+    api_keys: int
     restored: bool

@@ -40,7 +40,7 @@ class OwnersInterruption:
         return await self._links.find(raw_token, LinkKind.WASNT_ME) is not None
 
     async def interrupt(self, raw_token: str, origin: Origin) -> None:
-        """End every session, sign-in in mid-flow and pending link of the account, and mail a link for a new password.
+        """End every session, API key, sign-in in mid-flow and pending link, and mail a link for a new password.
 
         A link from a warning of a change of address gives the account its former address back, unless another account
         has it by now. Raises InvalidLink.
@@ -58,9 +58,10 @@ class OwnersInterruption:
     async def _interrupt(self, tx: Transaction, link: Link, user: User, origin: Origin) -> None:
         actor = Actor(ActorKind.USER, user.sub)
         ended = await self._interruption.end_everything(tx, user, reason="wasnt_me", actor=actor, origin=origin)
+        keys = await self._interruption.end_keys(tx, user, reason="wasnt_me", actor=actor, origin=origin)
         restored = await self._restored(tx, link, user, actor, origin)
         event = AccountInterrupted(
-            actor=actor, origin=origin, subject=user.sub, sessions=ended, restored=restored is not None
+            actor=actor, origin=origin, subject=user.sub, sessions=ended, api_keys=keys, restored=restored is not None
         )
         await self._audit.record(tx, event)
         if user.is_active:

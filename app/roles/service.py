@@ -24,6 +24,10 @@ class Roles:
         """What a user holds at an audience, by its stored name."""
         return await self.holdings(await store.assignments(tx, user_id), audience)
 
+    async def asked_of(self, tx: Transaction, user_id: UUID, audience: str) -> set[str]:
+        """How well a user must prove who they are at an audience, by each role of theirs that says so."""
+        return await self.requirements(await store.assignments(tx, user_id), audience)
+
     async def holdings(self, assignments: Collection[tuple[UUID, str | None]], audience: str) -> Holdings:
         """What assignments amount to at an audience.
 

@@ -236,6 +236,10 @@ class Sessions:
         await self._record(tx, ended, subject=subject, reason=reason, actor=actor, origin=origin)
         return len(ended)
 
+    async def is_live(self, tx: Transaction, session_id: UUID) -> bool:
+        """Whether a session counts, for whoever holds its user's row: then it cannot end before they are done."""
+        return await store.is_live(tx, session_id, now=self._clock.now())
+
     async def any_since(self, tx: Transaction, user_id: UUID, moment: datetime) -> bool:
         """Whether the user has signed in since then, however that session ended."""
         return await store.any_since(tx, user_id, moment)

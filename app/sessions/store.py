@@ -77,6 +77,11 @@ async def add_for_active_user(tx: Transaction, values: Mapping[str, Any], *, cre
     return (await tx.execute(_ADD_FOR_ACTIVE_USER, parameters)).first() is not None
 
 
+async def is_live(tx: Transaction, session_id: UUID, *, now: datetime) -> bool:
+    """Whether a session is live."""
+    return await tx.scalar(select(Session.id).where(Session.id == session_id, live(now))) is not None
+
+
 async def lock_live(
     tx: Transaction, session_id: UUID, *, credentials_version: int, now: datetime
 ) -> tuple[list[str], str] | None:

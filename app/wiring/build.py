@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from app.account.export import AccountExport
 from app.account.history import SignInHistory
+from app.account.keys.service import OwnAPIKeys
 from app.account.mfa.service import OwnSecondFactors
 from app.account.service import Account
 from app.audiences.define import AudienceRegistration
@@ -41,6 +42,7 @@ from app.lifecycle.factor_set import FactorSet
 from app.lifecycle.second_factors import SecondFactors
 from app.lifecycle.service import UserLifecycle
 from app.links.service import Links
+from app.principals.introspection import Introspection
 from app.principals.service import BearerPrincipals, Principals
 from app.revocation.feed import Feed
 from app.revocation.publish import Publisher
@@ -51,6 +53,7 @@ from app.sessions.service import SessionLifetimes, Sessions
 from app.settings import Settings
 from app.stepup.parts import StepUp
 from app.wiring import purge
+from app.wiring.api_keys import build_api_keys
 from app.wiring.entrances import Entrances
 from app.wiring.ground import Ground
 from app.wiring.people import People
@@ -84,8 +87,12 @@ def build(settings: Settings) -> Services:
     inspection = GrantInspection(db, clock)
     principals = BearerPrincipals(keys, inspection, issuer=issuer)
     browsers = BrowserInspection(db, clock, audiences=audiences, roles=roles)
+    clients = Clients(clock, audit, audiences)
+    api_keys = build_api_keys(ground, clients)
     outbox = Outbox(clock, keyring, domain=settings.host)
-    post = Correspondence(db, clock, audit, users, passwords, lockout, sessions, links, outbox, limits)
+    post = Correspondence(
+        db, clock, audit, users, passwords, lockout, sessions, links, outbox, limits, api_keys.registry
+    )
     wasnt_me = post.wasnt_me
     email_codes = EmailCodes(
         db, clock, keyring, outbox=outbox, users=users, wasnt_me=wasnt_me, limits=limits, settings=settings.email_codes
@@ -170,7 +177,20 @@ def build(settings: Settings) -> Services:
         roles=roles,
         role_registration=role_registration,
         role_assignments=role_assignments,
-        clients=Clients(clock, audit, audiences),
+        clients=clients,
+        api_keys=api_keys,
+        own_api_keys=OwnAPIKeys(
+            db,
+            api_keys,
+            users=users,
+            sessions=sessions,
+            audiences=audiences,
+            roles=roles,
+            factors=factors.registry,
+            grants=inspection,
+            fresh=fresh,
+            overlap=timedelta(seconds=settings.api_keys.overlap_seconds),
+        ),
         client_authentication=ClientAuthentication(db, clock, audit, limits),
         links=links,
         wasnt_me=wasnt_me,
@@ -222,6 +242,9 @@ def build(settings: Settings) -> Services:
         action_token_consumption=step_up.consumption,
         principals=principals,
         browsers=browsers,
+        introspection=Introspection(
+            api_keys.inspection, signing_keys=keys, grants=inspection, audiences=audiences, issuer=issuer
+        ),
         resolver=ResolverSlot(Principals(principals, browsers)),
         account=Account(
             db, post.email_change, post.password_change, users=users, sessions=sessions, closing=closing, fresh=fresh

@@ -14,6 +14,9 @@ CURES = {
     "its AUTH_CLIENT_ID and AUTH_CLIENT_SECRET, of a client with the scope `introspection`, and a way to us.",
     "ambiguous_credentials": "Send one `Authorization` header, or the browser's cookies, and nothing else that proves "
     "who asks.",
+    "api_key_limit": "Revoke an API key that is not used; for operators: `API_KEYS__PER_OWNER`.",
+    "api_key_not_found": "`GET /auth/api-keys` lists your keys. What belongs to somebody else is answered alike.",
+    "api_key_over": "Make a new API key, or rotate the one that took its place: `replaced_by` names it.",
     "audience_clash": "Choose a name or resource URI that no other audience has, and that is not the issuer's URL.",
     "audience_exists": "Take another name, or change the audience that has it: `auth-service audiences update`.",
     "audience_not_found": "`auth-service audiences list` shows every audience; `audiences create NAME` makes one.",
@@ -60,6 +63,9 @@ CURES = {
     "whole story.",
     "invalid_action_token": "Ask for a new action token for this very act. Each is good once, for two minutes, in the "
     "session that asked for it, and where it carries a request's hash for that request alone.",
+    "invalid_api_key": "The key is mistyped, unknown, expired, revoked, for another audience, or not for this address. "
+    "Its owner sees its state by `GET /auth/api-keys`; a service's log says what came.",
+    "invalid_api_key_definition": "Read `errors`: each entry points at a part of the definition and says what is right.",
     "invalid_attribute": "Read `errors`: it names the attribute's rule. A value is a text, a number or a boolean.",
     "invalid_audience": "Read `errors`: each entry points at a part of the definition and says what is right.",
     "invalid_client": "Check client id and secret, and that the client authenticates by its registered method.",
@@ -129,6 +135,8 @@ CURES = {
     "role_not_found": "`auth-service roles list` shows every role; `auth-service roles create NAME` makes one.",
     "rotation_conflict": "Somebody else just rotated this key, as you wanted. Look: `auth-service keys list`.",
     "search_refused": "Search by one of `email`, `name` and the time of creation, and leave `order` out.",
+    "scope_not_held": "Ask for scopes that the owner holds at the key's audience, in a session that was not signed in "
+    "for fewer.",
     "sign_up_closed": "An operator makes the accounts here (`ACCOUNTS__SIGNUP_OPEN`).",
     "too_many_attempts": "Wait for `Retry-After`; the header `RateLimit` tells what remains. For operators: "
     "`docs/rate-limits.md` lists every limit, its setting, and what to do where many people share one address.",
