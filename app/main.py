@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
-from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Lifespan
 
 from app.account import pages as account_pages
 from app.account import routes as account
@@ -27,17 +27,17 @@ from app.foundation.cors import CORS
 from app.foundation.discipline import keep_time
 from app.foundation.draining import STATE_KEY, Drain
 from app.foundation.error_pages import ErrorPages
-from app.foundation.errors import StartupRefused, Unavailable
 from app.foundation.health import Check, Health
 from app.foundation.hot import HotPath
 from app.foundation.job_lag import sample_jobs
+from app.foundation.last_resort import LastResort
 from app.foundation.logs import configure_logs
 from app.foundation.mail import pages as mail_pages
 from app.foundation.mail import routes as mail
 from app.foundation.mail.pending import sample_mails
 from app.foundation.middleware import Edge, EdgePolicy
 from app.foundation.partitions import keep_partitions
-from app.foundation.problems import REFUSALS, internal_error, render_refusal, show_errors_by
+from app.foundation.problems import REFUSALS, render_refusal, show_errors_by
 from app.foundation.provide import install
 from app.foundation.routing import HotEndpoint, Router
 from app.foundation.sampling import keep_sampling
@@ -138,53 +138,6 @@ class Application(FastAPI):
 def _is_probe(scope: MutableMapping[str, Any]) -> bool:
     """Whether somebody asks after the process's health, of which nobody wants a trace."""
     return str(scope.get("path", "")).startswith("/health/")
-
-
-class LastResort:
-    """ASGI middleware: an unexpected exception becomes a 500 that tells nothing, and an entry that tells all.
-
-    A start that is refused ends in its words instead of a traceback.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
-        if scope["type"] == "lifespan":
-            await self._live(scope, receive, send)
-            return
-        answered = False
-
-        async def note(message: Message) -> None:
-            nonlocal answered
-            answered = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, note)
-        except Exception as error:
-            if answered:
-                # Too late for another answer: the server cuts the connection, so that none takes it for whole.
-                raise
-            _logger.exception("an unexpected exception: %s", type(error).__name__)
-            await internal_error(scope)(scope, receive, send)
-
-    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_without_traceback(message: Message) -> None:
-            if message["type"] != "lifespan.startup.failed":
-                await send(message)
-
-        try:
-            await self._app(scope, receive, send_without_traceback)
-        except StartupRefused as error:
-            await send({"type": "lifespan.startup.failed", "message": str(error)})
-        except Unavailable as error:
-            words = f"An engine that the start needs does not answer; is DATABASE__URL right? ({error})"
-            await send({"type": "lifespan.startup.failed", "message": words})
-        except Exception:
-            _logger.exception("the application cannot start")
-            await send({"type": "lifespan.startup.failed", "message": ""})
 
 
 def create_app(settings: Settings | None = None, *, services: Services | None = None) -> Application:

@@ -65,7 +65,7 @@ CURES = {
     "session that asked for it, and where it carries a request's hash for that request alone.",
     "invalid_api_key": "The key is mistyped, unknown, expired, revoked, for another audience, or not for this address. "
     "Its owner sees its state by `GET /auth/api-keys`; a service's log says what came.",
-    "invalid_api_key_definition": "Read `errors`: each entry points at a part of the definition and says what is right.",
+    "invalid_api_key_definition": "Read `errors`: each entry points at a part and says what is right there.",
     "invalid_attribute": "Read `errors`: it names the attribute's rule. A value is a text, a number or a boolean.",
     "invalid_audience": "Read `errors`: each entry points at a part of the definition and says what is right.",
     "invalid_client": "Check client id and secret, and that the client authenticates by its registered method.",
