@@ -12,6 +12,7 @@ from app.audiences.define import AudienceRegistration
 from app.audiences.rotate_keys import SigningKeyRotation
 from app.audiences.service import Audiences
 from app.audit.event import SYSTEM
+from app.audit.search import AuditSearch
 from app.audit.service import AuditLog
 from app.clients.authenticate import ClientAuthentication
 from app.clients.service import Clients
@@ -155,6 +156,7 @@ class Services:
     cookies: Cookies
     csrf: CSRF
     purge: Purge
+    audit_search: AuditSearch
 
     def each(self) -> tuple[object, ...]:
         """Every service, for `provide`; those of a feature's parts one by one."""

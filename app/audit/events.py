@@ -1,5 +1,6 @@
-"""What happened to the ways in which we tell people what happened."""
+"""What happened to the log itself, and to the ways in which we tell people what happened."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,3 +19,43 @@ class MailUndeliverable(Event):
     user_id: str | None
     attempts: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRead(Event):
+    """Somebody read the log. `filter` says what they asked for, `entries` how many they saw."""
+
+    type: ClassVar[str] = "audit.read"
+
+    filter: Mapping[str, str]
+    entries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditExported(Event):
+    """Somebody began to carry the log away. `filter` says which part."""
+
+    type: ClassVar[str] = "audit.exported"
+
+    format: str
+    filter: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditErased(Event):
+    """What was personal in the entries about a subject was taken away; the entries stay in the chain."""
+
+    type: ClassVar[str] = "audit.erased"
+
+    entries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditTrimmed(Event):
+    """A month of the log was dropped, because it is not to be kept longer. `last_number` is its last in the chain."""
+
+    type: ClassVar[str] = "audit.trimmed"
+
+    partition: str
+    entries: int
+    last_number: int | None

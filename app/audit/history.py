@@ -16,7 +16,10 @@ from app.foundation.ids import first_id_at
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastEntry:
-    """An entry of the log."""
+    """An entry of the log.
+
+    `number` is its place in the chain, once it has one. What was personal in one that `is_erased` was taken away.
+    """
 
     id: UUID
     at: datetime
@@ -27,14 +30,17 @@ class PastEntry:
     subject: str | None
     ip: str | None
     user_agent: str | None
+    trace_id: str
     details: Mapping[str, Any]
+    number: int | None
+    is_erased: bool
 
 
 async def find(tx: Transaction, entry_id: UUID) -> PastEntry | None:
     """The entry of this id, which is also its event's."""
     statement = select(AuditEntry.__table__).where(AuditEntry.id == entry_id)
     row = (await tx.execute(statement)).mappings().first()
-    return None if row is None else _as_entry(row)
+    return None if row is None else as_entry(row)
 
 
 async def list_of(
@@ -52,7 +58,7 @@ async def list_of(
     if before is not None:
         statement = statement.where(AuditEntry.id < before)
     rows = await tx.execute(statement.order_by(AuditEntry.id.desc()).limit(limit))
-    return [_as_entry(row) for row in rows.mappings()]
+    return [as_entry(row) for row in rows.mappings()]
 
 
 async def count_since(tx: Transaction, subject: str, *, kind: str, since: datetime) -> int:
@@ -65,7 +71,8 @@ async def count_since(tx: Transaction, subject: str, *, kind: str, since: dateti
     return int(await tx.scalar(statement) or 0)
 
 
-def _as_entry(row: RowMapping) -> PastEntry:
+def as_entry(row: RowMapping) -> PastEntry:
+    """The entry in a row that holds every column."""
     return PastEntry(
         id=row["id"],
         at=row["at"],
@@ -76,5 +83,8 @@ def _as_entry(row: RowMapping) -> PastEntry:
         subject=row["subject"],
         ip=row["ip"],
         user_agent=row["user_agent"],
+        trace_id=row["trace_id"],
         details=row["details"],
+        number=row["number"],
+        is_erased=row["personal_digest"] is not None and row["personal_salt"] is None,
     )

@@ -23,6 +23,14 @@ class AuditEntry(Model):
     __table_args__ = (
         CheckConstraint("outcome IN ('success', 'refused')", name="outcome"),
         Index(None, "subject", "id"),
+        # For whoever searches the log; ids are in the order of time, so each brings the newest first.
+        Index(None, "actor_id", "id"),
+        Index(None, "type", "id"),
+        Index(None, "ip", "id"),
+        Index("ix_audit_entries_refused", "id", postgresql_where="outcome = 'refused'"),
+        # Trace ids are random, and a tree of them would be touched all over by each new entry; this costs next to
+        # nothing to keep, and finds the few pages to look at.
+        Index(None, "trace_id", postgresql_using="brin", postgresql_ops={"trace_id": "text_bloom_ops"}),
         Index("ix_audit_entries_unchained", "id", postgresql_where="number IS NULL"),
         Index("ix_audit_entries_number", "number", postgresql_where="number IS NOT NULL"),
         {"postgresql_partition_by": "RANGE (id)"},
@@ -80,6 +88,15 @@ class AuditCut(Model):
     number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     hash: Mapped[bytes] = mapped_column(LargeBinary)
     made_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class AuditErasure(Model):
+    """A subject whose personal data are to go from the log, until they have gone."""
+
+    __tablename__ = "audit_erasures"
+
+    subject: Mapped[str] = mapped_column(Text, primary_key=True)
+    requested_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
 class EventRow(Model):

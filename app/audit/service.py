@@ -90,7 +90,7 @@ class AuditLog:
     def values(self, event: Event) -> EntryValues:
         """The event as parameters, for `recording_ctes`. Long texts are cut and control characters removed."""
         now = self._clock.now()
-        details = {name: _clean(value) if isinstance(value, str) else value for name, value in event.details().items()}
+        details = {name: _cleaned(value) for name, value in event.details().items()}
         return EntryValues(
             id=new_id(now),
             at=now,
@@ -104,6 +104,17 @@ class AuditLog:
             trace_id=event.origin.trace_id,
             details=json.dumps(details),
         )
+
+
+def _cleaned(value: object) -> object:
+    """The same of a detail, whatever it is made of."""
+    if isinstance(value, str):
+        return _clean(value)
+    if isinstance(value, Mapping):
+        return {name: _cleaned(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cleaned(part) for part in value]
+    return value
 
 
 def _clean(value: str | None) -> str | None:

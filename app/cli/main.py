@@ -24,6 +24,7 @@ COMMANDS = {
     "clients": "app.cli.clients",
     "keys": "app.cli.keys",
     "rotate-signing-key": "app.cli.rotate_signing_key",
+    "audit": "app.cli.audit",
     "purge": "app.cli.purge",
     "settings": "app.cli.settings",
     "token": "app.cli.token",

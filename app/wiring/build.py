@@ -10,6 +10,7 @@ from app.account.service import Account
 from app.audiences.define import AudienceRegistration
 from app.audiences.rotate_keys import SigningKeyRotation
 from app.audit.chaining import AuditChaining
+from app.audit.search import AuditSearch
 from app.clients.authenticate import ClientAuthentication
 from app.clients.service import Clients
 from app.correspondence import Correspondence
@@ -270,4 +271,5 @@ def build(settings: Settings) -> Services:
         cookies=Cookies(secure=settings.is_production or issuer.startswith("https:")),
         csrf=CSRF(keyring, public_url=issuer, origins=settings.cors.origins),
         purge=purge.build(ground),
+        audit_search=AuditSearch(db, clock, audit),
     )

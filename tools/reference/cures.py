@@ -20,6 +20,8 @@ CURES = {
     "audience_clash": "Choose a name or resource URI that no other audience has, and that is not the issuer's URL.",
     "audience_exists": "Take another name, or change the audience that has it: `auth-service audiences update`.",
     "audience_not_found": "`auth-service audiences list` shows every audience; `audiences create NAME` makes one.",
+    "audit_entry_not_found": "Search for it: `GET /admin/audit-logs`, or `auth-service audit list`. Months older than "
+    "`AUDIT__RETENTION_DAYS` are dropped.",
     "bad_request": "Read `detail`; it says what cannot be understood.",
     "body_too_large": "A JSON body has at most 64 kB. Send less.",
     "built_in_role": "Make a role of your own beside it: `auth-service roles create NAME`.",
