@@ -96,12 +96,19 @@ class AuditSearch:
         self._audit = audit
 
     async def list(
-        self, wanted: AuditFilter, *, before: UUID | None = None, limit: int, actor: Actor, origin: Origin
+        self,
+        wanted: AuditFilter,
+        *,
+        before: UUID | None = None,
+        limit: int,
+        look_ahead: int = 0,
+        actor: Actor,
+        origin: Origin,
     ) -> list[PastEntry]:
-        """The newest entries that are meant, newest first."""
+        """The newest entries that are meant, newest first; with `look_ahead` so many more, which nobody is shown."""
         async with self._db.transaction() as tx:
-            entries = await newest(tx, wanted, before=before, limit=limit)
-            event = AuditRead(actor=actor, origin=origin, filter=wanted.given(), entries=len(entries))
+            entries = await newest(tx, wanted, before=before, limit=limit + look_ahead)
+            event = AuditRead(actor=actor, origin=origin, filter=wanted.given(), entries=min(limit, len(entries)))
             await self._audit.record(tx, event)
         return entries
 
