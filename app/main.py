@@ -48,6 +48,7 @@ from app.login import password_grant
 from app.login import routes as login
 from app.migrations.chain import newest_revision
 from app.migrations.revision import schema_fault
+from app.oauth import token as oauth_token
 from app.principals import routes as principals
 from app.recovery import pages as recovery_pages
 from app.recovery import routes as recovery
@@ -73,6 +74,7 @@ ROUTERS: tuple[Router, ...] = (
     login.router,
     email_codes.router,
     grants.router,
+    oauth_token.router,
     principals.router,
     stepup.router,
     account.router,

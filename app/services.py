@@ -55,6 +55,7 @@ from app.login.passkey import PasskeySignIn
 from app.login.second_step import SecondStep
 from app.login.service import Login
 from app.login.sign_in import SignIn
+from app.oauth.parts import OAuthParts
 from app.principals.introspection import Introspection
 from app.principals.service import BearerPrincipals
 from app.recovery.interrupt import OwnersInterruption
@@ -111,6 +112,7 @@ class Services:
     clients: Clients
     client_authentication: ClientAuthentication
     api_keys: APIKeyParts
+    oauth: OAuthParts
     links: Links
     wasnt_me: WasntMe
     users: Users

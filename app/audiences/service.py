@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -25,6 +25,7 @@ class AudienceView:
 
     `name` is the stored name, `aud` what its tokens say. `scopes` maps each scope to the permission it needs,
     or to None where every user holds it. `access_token_seconds` is None where the deployment's default applies.
+    `resources` are the URIs by which it may be asked for as well.
     """
 
     name: str
@@ -34,6 +35,7 @@ class AudienceView:
     claims: tuple[str, ...] = ()
     scopes: Mapping[str, str | None] = field(default_factory=dict)
     required_acr: str | None = None
+    resources: tuple[str, ...] = ()
 
 
 class KeySets(Protocol):
@@ -64,6 +66,23 @@ class Audiences:
         if audience is None or audience == self._issuer:
             return self._own
         return await self._look_up(audience)
+
+    async def resolve_resource(self, uri: str) -> AudienceView:
+        """The audience that has this resource URI; its tokens then say the URI. Raises InvalidTarget.
+
+        Compared as a whole string. The issuer is this service's own URI. Spec: RFC 8707 §2.
+        """
+        if uri == self._issuer:
+            return self._own
+        view = self._by_resource(self._views.value, uri)
+        if view is None and rules.is_resource(uri):
+            await self._views.load_unless(
+                lambda views: self._by_resource(views, uri) is not None, least_seconds=LEAST_SECONDS_BETWEEN_MISSES
+            )
+            view = self._by_resource(self._views.value, uri)
+        if view is None:
+            raise InvalidTarget("There is no audience with that resource.")
+        return replace(view, aud=uri)
 
     async def get(self, name: str) -> AudienceView:
         """The audience that is stored under that name, this service itself included. Raises InvalidTarget."""
@@ -96,6 +115,10 @@ class Audiences:
     async def list_all(self, tx: Transaction) -> list[AudienceDefinition]:
         """Every registered audience, by name."""
         return [stored.definition for stored in await store.list_all(tx)]
+
+    @staticmethod
+    def _by_resource(views: Mapping[str, AudienceView], uri: str) -> AudienceView | None:
+        return next((view for view in views.values() if uri in view.resources), None)
 
     async def _look_up(self, name: str) -> AudienceView:
         view = self._views.value.get(name)
@@ -130,4 +153,5 @@ class Audiences:
             claims=tuple(row["claims"]),
             scopes=MappingProxyType(row["scopes"]),
             required_acr=row["required_acr"],
+            resources=tuple(row["resources"]),
         )

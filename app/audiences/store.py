@@ -18,6 +18,8 @@ REGISTRY = """
 SELECT coalesce(json_agg(json_build_object(
     'name', a.name, 'signing_algorithm', a.signing_algorithm, 'access_token_seconds', a.access_token_seconds,
     'claims', a.claims, 'required_acr', a.required_acr,
+    'resources', (SELECT coalesce(json_agg(r.resource ORDER BY r.resource), '[]')
+                  FROM audience_resources r WHERE r.audience_id = a.id),
     'scopes', (SELECT coalesce(json_object_agg(s.scope, s.permission ORDER BY s.scope), '{}')
                FROM audience_scopes s WHERE s.audience_id = a.id)
   ) ORDER BY a.name), '[]')::text

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -19,7 +20,7 @@ class EntryValues(NamedTuple):
     """The parameters of one entry, in the order of `COLUMNS`."""
 
     id: UUID
-    at: object
+    at: datetime
     type: str
     outcome: str
     actor_kind: str

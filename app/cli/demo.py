@@ -44,7 +44,7 @@ async def write_clients(services: Services, noted: dict[str, dict[str, str]]) ->
                 continue
             definition = ClientDefinition(name=audience, audience=audience, scopes=tuple(ServiceScope))
             made = await services.clients.create(tx, definition, actor=acting.actor, origin=acting.origin)
-            credentials[audience] = {"AUTH_CLIENT_ID": made.client_id, "AUTH_CLIENT_SECRET": made.raw_secret}
+            credentials[audience] = {"AUTH_CLIENT_ID": made.client_id, "AUTH_CLIENT_SECRET": made.raw_secret or ""}
     return credentials
 
 

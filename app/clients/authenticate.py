@@ -1,22 +1,23 @@
 """Client authentication: who a program is, by exactly one method. Spec: RFC 6749 §2.3."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.audit.event import ANONYMOUS
 from app.audit.service import AuditLog
-from app.clients import store
+from app.clients.assertions import ClientAssertions
 from app.clients.errors import ClientNotAuthenticated
 from app.clients.events import ClientRefused
-from app.clients.rules import ServiceScope, is_client_id
+from app.clients.presented import Presented, presented_by, presented_by_header
+from app.clients.registered import ClientDirectory, RegisteredClient
+from app.clients.rules import ServiceScope
 from app.foundation.clock import Clock
 from app.foundation.db import Database
 from app.foundation.errors import Forbidden
 from app.foundation.origin import Origin
 from app.foundation.secrets import SecretHash, equal, hash_secret, random_secret
 from app.limits.service import Limits
-from app.protocols.oauth.basic import BasicCredentials, MalformedCredentials, parse_basic
+from app.protocols.oauth.registration import AuthMethod
 
 
 class MissingServiceScope(Forbidden):
@@ -42,64 +43,96 @@ class AuthenticatedClient:
 
 
 class ClientAuthentication:
-    """Checks the credentials of clients."""
+    """Checks the credentials of clients. One answer for every failure."""
 
-    def __init__(self, db: Database, clock: Clock, audit: AuditLog, limits: Limits) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        audit: AuditLog,
+        limits: Limits,
+        *,
+        directory: ClientDirectory,
+        assertions: ClientAssertions,
+    ) -> None:
         self._limits = limits
         self._db = db
         self._clock = clock
         self._audit = audit
+        self._directory = directory
+        self._assertions = assertions
         # Compared with in place of an unknown client's, so that neither case does less work.
         self._nobodys: SecretHash = hash_secret(random_secret())
 
     async def authenticate(self, authorization: Sequence[str], origin: Origin) -> AuthenticatedClient:
-        """The client behind a request's Authorization headers. One answer for every failure.
+        """The client behind a request's Authorization headers, read anew; it must be one that uses Basic.
 
         Failures are limited for each client and address; what is malformed names no client and is none.
         Raises ClientNotAuthenticated, TooManyAttempts, DatabaseUnavailable. Spec: RFC 6749 §2.3.1, §5.2.
         """
-        presented = _basic(authorization)
+        presented = presented_by_header(authorization)
         async with self._limits.client_auth(presented.client_id, origin):
-            return await self._check(presented, origin)
+            client = await self._judge(presented, await self._directory.read(presented.client_id), origin)
+        return AuthenticatedClient(
+            client_id=client.client_id, name=client.name, audience=client.audience, scopes=client.scopes
+        )
 
-    async def _check(self, presented: BasicCredentials, origin: Origin) -> AuthenticatedClient:
-        row = None
-        if is_client_id(presented.client_id):
-            row = await self._db.fetchrow(
-                store.FIND_FOR_AUTHENTICATION, presented.client_id, self._clock.now(), repeatable=True
-            )
-        hashes = [bytes.fromhex(text) for text in row["secret_hashes"].split()] if row is not None else []
+    async def prove(self, authorization: Sequence[str], fields: Mapping[str, str], origin: Origin) -> RegisteredClient:
+        """The client behind a token request, by its registered method; a public one only says its name.
+
+        What this process holds of it may be old: whoever gives it something confirms its `version`. Raises
+        InvalidRequest and as `authenticate`.
+        """
+        presented = presented_by(authorization, fields)
+        async with self._limits.client_auth(presented.client_id, origin):
+            known = self._directory.known(presented.client_id)
+            if known is not None and known.enabled and presented.assertion is None and self._fits(known, presented):
+                return known
+            return await self._judge(presented, await self._directory.read(presented.client_id), origin)
+
+    async def prove_again(
+        self, authorization: Sequence[str], fields: Mapping[str, str], origin: Origin
+    ) -> RegisteredClient:
+        """The client of a request that was proven a moment ago, read anew because it has changed since.
+
+        A signed statement has counted by then and is not spent again; that it holds is. Raises as `prove`.
+        """
+        presented = presented_by(authorization, fields)
+        client = await self._directory.read(presented.client_id)
+        if presented.assertion is None or client is None:
+            return await self._judge(presented, client, origin)
+        if not client.enabled or not await self._assertions.is_signed(presented.assertion, client):
+            raise ClientNotAuthenticated(detail="the client was changed meanwhile")
+        return client
+
+    async def _judge(self, presented: Presented, client: RegisteredClient | None, origin: Origin) -> RegisteredClient:
+        fits = self._fits(client, presented)
+        if client is None:
+            raise ClientNotAuthenticated(detail="unknown client")
+        reason = "" if client.enabled else "disabled"
+        if presented.method is not client.auth_method:
+            reason = f"another method than {client.auth_method.value}"
+        elif presented.assertion is not None:
+            reason = reason or await self._assertions.fault_of(presented.assertion, client)
+        elif not fits:
+            reason = "wrong secret"
+        if reason:
+            await self._record(client.client_id, reason, origin)
+            raise ClientNotAuthenticated(detail=reason)
+        return client
+
+    def _fits(self, client: RegisteredClient | None, presented: Presented) -> bool:
+        """Whether the method is the client's and the secret one of its own that counts."""
+        if client is not None and presented.method is client.auth_method is AuthMethod.NONE:
+            return True
+        moment = self._clock.now().timestamp()
+        hashes = [secret.hash for secret in client.secrets if secret.counts(moment)] if client is not None else []
         given = hash_secret(presented.raw_secret)
         # A list, not a generator: every hash is looked at, whichever fits.
         matches = any([equal(given, stored) for stored in hashes or [self._nobodys]])  # noqa: C419
-        if row is None:
-            raise ClientNotAuthenticated(detail="unknown client")
-        if not matches or not row["enabled"]:
-            reason = "wrong secret" if not matches else "disabled"
-            await self._record(row["client_id"], reason, origin)
-            raise ClientNotAuthenticated(detail=reason)
-        return AuthenticatedClient(
-            client_id=row["client_id"],
-            name=row["name"],
-            audience=row["audience"],
-            scopes=frozenset(json.loads(row["scopes"])),
-        )
+        return client is not None and matches and presented.method is client.auth_method
 
     async def _record(self, client_id: str, reason: str, origin: Origin) -> None:
         async with self._db.transaction() as tx:
             event = ClientRefused(actor=ANONYMOUS, origin=origin, subject=client_id, reason=reason)
             await self._audit.record(tx, event)
-
-
-def _basic(authorization: Sequence[str]) -> BasicCredentials:
-    if len(authorization) != 1:
-        raise ClientNotAuthenticated(
-            "Send exactly one Authorization header, of the scheme Basic.", detail=f"{len(authorization)} credentials"
-        )
-    try:
-        presented = parse_basic(authorization[0])
-    except MalformedCredentials as error:
-        raise ClientNotAuthenticated(detail=str(error)) from error
-    if presented is None:
-        raise ClientNotAuthenticated("Clients authenticate by the scheme Basic.", detail="another scheme")
-    return presented

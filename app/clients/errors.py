@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from app.foundation.errors import NotAuthenticated, NotFound, Unprocessable
+from app.foundation.errors import Conflict, NotAuthenticated, NotFound, Unprocessable
 
 
 class ClientNotAuthenticated(NotAuthenticated):
@@ -22,3 +22,9 @@ class InvalidClientDefinition(Unprocessable):
     """A part of the definition breaks a rule. Each fault names its part and what is right."""
 
     code, title = "invalid_client_definition", "The client is not defined right"
+
+
+class ClientHasNoSecret(Conflict):
+    """The client proves itself otherwise, so there is no secret to rotate."""
+
+    code, title = "client_without_secret", "This client has no secret"

@@ -15,11 +15,50 @@ class ClientCreated(Event):
     name: str
     audience: str | None
     scopes: list[str]
+    grant_types: list[str]
+    redirect_uris: list[str]
+    token_endpoint_auth_method: str
+    targets: dict[str, list[str] | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientUpdated(Event):
+    """A client was defined anew."""
+
+    type: ClassVar[str] = "client.updated"
+
+    name: str
+    audience: str | None
+    scopes: list[str]
+    grant_types: list[str]
+    redirect_uris: list[str]
+    token_endpoint_auth_method: str
+    targets: dict[str, list[str] | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientDeleted(Event):
+    """A client was removed for good."""
+
+    type: ClassVar[str] = "client.deleted"
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientTokenIssued(Event):
+    """A client got an access token of its own. Recorded many at once, see `clients.issued`."""
+
+    type: ClassVar[str] = "client.token_issued"
+
+    audience: str
+    scope: str
+    jti: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientDisabled(Event):
-    """A client may not authenticate any more."""
+    """A client may not authenticate any more, and its tokens count no more."""
 
     type: ClassVar[str] = "client.disabled"
 
@@ -33,11 +72,15 @@ class ClientEnabled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSecretRotated(Event):
-    """A client got another secret; the former ones count for `overlap_seconds` more."""
+    """A client got another secret; the former ones count for `overlap_seconds` more.
+
+    `tokens_ended` says that what it was issued before counts no more.
+    """
 
     type: ClassVar[str] = "client.secret_rotated"
 
     overlap_seconds: int
+    tokens_ended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

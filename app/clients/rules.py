@@ -1,10 +1,13 @@
-"""What a client may be called and may hold: pure rules."""
+"""What a client is defined by, what its id looks like, and what a downstream service's client may ask about."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
 
-from app.clients.errors import InvalidClientDefinition
+from app.protocols.oauth.registration import AuthMethod
 
 CLIENT_ID_PREFIX = "c_"
 CLIENT_ID_RANDOM_CHARACTERS = 22
@@ -19,31 +22,31 @@ class ServiceScope(StrEnum):
     REVOCATIONS_READ = "revocations:read"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientDefinition:
-    """What an operator says of a client. `audience` is the stored name of a downstream service."""
-
-    name: str
-    audience: str | None = None
-    scopes: tuple[str, ...] = ()
-
-
 def is_client_id(text: str) -> bool:
     """Whether a text has the form of a client id."""
     return _CLIENT_ID.fullmatch(text) is not None
 
 
-def check(definition: ClientDefinition) -> None:
-    """Refuse a definition that breaks a rule, naming every one. Raises InvalidClientDefinition."""
-    faults: list[tuple[str, str]] = []
-    name = definition.name
-    if not 0 < len(name) <= MAX_NAME_CHARACTERS or not name.isprintable() or name != name.strip():
-        faults.append(("/name", f"one line of 1 to {MAX_NAME_CHARACTERS} printable characters"))
-    unknown = sorted(set(definition.scopes) - set(ServiceScope))
-    if unknown:
-        faults.append(("/scopes", f"a client's scopes are {' and '.join(ServiceScope)}"))
-    if definition.scopes and definition.audience is None:
-        faults.append(("/audience", "a client with scopes names the audience whose tokens it may ask about"))
-    if faults:
-        words = "; ".join(f"{pointer[1:]}: {rule}" for pointer, rule in faults)
-        raise InvalidClientDefinition(f"{words}.", faults=faults)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientDefinition:
+    """A client as it is registered.
+
+    `audience` is the stored name of the downstream service that it stands for, `scopes` what it may ask about that
+    service's tokens. `targets` maps each audience that it may ask tokens for to the scopes that it holds there, or to
+    None for those that need no permission.
+    """
+
+    name: str
+    audience: str | None = None
+    scopes: tuple[str, ...] = ()
+    grant_types: tuple[str, ...] = ()
+    redirect_uris: tuple[str, ...] = ()
+    auth_method: AuthMethod = AuthMethod.BASIC
+    targets: Mapping[str, tuple[str, ...] | None] = field(default_factory=lambda: MappingProxyType({}))
+    jwks: Mapping[str, Any] | None = None
+    jwks_uri: str | None = None
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it has nothing to prove itself by: an app on somebody's device."""
+        return self.auth_method is AuthMethod.NONE

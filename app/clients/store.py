@@ -5,24 +5,75 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
+from app.audit.service import COLUMNS
 from app.clients.models import ClientSecret, OAuthClient
 from app.foundation.db import Transaction
 from app.foundation.secrets import SecretHash
 
-# A client that may authenticate, with the hashes of its secrets that count, as one text. Parameters: $1 id, $2 now.
-FIND_FOR_AUTHENTICATION = """
-    SELECT c.client_id, c.name, c.audience, array_to_json(c.scopes)::text AS scopes, c.disabled_at IS NULL AS enabled,
-      coalesce((SELECT string_agg(encode(s.secret_hash, 'hex'), ' ' ORDER BY s.id) FROM client_secrets s
-        WHERE s.client_row_id = c.id AND (s.expires_at IS NULL OR s.expires_at > $2)), '') AS secret_hashes
+# All that authentication and tokens need of a client, as one JSON text. Parameters: $1 client id.
+KNOWN = """
+    SELECT json_build_object(
+      'client_id', c.client_id, 'name', c.name, 'audience', c.audience, 'scopes', c.scopes,
+      'enabled', c.disabled_at IS NULL, 'version', c.version, 'grant_types', c.grant_types,
+      'redirect_uris', c.redirect_uris,
+      'auth_method', c.token_endpoint_auth_method, 'targets', c.targets, 'jwks', c.jwks, 'jwks_uri', c.jwks_uri,
+      'tokens_not_before', extract(epoch FROM c.tokens_not_before),
+      'secrets', (SELECT coalesce(json_agg(json_build_array(encode(s.secret_hash, 'hex'),
+        extract(epoch FROM s.expires_at)) ORDER BY s.id), '[]') FROM client_secrets s WHERE s.client_row_id = c.id)
+    )::text AS known
     FROM oauth_clients c WHERE c.client_id = $1
     """
+
+# Whether a token of a client's own still counts. Parameters: $1 client id, $2 when it was issued (NumericDate).
+INSPECT = """
+    SELECT name FROM oauth_clients
+    WHERE client_id = $1 AND disabled_at IS NULL
+      AND (tokens_not_before IS NULL OR tokens_not_before <= to_timestamp($2::float8))
+    """
+
+# Spends a signed statement: a row only for the first. Parameters: $1 client id, $2 hash of its jti, $3 its end.
+SPEND_ASSERTION = """
+    INSERT INTO spent_client_assertions (client_id, jti_hash, expires_at) VALUES ($1, $2, $3)
+    ON CONFLICT DO NOTHING RETURNING client_id
+    """
+
+# Records what clients were given, many at once, for each client that still is as it was judged; tells for which.
+# Parameters: $1 a JSON list of objects with the fields below, $2 type of the entries.
+RECORD_ISSUED = f"""
+    WITH asked AS (
+      SELECT * FROM json_to_recordset($1::text::json) AS a
+        (id uuid, at timestamptz, client text, version int, ip text, user_agent text, trace_id text, details jsonb)
+    ), granted AS (
+      SELECT asked.* FROM asked JOIN oauth_clients c ON c.client_id = asked.client
+      WHERE c.version = asked.version AND c.disabled_at IS NULL
+    ), recorded AS (
+      INSERT INTO audit_entries ({COLUMNS})
+      SELECT id, at, $2, 'success', 'client', client, client, ip, user_agent, trace_id, details FROM granted
+      RETURNING id, type, subject, at, details
+    ), announced AS (
+      INSERT INTO events (id, type, subject, created_at, payload)
+      SELECT id, type, subject, at, details FROM recorded
+    )
+    SELECT string_agg(id::text, ' ') AS granted FROM granted
+    """  # noqa: S608 — built from constants; every value is a parameter
 
 
 async def add(tx: Transaction, values: dict[str, Any]) -> None:
     """Write a new client."""
     await tx.execute(insert(OAuthClient).values(values))
+
+
+async def change(tx: Transaction, client_row_id: UUID, values: dict[str, Any]) -> None:
+    """Give a client other values and the next version."""
+    statement = update(OAuthClient).where(OAuthClient.id == client_row_id)
+    await tx.execute(statement.values(version=OAuthClient.version + 1, **values))
+
+
+async def remove(tx: Transaction, client_row_id: UUID) -> None:
+    """Remove a client with its secrets."""
+    await tx.execute(delete(OAuthClient).where(OAuthClient.id == client_row_id))
 
 
 async def add_secret(
@@ -33,12 +84,21 @@ async def add_secret(
     await tx.execute(insert(ClientSecret).values(values))
 
 
-async def expire_secrets(tx: Transaction, client_row_id: UUID, *, at: datetime) -> None:
-    """Let the secrets that a client has count no longer than until then."""
+async def expire_secrets(tx: Transaction, client_row_id: UUID, *, now: datetime, at: datetime) -> None:
+    """Let the secrets that a client has count no longer than until then, and forget those that count no more."""
+    mine = ClientSecret.client_row_id == client_row_id
+    await tx.execute(delete(ClientSecret).where(mine, ClientSecret.expires_at <= now))
     later = ClientSecret.expires_at.is_(None) | (ClientSecret.expires_at > at)
-    await tx.execute(
-        update(ClientSecret).where(ClientSecret.client_row_id == client_row_id, later).values(expires_at=at)
+    await tx.execute(update(ClientSecret).where(mine, later).values(expires_at=at))
+
+
+async def secrets_of(tx: Transaction, client_row_id: UUID) -> Sequence[tuple[datetime, datetime | None]]:
+    """When each secret of a client was made, and until when it counts."""
+    statement = select(ClientSecret.created_at, ClientSecret.expires_at).where(
+        ClientSecret.client_row_id == client_row_id
     )
+    rows = await tx.execute(statement.order_by(ClientSecret.id))
+    return [(row.created_at, row.expires_at) for row in rows]
 
 
 async def find(tx: Transaction, client_id: str, *, lock: bool = False) -> Row[Any] | None:
@@ -51,14 +111,3 @@ async def list_after(tx: Transaction, *, after: UUID | None, limit: int) -> Sequ
     """Clients in the order in which they were made."""
     statement = select(OAuthClient.__table__).order_by(OAuthClient.id).limit(limit)
     return (await tx.execute(statement if after is None else statement.where(OAuthClient.id > after))).all()
-
-
-async def set_disabled(tx: Transaction, client_id: str, *, disabled_at: datetime | None, now: datetime) -> bool:
-    """Disable or enable a client; False where nothing changed."""
-    differs = OAuthClient.disabled_at.is_not(None) if disabled_at is None else OAuthClient.disabled_at.is_(None)
-    statement = (
-        update(OAuthClient)
-        .where(OAuthClient.client_id == client_id, differs)
-        .values(disabled_at=disabled_at, updated_at=now)
-    )
-    return (await tx.execute(statement.returning(OAuthClient.id))).first() is not None

@@ -1,5 +1,6 @@
 """The one reader of form bodies: urlencoded, one value for each name. Its size is bounded before, at the edge."""
 
+from collections.abc import Collection
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -24,15 +25,38 @@ class InvalidForm(BadRequest):
 
 async def read_form(request: Request) -> dict[str, str]:
     """A request's fields; an empty body has none. Raises NotAForm, InvalidForm, and what the edge raises."""
-    content = await request.body()
-    types = request.headers.getlist("content-type")
-    if len(types) != 1 or types[0].partition(";")[0].strip().lower() != FORM_TYPE:
-        raise NotAForm
-    return parse_form(content)
+    return parse_form(await _read(request))
+
+
+async def read_parameters(
+    request: Request, *, repeatable: Collection[str]
+) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """A request's fields, and beside them the values of those that may stand there several times.
+
+    Raises as `read_form`. Spec: RFC 6749 §3.2; RFC 8707 §2 is the exception.
+    """
+    pairs = _parse(await _read(request))
+    several: dict[str, list[str]] = {name: [] for name in repeatable}
+    for name, value in pairs:
+        if name in several:
+            several[name].append(value)
+    return _each_once([pair for pair in pairs if pair[0] not in several]), several
 
 
 def parse_form(content: bytes) -> dict[str, str]:
     """The fields of an urlencoded body. Raises InvalidForm, which quotes nothing."""
+    return _each_once(_parse(content))
+
+
+async def _read(request: Request) -> bytes:
+    content = await request.body()
+    types = request.headers.getlist("content-type")
+    if len(types) != 1 or types[0].partition(";")[0].strip().lower() != FORM_TYPE:
+        raise NotAForm
+    return content
+
+
+def _parse(content: bytes) -> list[tuple[str, str]]:
     try:
         pairs = parse_qsl(
             content.decode("ascii"),
@@ -43,9 +67,13 @@ def parse_form(content: bytes) -> dict[str, str]:
         )
     except ValueError:
         raise InvalidForm("The form is not urlencoded UTF-8, or has too many fields.") from None
+    if any("\0" in value for _, value in pairs):
+        raise InvalidForm("A field holds a character that no form has.")
+    return pairs
+
+
+def _each_once(pairs: list[tuple[str, str]]) -> dict[str, str]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise InvalidForm("A field stands there twice.")
-    if any("\0" in value for value in fields.values()):
-        raise InvalidForm("A field holds a character that no form has.")
     return fields

@@ -8,6 +8,7 @@ _PATHS = ("/oauth/",)
 _PATH = "/token"
 # Codes of ours that clients of OAuth know, or need: the rest are told by their status.
 _KNOWN = {
+    "invalid_client": "invalid_client",
     "invalid_credentials": "invalid_grant",
     "invalid_scope": "invalid_scope",
     "invalid_target": "invalid_target",
@@ -61,6 +62,12 @@ class InvalidScope(OAuthError):
     """A scope is malformed, unknown, or more than was granted."""
 
     code, title = "invalid_scope", "This scope is not accepted"
+
+
+class InvalidTarget(OAuthError):
+    """No audience of that name or resource, or not this client's. Spec: RFC 8707 §2."""
+
+    code, title = "invalid_target", "This audience is not accepted"
 
 
 def oauth_code(code: str, status: int) -> str:

@@ -8,15 +8,15 @@ from app.foundation.body import Body
 
 
 class Validation(BaseModel):
-    """A live token. `auth_time` and `exp` are NumericDates."""
+    """A live token. `auth_time` and `exp` are NumericDates; a client's own has no `sid` and no `auth_time`."""
 
     active: Literal[True]
     sub: str
-    sid: str
+    sid: str = ""
     aud: str
     scope: str
     roles: list[str]
-    auth_time: int
+    auth_time: int = 0
     exp: int
 
 

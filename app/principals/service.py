@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from app.clients.live import ClientLiveness
 from app.foundation.principal import Credentials, Principal
 from app.grants.access_token import TYPE
 from app.grants.by_cookie import BrowserInspection
-from app.grants.inspect import GrantInspection
+from app.grants.inspect import GrantInspection, LiveGrant
 from app.principals.errors import AmbiguousCredentials, MissingToken
+from app.protocols.jose.claims import TokenClaims
 from app.signing_keys.errors import InvalidToken
 from app.signing_keys.service import SigningKeys
 
@@ -15,35 +17,29 @@ from app.signing_keys.service import SigningKeys
 class BearerPrincipals:
     """Turns a bearer token of ours into its principal."""
 
-    def __init__(self, keys: SigningKeys, grants: GrantInspection, *, issuer: str) -> None:
+    def __init__(self, keys: SigningKeys, grants: GrantInspection, clients: ClientLiveness, *, issuer: str) -> None:
         self._keys = keys
         self._grants = grants
+        self._clients = clients
         self._issuer = issuer
 
     async def resolve(self, authorization: Sequence[str], *, own_only: bool) -> Principal:
-        """The caller behind a bearer token, given the request's Authorization headers. Spec: RFC 6750 §2.1.
+        """The person behind a bearer token, given the request's Authorization headers. Spec: RFC 6750 §2.1.
 
         Raises MissingToken, AmbiguousCredentials for more than one, InvalidToken when malformed, forged,
-        expired, for another audience where `own_only`, or when its session, grant or user is no longer live;
-        DatabaseUnavailable.
+        expired, a client's own, for another audience where `own_only`, or when its session, grant or user is no
+        longer live; DatabaseUnavailable.
         """
-        principal, _ = await self.resolve_with_claims(authorization, own_only=own_only)
-        return principal
-
-    async def resolve_with_claims(
-        self, authorization: Sequence[str], *, own_only: bool
-    ) -> tuple[Principal, Mapping[str, Any]]:
-        """The same, with every claim of the token."""
         verified = await self._keys.verify(_bearer_token(authorization), typ=TYPE, issuer=self._issuer)
         claims = verified.members
+        if _is_clients_own(verified):
+            raise InvalidToken("The token is a client's own; this route is for people.", detail="no user behind it")
         audience = verified.audiences[0]
         own = audience == self._issuer
         if own_only and not own:
             raise InvalidToken("The token is for another audience.", detail=f"aud is {audience}, not this service")
-        live = await self._grants.find_live(sid=claims["sid"], grant_id=claims["grant_id"], sub=verified.sub)
-        if live is None:
-            raise InvalidToken(detail="its session, grant or user is no longer live")
-        principal = Principal(
+        live = await self._live_grant(verified)
+        return Principal(
             sub=verified.sub,
             user_id=live.user_id,
             session_id=live.session_id,
@@ -57,7 +53,25 @@ class BearerPrincipals:
             auth_time=live.auth_time,
             acr=live.acr,
         )
-        return principal, claims
+
+    async def validate(self, authorization: Sequence[str]) -> Mapping[str, Any]:
+        """The claims of a bearer token for any audience, a person's or a client's own, that counts at this moment.
+
+        Raises MissingToken, AmbiguousCredentials, InvalidToken, DatabaseUnavailable.
+        """
+        verified = await self._keys.verify(_bearer_token(authorization), typ=TYPE, issuer=self._issuer)
+        if not _is_clients_own(verified):
+            await self._live_grant(verified)
+        elif not await self._clients.is_live(verified.sub, verified.issued_at):
+            raise InvalidToken(detail="its client is disabled or gone, or has ended its tokens")
+        return verified.members
+
+    async def _live_grant(self, verified: TokenClaims) -> LiveGrant:
+        claims = verified.members
+        live = await self._grants.find_live(sid=claims["sid"], grant_id=claims["grant_id"], sub=verified.sub)
+        if live is None:
+            raise InvalidToken(detail="its session, grant or user is no longer live")
+        return live
 
 
 class Principals:
@@ -103,6 +117,11 @@ def refuse_mixture(credentials: Credentials) -> None:
         raise AmbiguousCredentials("The request carries more than one session cookie.")
     if credentials.sessions and credentials.authorization:
         raise AmbiguousCredentials("The request carries a cookie and an Authorization header.")
+
+
+def _is_clients_own(verified: TokenClaims) -> bool:
+    """Subjects of people and ids of clients never coincide, so that this says whose a token is. Spec: RFC 9068 §5."""
+    return bool(verified.members["client_id"] == verified.sub)
 
 
 def _bearer_token(authorization: Sequence[str]) -> str:

@@ -11,7 +11,6 @@ from app.audiences.define import AudienceRegistration
 from app.audiences.rotate_keys import SigningKeyRotation
 from app.audit.chaining import AuditChaining
 from app.audit.search import AuditSearch
-from app.clients.authenticate import ClientAuthentication
 from app.clients.service import Clients
 from app.correspondence import Correspondence
 from app.factors.email_code.service import EmailCodes
@@ -57,6 +56,7 @@ from app.wiring import purge
 from app.wiring.api_keys import build_api_keys
 from app.wiring.entrances import Entrances
 from app.wiring.ground import Ground
+from app.wiring.oauth import build_oauth
 from app.wiring.people import People
 
 
@@ -86,7 +86,9 @@ def build(settings: Settings) -> Services:
     minter = AccessTokenMinter(clock, keys, issuer=issuer, default_seconds=settings.jwt.access_token_seconds)
     issuance = GrantIssuance(clock, roles, minter, refresh_lifetime=refresh_lifetime)
     inspection = GrantInspection(db, clock)
-    principals = BearerPrincipals(keys, inspection, issuer=issuer)
+    clients = Clients(clock, audit, audiences)
+    oauth = build_oauth(ground, clients)
+    principals = BearerPrincipals(keys, inspection, oauth.liveness, issuer=issuer)
     browsers = BrowserInspection(db, clock, audiences=audiences, roles=roles)
     clients = Clients(clock, audit, audiences)
     api_keys = build_api_keys(ground, clients)
@@ -193,6 +195,8 @@ def build(settings: Settings) -> Services:
             overlap=timedelta(seconds=settings.api_keys.overlap_seconds),
         ),
         client_authentication=ClientAuthentication(db, clock, audit, limits),
+        client_authentication=oauth.authentication,
+        oauth=oauth,
         links=links,
         wasnt_me=wasnt_me,
         users=users,

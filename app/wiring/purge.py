@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from app.audit import purge as audit
+from app.clients import purge as clients
 from app.factors.email_code import purge as email_code
 from app.factors.passkey import purge as passkey
 from app.foundation import job_purge
@@ -35,6 +36,7 @@ def rules(settings: Settings) -> Sequence[PurgeRule]:
         *passkey.RULES,
         *login.RULES,
         *stepup.RULES,
+        *clients.RULES,
         *links.RULES,
         *grants.rules(absolute=absolute),
         *sessions.rules(absolute=absolute),

@@ -12,16 +12,19 @@ from app.wiring import Services
 ORIGIN = Origin(ip=None, user_agent=None, trace_id="0" * 32)
 
 
-def basic(client_id: str, secret: str) -> str:
+def basic(client_id: str, secret: str | None) -> str:
     return "Basic " + base64.b64encode(f"{client_id}:{secret}".encode()).decode()
 
 
 @pytest.fixture
 def make_client(services: Services) -> Callable[..., Awaitable[NewCredentials]]:
     async def make(
-        audience: str | None = "orders-api", scopes: tuple[str, ...] = ("introspection",), name: str = "orders"
+        audience: str | None = "orders-api",
+        scopes: tuple[str, ...] = ("introspection",),
+        name: str = "orders",
+        **more: object,
     ) -> NewCredentials:
-        definition = ClientDefinition(name=name, audience=audience, scopes=scopes)
+        definition = ClientDefinition(name=name, audience=audience, scopes=scopes, **more)
         async with services.db.transaction() as tx:
             return await services.clients.create(tx, definition, actor=SYSTEM, origin=ORIGIN)
 

@@ -29,6 +29,8 @@ CURES = {
     "without it.",
     "client_disconnected": "The connection ended before the request was whole; nobody reads this. Send it again.",
     "client_not_found": "`auth-service clients list` shows every client; `auth-service create-client` makes one.",
+    "client_without_secret": "A client that proves itself by its own key changes that key; a public one has nothing to "
+    "rotate.",
     "conflict": "Read the present state again, and decide anew.",
     "csrf_failed": "A page that signs in by cookies sends the token of `GET /auth/csrf` as `X-CSRF-Token`, and asks "
     "for a new one after each sign-in. Its origin is that of `PUBLIC_URL`, or stands in `CORS__ORIGINS` (in the SDK: "

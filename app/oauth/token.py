@@ -1,0 +1,113 @@
+"""`POST /oauth/token`: parse once, authenticate the client, pick the grant type, redeem, respond.
+
+What every grant type needs is checked here, where none can forget it. Spec: RFC 6749 §3.2, §5.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.clients.authenticate import ClientAuthentication
+from app.foundation.caller import origin_of
+from app.foundation.errors import Unavailable
+from app.foundation.form import FORM_TYPE, read_parameters
+from app.foundation.oauth_errors import InvalidRequest, UnauthorizedClient, UnsupportedGrantType
+from app.foundation.origin import Origin
+from app.foundation.provide import provided
+from app.foundation.routing import Router
+from app.oauth.grant_types.grant_type import GrantType, TokenRequest
+from app.oauth.kernel.errors import ClientChanged
+
+TOKEN_PATH = "/oauth/token"  # noqa: S105 — a path
+
+router = Router(tags=["oauth"])
+
+_TEXT = {"type": "string"}
+_FORM: dict[str, Any] = {
+    "type": "object",
+    "title": "TokenForm",
+    "required": ["grant_type"],
+    "properties": {
+        "grant_type": {**_TEXT, "enum": ["client_credentials"]},
+        "scope": {**_TEXT, "description": "Space-separated; all that the client holds at the audience if left out."},
+        "audience": {**_TEXT, "description": "The name of an audience; the client's only one if left out."},
+        "resource": {**_TEXT, "description": "A resource URI of an audience, instead of its name (RFC 8707)."},
+        "client_id": {**_TEXT, "description": "For clients that authenticate by the form, or not at all."},
+        "client_secret": {**_TEXT, "format": "password"},
+        "client_assertion_type": _TEXT,
+        "client_assertion": {**_TEXT, "description": "A JWT signed by the client (RFC 7523)."},
+    },
+}
+_ANSWER: dict[str, Any] = {
+    "type": "object",
+    "title": "TokenResponse",
+    "required": ["access_token", "token_type", "expires_in", "scope"],
+    "properties": {"access_token": _TEXT, "token_type": _TEXT, "expires_in": {"type": "integer"}, "scope": _TEXT},
+}
+_HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+class TokenEndpoint:
+    """The pipeline. Every grant type plugs in by its name."""
+
+    def __init__(self, authentication: ClientAuthentication, grant_types: Sequence[GrantType]) -> None:
+        self._authentication = authentication
+        self._grant_types = {grant_type.name: grant_type for grant_type in grant_types}
+
+    async def answer(
+        self,
+        authorization: Sequence[str],
+        fields: Mapping[str, str],
+        resources: Sequence[str],
+        origin: Origin,
+    ) -> Mapping[str, object]:
+        """The members of the token response. Raises OAuthError, ClientNotAuthenticated, DatabaseUnavailable."""
+        # First, because it depends on nobody: whoever asks for what nobody gets is told so.
+        grant_type = self._pick(fields.get("grant_type", ""))
+        client = await self._authentication.prove(authorization, fields, origin)
+        for _ in range(2):
+            if grant_type.name not in client.grant_types:
+                raise UnauthorizedClient("This client was not given that grant type.")
+            asked = TokenRequest(client=client, fields=fields, resources=resources, origin=origin)
+            try:
+                return await grant_type.redeem(asked)
+            except ClientChanged:
+                # What was kept of it is forgotten: this time it is read. A single-use proof was seen before.
+                client = await self._authentication.prove_again(authorization, fields, origin)
+        raise Unavailable(detail="the client changes faster than it is read")
+
+    def _pick(self, name: str) -> GrantType:
+        if not name:
+            raise InvalidRequest("The form needs grant_type.")
+        grant_type = self._grant_types.get(name)
+        if grant_type is None:
+            raise UnsupportedGrantType
+        return grant_type
+
+
+@router.hot(
+    "POST",
+    TOKEN_PATH,
+    summary="Redeem a grant for tokens",
+    openapi_extra={
+        "requestBody": {"required": True, "content": {FORM_TYPE: {"schema": _FORM}}},
+        "security": [{"client": []}, {}],
+        "responses": {
+            "200": {"description": "Tokens (RFC 6749 §5.1)", "content": {"application/json": {"schema": _ANSWER}}}
+        },
+    },
+)
+async def token(request: Request) -> Response:
+    """Give a client a token of its own for one audience (`client_credentials`).
+
+    The client authenticates by the one method that it is registered with: HTTP Basic, `client_secret` in the form, or
+    a signed `client_assertion`.
+    """
+    fields, several = await read_parameters(request, repeatable=("resource",))
+    endpoint = provided(request.app, TokenEndpoint)
+    authorization = request.headers.getlist("authorization")
+    members = await endpoint.answer(authorization, fields, several["resource"], origin_of(request))
+    return Response(json.dumps(members, separators=(",", ":")), media_type="application/json", headers=_HEADERS)

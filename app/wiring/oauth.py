@@ -1,0 +1,42 @@
+"""OAuth's endpoints, and what of clients they stand on."""
+
+from app.clients.assertions import ClientAssertions
+from app.clients.authenticate import ClientAuthentication
+from app.clients.issued import IssuedTokens
+from app.clients.keys import ClientKeys
+from app.clients.live import ClientLiveness
+from app.clients.registered import ClientDirectory
+from app.clients.service import Clients
+from app.grants.client_token import ClientTokens
+from app.oauth.grant_types.client_credentials import ClientCredentials
+from app.oauth.kernel.dispatch import Kernel
+from app.oauth.kernel.storage import AuthStorage
+from app.oauth.parts import OAuthParts
+from app.oauth.token import TOKEN_PATH, TokenEndpoint
+from app.wiring.ground import Ground
+
+
+def build_oauth(ground: Ground, clients: Clients) -> OAuthParts:
+    """Build them. A further grant type joins the list of the endpoint."""
+    db, clock, audit, issuer = ground.db, ground.clock, ground.audit, ground.issuer
+    directory, liveness = ClientDirectory(db), ClientLiveness(db)
+    names = frozenset({issuer, issuer + TOKEN_PATH})
+    assertions = ClientAssertions(db, clock, ClientKeys(ground.outbound), audiences=names)
+    authentication = ClientAuthentication(db, clock, audit, ground.limits, directory=directory, assertions=assertions)
+    tokens = ClientTokens(
+        clock,
+        ground.keys,
+        ground.audiences,
+        IssuedTokens(db, audit, directory),
+        issuer=issuer,
+        default_seconds=ground.settings.jwt.access_token_seconds,
+    )
+    storage = AuthStorage(db, clients=clients, tokens=tokens, liveness=liveness, keys=ground.keys, issuer=issuer)
+    return OAuthParts(
+        directory=directory,
+        authentication=authentication,
+        assertions=assertions,
+        liveness=liveness,
+        tokens=tokens,
+        endpoint=TokenEndpoint(authentication, [ClientCredentials(tokens, Kernel(storage))]),
+    )

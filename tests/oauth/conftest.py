@@ -1,0 +1,73 @@
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx2
+import pytest
+
+from app.audit.event import SYSTEM
+from app.clients.rules import ClientDefinition
+from app.clients.service import NewCredentials
+from app.foundation.origin import Origin
+from app.wiring import Services
+
+ORIGIN = Origin(ip=None, user_agent=None, trace_id="0" * 32)
+TOKEN = "/oauth/token"
+
+MakeClient = Callable[..., Awaitable[NewCredentials]]
+
+
+@pytest.fixture
+def make_client(services: Services) -> MakeClient:
+    """Registers a client that may get tokens for orders-api, unless told otherwise."""
+
+    async def make(**stated: Any) -> NewCredentials:
+        definition = ClientDefinition(
+            **{
+                "name": "reporting",
+                "grant_types": ("client_credentials",),
+                "targets": {"orders-api": ("orders:read",)},
+                **stated,
+            }
+        )
+        async with services.db.transaction() as tx:
+            return await services.clients.create(tx, definition, actor=SYSTEM, origin=ORIGIN)
+
+    return make
+
+
+class Machine:
+    """Asks for tokens as a client would."""
+
+    def __init__(self, api: httpx2.AsyncClient) -> None:
+        self._api = api
+
+    async def ask(self, made: NewCredentials | None = None, **fields: Any) -> httpx2.Response:
+        """By Basic where credentials are given."""
+        auth = None if made is None else (made.client_id, made.raw_secret or "")
+        form = {"grant_type": "client_credentials", **fields}
+        return await self._api.post(TOKEN, data={k: v for k, v in form.items() if v is not None}, auth=auth)
+
+    async def token(self, made: NewCredentials, **fields: Any) -> str:
+        answer = await self.ask(made, **fields)
+        assert answer.status_code == 200, answer.text
+        token: str = answer.json()["access_token"]
+        return token
+
+
+@pytest.fixture
+def machine(api: httpx2.AsyncClient) -> Machine:
+    return Machine(api)
+
+
+def refused(answer: httpx2.Response, status: int, error: str) -> dict[str, Any]:
+    """The body of a refusal in OAuth's form. Spec: RFC 6749 §5.2."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-store"
+    body: dict[str, Any] = answer.json()
+    assert body["error"] == error, body
+    assert body["error_description"]
+    assert body["trace_id"] == answer.headers["x-trace-id"]
+    if status == 401:
+        assert answer.headers["www-authenticate"].startswith("Basic ")
+    return body
