@@ -90,7 +90,6 @@ def build(settings: Settings) -> Services:
     oauth = build_oauth(ground, clients)
     principals = BearerPrincipals(keys, inspection, oauth.liveness, issuer=issuer)
     browsers = BrowserInspection(db, clock, audiences=audiences, roles=roles)
-    clients = Clients(clock, audit, audiences)
     api_keys = build_api_keys(ground, clients)
     outbox = Outbox(clock, keyring, domain=settings.host)
     post = Correspondence(
@@ -194,7 +193,6 @@ def build(settings: Settings) -> Services:
             fresh=fresh,
             overlap=timedelta(seconds=settings.api_keys.overlap_seconds),
         ),
-        client_authentication=ClientAuthentication(db, clock, audit, limits),
         client_authentication=oauth.authentication,
         oauth=oauth,
         links=links,
