@@ -7,6 +7,7 @@ from app.account.history import SignInHistory
 from app.account.keys.service import OwnAPIKeys
 from app.account.mfa.service import OwnSecondFactors
 from app.account.service import Account
+from app.admin.counting import Counting
 from app.apikeys.parts import APIKeyParts
 from app.audiences.define import AudienceRegistration
 from app.audiences.rotate_keys import SigningKeyRotation
@@ -73,6 +74,7 @@ from app.roles.service import Roles
 from app.sessions.service import Sessions
 from app.settings import Settings, refuse_demo_data
 from app.signing_keys.service import SigningKeys
+from app.signing_keys.withdraw import KeyWithdrawal
 from app.stepup.actions import ActionTokens
 from app.stepup.consume import ActionTokenConsumption
 from app.stepup.reauthenticate import Reauthentication
@@ -104,6 +106,7 @@ class Services:
     sent_mails: SentMails
     keys: SigningKeys
     key_rotation: SigningKeyRotation
+    key_withdrawal: KeyWithdrawal
     audiences: Audiences
     audience_registration: AudienceRegistration
     roles: Roles
@@ -154,6 +157,7 @@ class Services:
     fresh: FreshAuth
     idempotent_answers: IdempotentAnswers
     own_api_keys: OwnAPIKeys
+    counting: Counting
     cursors: Cursors
     cookies: Cookies
     csrf: CSRF

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+from fastapi import Path
 from pydantic import BaseModel, Field
 
 from app.admin.acting import actor_of
@@ -17,12 +18,14 @@ from app.foundation.provide import provide
 from app.protocols.jose.algorithms import Algorithm
 from app.signing_keys.keyset import KeyDescription
 from app.signing_keys.service import SigningKeys
+from app.signing_keys.withdraw import KeyWithdrawal
 
 router = AdminRouter("signing-keys")
 
 MAX_OVERLAP_SECONDS = 366 * 86_400
 
 Keys = Annotated[SigningKeys, provide(SigningKeys)]
+Kid = Annotated[str, Path(max_length=64, description="An RFC 7638 thumbprint")]
 Reader = Annotated[Principal, requires("admin:signing-keys:read")]
 Writer = Annotated[Principal, requires("admin:signing-keys:write", fresh=True)]
 
@@ -118,3 +121,29 @@ async def rotate(
         retires_at=rfc3339(done.retires_at),
         overlap_seconds=done.overlap_seconds,
     )
+
+
+@router.post("/{kid}/retire", summary="Retire a signing key", status_code=204)
+async def retire(
+    kid: Kid,
+    rotation: Annotated[SigningKeyRotation, provide(SigningKeyRotation)],
+    caller: Writer,
+    origin: RequestOrigin,
+) -> None:
+    """Take out a key that no honest token needs: the next one, or one that has long ceased to sign.
+
+    Its private half is erased. Where it was the next one, another is published.
+    """
+    await rotation.retire(kid, actor=actor_of(caller), origin=origin)
+
+
+@router.post("/{kid}/revoke", summary="Revoke a signing key", status_code=204)
+async def revoke(
+    kid: Kid, withdrawal: Annotated[KeyWithdrawal, provide(KeyWithdrawal)], caller: Writer, origin: RequestOrigin
+) -> None:
+    """Refuse everything that this key has signed, because somebody else may have it.
+
+    Everybody whose token it signed must refresh, you too if it signed yours. Where it was the active one, the next one
+    signs from now on.
+    """
+    await withdrawal.revoke(kid, actor=actor_of(caller), origin=origin)

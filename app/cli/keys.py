@@ -72,6 +72,44 @@ def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     )
 
 
+Kid = Annotated[str, typer.Argument(metavar="KID", help="As `keys list` shows it.", show_default=False)]
+
+
+@app.command("retire")
+def retire(kid: Kid, data_dir: DataDir = None) -> None:
+    """Take out a key that no honest token needs: the next one, or one that has long ceased to sign.
+
+    Example: auth-service keys retire NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs
+    """
+
+    async def work() -> None:
+        acting = Acting()
+        async with opened(data_dir) as services:
+            await services.key_rotation.retire(kid, actor=acting.actor, origin=acting.origin)
+
+    asyncio.run(work())
+    print(f"The key {kid} is retired.")
+
+
+@app.command("revoke")
+def revoke(kid: Kid, data_dir: DataDir = None) -> None:
+    """Refuse everything that a key has signed, because somebody else may have it.
+
+    Running services follow within a second. Everybody whose token it signed refreshes, or signs in again.
+
+    Example: auth-service keys revoke NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs
+    """
+
+    async def work() -> None:
+        acting = Acting()
+        async with opened(data_dir) as services:
+            await services.key_withdrawal.revoke(kid, actor=acting.actor, origin=acting.origin)
+
+    asyncio.run(work())
+    print(f"The key {kid} is revoked: what it signed is refused.")
+
+
+@app.command("rotate")
 def rotate_signing_key(
     overlap_seconds: Overlap = None,
     algorithm: Chosen = None,

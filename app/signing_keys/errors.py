@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from app.foundation.errors import Conflict, NotAuthenticated, Unavailable, Unprocessable
+from app.foundation.errors import Conflict, NotAuthenticated, NotFound, Unavailable, Unprocessable
 
 
 class InvalidToken(NotAuthenticated):
@@ -35,3 +35,15 @@ class RotationConflict(Conflict):
     """Another rotation of the same algorithm finished first; this one changed nothing."""
 
     code, title = "rotation_conflict", "The key was just rotated"
+
+
+class SigningKeyNotFound(NotFound):
+    """There is no such key, and never was."""
+
+    code, title = "signing_key_not_found", "There is no such signing key"
+
+
+class SigningKeyInUse(Conflict):
+    """Honest tokens need the key: it signs, or has signed what has not expired."""
+
+    code, title = "signing_key_in_use", "This key is still needed"

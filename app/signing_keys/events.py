@@ -40,3 +40,14 @@ class SigningKeyRetired(Event):
 
     kid: str
     algorithm: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKeyRevoked(Event):
+    """Somebody else may have a key: whatever it signed is refused from now on. `state` is what it was before."""
+
+    type: ClassVar[str] = "signing_key.revoked"
+
+    kid: str
+    algorithm: str
+    state: str

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CursorResult, insert, select, text, update
+from sqlalchemy import CursorResult, func, insert, select, text, update
 
 from app.foundation.db import Transaction
 from app.protocols.jose.algorithms import Algorithm
@@ -150,3 +150,25 @@ async def retire_due(tx: Transaction, now: datetime) -> list[tuple[str, Algorith
         .returning(SigningKey.kid, SigningKey.algorithm)
     )
     return [(row.kid, Algorithm(row.algorithm)) for row in await tx.execute(statement)]
+
+
+async def take_out(tx: Transaction, kid: str, *, seen: KeyState, to: KeyState, now: datetime) -> bool:
+    """Retire or revoke a key and erase its private half; False when it is no longer in the state it was seen in."""
+    statement = (
+        update(SigningKey)
+        .where(SigningKey.kid == kid, SigningKey.state == seen.value)
+        .values(state=to.value, retired_at=func.coalesce(SigningKey.retired_at, now), private_key=b"")
+        .returning(SigningKey.id)
+    )
+    return await tx.scalar(statement) is not None
+
+
+async def activate_next(tx: Transaction, algorithm: Algorithm, *, at: datetime) -> bool:
+    """Make the next key of an algorithm the active one; False when there is none."""
+    statement = (
+        update(SigningKey)
+        .where(SigningKey.algorithm == algorithm.value, SigningKey.state == KeyState.NEXT.value)
+        .values(state=KeyState.ACTIVE.value, activated_at=at)
+        .returning(SigningKey.id)
+    )
+    return await tx.scalar(statement) is not None

@@ -7,6 +7,7 @@ from app.account.history import SignInHistory
 from app.account.keys.service import OwnAPIKeys
 from app.account.mfa.service import OwnSecondFactors
 from app.account.service import Account
+from app.admin.counting import Counting
 from app.audiences.define import AudienceRegistration
 from app.audiences.rotate_keys import SigningKeyRotation
 from app.audit.chaining import AuditChaining
@@ -51,6 +52,7 @@ from app.roles.define import RoleRegistration
 from app.services import Services
 from app.sessions.service import SessionLifetimes, Sessions
 from app.settings import Settings
+from app.signing_keys.withdraw import KeyWithdrawal
 from app.stepup.parts import StepUp
 from app.wiring import purge
 from app.wiring.api_keys import build_api_keys
@@ -153,6 +155,7 @@ def build(settings: Settings) -> Services:
         issuer=issuer,
     )
     people = People.build(ground, passwords=passwords)
+    withdrawal = KeyWithdrawal(db, clock, keyring, audit, revocations=revocations, keys=keys)
     fresh = FreshAuth(clock, within=timedelta(seconds=settings.account.fresh_auth_seconds))
     return Services(
         settings=settings,
@@ -173,7 +176,10 @@ def build(settings: Settings) -> Services:
         outbox=outbox,
         sent_mails=SentMails(db, keyring=keyring, composer=composer, development=not settings.is_production),
         keys=keys,
-        key_rotation=SigningKeyRotation(db, keys, audiences, default_seconds=settings.jwt.access_token_seconds),
+        key_rotation=SigningKeyRotation(
+            db, keys, withdrawal, audiences, default_seconds=settings.jwt.access_token_seconds
+        ),
+        key_withdrawal=withdrawal,
         audiences=audiences,
         audience_registration=AudienceRegistration(db, clock, audit, audiences, keys, issuer=issuer),
         roles=roles,
@@ -269,6 +275,7 @@ def build(settings: Settings) -> Services:
         ),
         fresh=fresh,
         idempotent_answers=IdempotentAnswers(db, clock, keyring),
+        counting=Counting(db),
         cursors=Cursors(keyring),
         cookies=Cookies(secure=settings.is_production or issuer.startswith("https:")),
         csrf=CSRF(keyring, public_url=issuer, origins=settings.cors.origins),

@@ -60,6 +60,22 @@ async def test_a_rotation_by_command_prints_what_it_did_and_is_recorded_as_the_o
     assert all(kid in for_the_eye for kid in (former, following, printed["next_kid"]))
 
 
+async def test_a_key_is_revoked_and_retired_by_command(deployment, auth_service):
+    await deployment.process()
+    former, following = await deployment.states()
+    revoked = await auth_service("keys", "revoke", former)
+    assert revoked.returncode == 0, revoked.stderr
+    assert former in revoked.stdout
+    refused = await auth_service("keys", "retire", following)
+    assert refused.returncode == 1
+    assert "This key signs" in refused.stderr
+    spare = next(kid for kid, state in (await deployment.states()).items() if state == "next")
+    assert (await auth_service("keys", "retire", spare)).returncode == 0
+    assert list((await deployment.states()).values()) == ["revoked", "active", "retired", "next"]
+    (entry,) = await deployment.events("signing_key.revoked")
+    assert entry["actor_kind"] == "operator"
+
+
 MOMENTS = ("created_at", "activated_at", "retires_at", "retired_at")
 
 
@@ -100,7 +116,9 @@ async def test_a_wrong_option_is_explained(auth_service, wrong):
     assert wrong[0] in ran.stderr
 
 
-@pytest.mark.parametrize("command", [["rotate-signing-key"], ["keys"], ["keys", "list"]])
+@pytest.mark.parametrize(
+    "command", [["rotate-signing-key"], ["keys"], ["keys", "list"], ["keys", "revoke"], ["keys", "retire"]]
+)
 async def test_help_shows_an_example(auth_service, command):
     ran = await auth_service(*command, "--help")
     assert f"Example: auth-service {command[0]}" in ran.stdout

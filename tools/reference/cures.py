@@ -1,6 +1,9 @@
 """What to do about each stable code, in the words of the page `errors.md`. A test sees that none lacks its words."""
 
 CURES = {
+    "signing_key_in_use": "Rotate first (`auth-service rotate-signing-key`), and retire the former key once its last "
+    "token has expired: `detail` says when. A key that leaked is revoked instead.",
+    "signing_key_not_found": "`auth-service keys list` shows every key.",
     "idempotency_key_reused": "Take a new `Idempotency-Key` for a new request; send an old one only with the very same "
     "bytes, to the same address.",
     "idempotency_unsupported": "Send this request without `Idempotency-Key`.",
