@@ -1,14 +1,13 @@
-"""The admin API's nouns, one line each."""
+"""The admin API's nouns, one line each here and there."""
 
-from app.admin import audit_logs, signing_keys
+from app.admin.audit_logs import router as audit_logs
 from app.admin.routing import AdminRouter
-
-ADMIN_ROUTERS: tuple[AdminRouter, ...] = (signing_keys.router, audit_logs.router)
-from app.admin import signing_keys, stats
-from app.admin.routing import AdminRouter
+from app.admin.signing_keys import router as signing_keys
+from app.admin.stats import router as stats
 
 ADMIN_ROUTERS: tuple[AdminRouter, ...] = (
-    signing_keys.router,
-    stats.router,
+    signing_keys,
+    audit_logs,
+    stats,
 )
 """Every noun's router, in the order of the documentation."""
