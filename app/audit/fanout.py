@@ -20,8 +20,10 @@ KIND = "event"
 _CLAIM = """
 UPDATE events SET status = 'done' WHERE id IN (
   SELECT id FROM events WHERE status = 'pending' ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
-) RETURNING id, type
+) RETURNING id, type, subject, created_at, payload
 """
+# One worker at a time, or what a second one claims later could be collected before what the first one claimed.
+_TURN = "SELECT pg_try_advisory_xact_lock(hashtext('fan-out'))"
 _FIND = "SELECT id, type, subject, created_at, payload FROM events WHERE id = $1"
 
 
@@ -48,11 +50,19 @@ class Subscription:
     name: str
 
 
+Collect = Callable[["asyncpg.Connection", Sequence[PastEvent]], Awaitable[None]]
+"""Writes rows of its own for events, in the transaction that claims them and in the order in which they happened.
+
+For whoever must keep that order: a job of the queue runs when it likes.
+"""
+
+
 class Fanout:
     """Makes a job for each subscription of each event, and runs it. Raises ValueError for a name given twice."""
 
-    def __init__(self, db: Database, subscriptions: Sequence[Subscription]) -> None:
+    def __init__(self, db: Database, subscriptions: Sequence[Subscription], collectors: Sequence[Collect] = ()) -> None:
         self._db = db
+        self._collectors = tuple(collectors)
         self._handlers = {(each.event_type, each.name): each.handler for each in subscriptions}
         self._names: dict[str, list[str]] = {}
         for each in subscriptions:
@@ -62,7 +72,13 @@ class Fanout:
 
     async def claim(self, connection: "asyncpg.Connection", limit: int) -> Claimed:
         """A feed: pending events are done with, and each of their subscriptions is a job from then on."""
-        rows = await connection.fetch(_CLAIM, limit)
+        if not await connection.fetchval(_TURN):
+            return Claimed(0, [])
+        rows = sorted(await connection.fetch(_CLAIM, limit), key=lambda row: row["id"])
+        if rows:
+            events = [_past_event(row) for row in rows]
+            for collect in self._collectors:
+                await collect(connection, events)
         jobs = [
             Job(KIND, f"{KIND}:{row['id']}:{name}", json.dumps([str(row["id"]), name]))
             for row in rows
@@ -79,7 +95,9 @@ class Fanout:
         handler = self._handlers.get((row["type"], name))
         if handler is None:
             return
-        details = json.loads(row["payload"])
-        await handler(
-            PastEvent(id=row["id"], type=row["type"], subject=row["subject"], at=row["created_at"], details=details)
-        )
+        await handler(_past_event(row))
+
+
+def _past_event(row: "asyncpg.Record") -> PastEvent:
+    details = json.loads(row["payload"])
+    return PastEvent(id=row["id"], type=row["type"], subject=row["subject"], at=row["created_at"], details=details)

@@ -35,6 +35,7 @@ MAX_ATTEMPTS = 35
 _LONGEST_DELAY = timedelta(hours=1)
 _RESTART_SECONDS = 1.0
 _STATEMENT_SECONDS = 10.0
+_STILL_MILLISECONDS = 5000
 _CLOSE_SECONDS = 5.0
 _LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, PgqException)
 
@@ -112,7 +113,11 @@ class Jobs:
             await asyncio.sleep(_RESTART_SECONDS)
 
     async def _work(self) -> None:
-        pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=8, command_timeout=_STATEMENT_SECONDS)
+        # A worker that stands still in the middle of a claim must not hold up the others for long.
+        still = {"idle_in_transaction_session_timeout": f"{_STILL_MILLISECONDS}ms"}
+        pool = await asyncpg.create_pool(
+            self._dsn, min_size=1, max_size=8, command_timeout=_STATEMENT_SECONDS, server_settings=still
+        )
         try:
             queue = self._queue(pool)
             async with asyncio.TaskGroup() as group:

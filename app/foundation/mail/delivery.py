@@ -14,6 +14,7 @@ import asyncpg
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import text
 
+from app.foundation.backoff import delay_after
 from app.foundation.clock import Clock
 from app.foundation.db import Database, Transaction
 from app.foundation.encryption import DecryptionFailed, Keyring
@@ -22,12 +23,9 @@ from app.foundation.mail.composition import Composed, Composer
 from app.foundation.mail.outbox import open_payload
 from app.foundation.mail.transport import Refused, Transport, TriedLater
 from app.foundation.metrics import Counter
-from app.foundation.secrets import random_bytes
 
 KIND = "mail"
 GIVEN_UP_AFTER = timedelta(hours=24)
-_FIRST_DELAY = timedelta(seconds=5)
-_LONGEST_DELAY = timedelta(hours=1)
 # A claimed mail whose job never came to anything is claimed again after this.
 _LEASE = timedelta(minutes=5)
 
@@ -156,16 +154,6 @@ class MailDelivery:
         _ATTEMPTS.add("dead")
         fields = {"mail_id": str(dead.id), "template": dead.template, "attempts": dead.attempts}
         _logger.error("mail cannot be delivered: %s", reason, extra=fields)
-
-
-def delay_after(attempts: int) -> timedelta:
-    """How long to wait after so many attempts: doubling from five seconds to an hour, each between half and whole.
-
-    The jitter keeps mails that failed together from coming back together.
-    """
-    doublings: int = 2 ** min(max(attempts, 1) - 1, 16)
-    longest: timedelta = min(_FIRST_DELAY * doublings, _LONGEST_DELAY)
-    return longest * (0.5 + int.from_bytes(random_bytes(4), "big") / 2**33)
 
 
 def as_message(

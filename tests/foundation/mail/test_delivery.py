@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.foundation.mail.delivery import delay_after
+from app.foundation.backoff import delay_after
 from app.foundation.mail.messages import MESSAGES
 from app.foundation.mail.outbox import Mail
 from app.foundation.mail.settings import SMTPSettings, TLSMode
