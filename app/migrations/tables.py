@@ -21,7 +21,8 @@ import app.sessions.models
 import app.signing_keys.models
 import app.stepup.models
 import app.transfer.models
-import app.users.models  # noqa: F401 — imported for what it adds to the metadata
+import app.users.models
+import app.webhooks.models  # noqa: F401 — imported for what it adds to the metadata
 from app.foundation.db import Model
 
 metadata = Model.metadata
