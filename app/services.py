@@ -81,6 +81,7 @@ from app.stepup.reauthenticate import Reauthentication
 from app.transfer.export import UserExport
 from app.transfer.imports import UserImports
 from app.users.service import Users
+from app.webhooks.parts import WebhookParts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -163,6 +164,7 @@ class Services:
     csrf: CSRF
     purge: Purge
     audit_search: AuditSearch
+    webhooks: WebhookParts
 
     def each(self) -> tuple[object, ...]:
         """Every service, for `provide`; those of a feature's parts one by one."""

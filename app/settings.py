@@ -42,6 +42,7 @@ from app.sessions.settings import SessionSettings
 from app.signing_keys.settings import KeySettings, PublicationSettings
 from app.stepup.settings import StepUpSettings
 from app.users.settings import AccountsSettings
+from app.webhooks.settings import WebhookSettings
 
 
 class Environment(StrEnum):
@@ -107,6 +108,7 @@ class Settings(BaseSettings):
     mfa: MFASettings = MFASettings()
     password_grant: PasswordGrantSettings = PasswordGrantSettings()
     links: LinkSettings = LinkSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     limits: LimitSettings = LimitSettings()
     audiences: AudienceSettings = AudienceSettings()
     purge: PurgeSettings = PurgeSettings()

@@ -35,6 +35,10 @@ from app.notices.service import SecurityMails
 from app.recovery import jobs as recovery
 from app.registration import jobs as registration
 from app.settings import Settings
+from app.webhooks import jobs as webhooks
+from app.webhooks.pending import sample_webhooks
+from app.webhooks.settle import OUTAGE_FAILURES
+from app.webhooks.sweep import sweep
 from app.wiring import Services, build, startup_origin
 
 _logger = logging.getLogger(__name__)
@@ -53,6 +57,7 @@ def subscriptions(services: Services) -> Sequence[Subscription]:
         *notices.subscriptions(mails),
         *registration.subscriptions(services.verification, services.email_change),
         *recovery.subscriptions(services.recovery),
+        *webhooks.subscriptions(services.webhooks.notice),
     )
 
 
@@ -73,7 +78,11 @@ class Worker:
         self._services = services
         self._ending = asyncio.Event()
         self._transport = transport or transport_for(services.settings)
-        self.fanout = Fanout(services.db, subscriptions(services) if subscribed is None else subscribed)
+        self.fanout = Fanout(
+            services.db,
+            subscriptions(services) if subscribed is None else subscribed,
+            collectors=[services.webhooks.collector.collect],
+        )
         self.mail = MailDelivery(
             services.db,
             services.clock,
@@ -93,18 +102,21 @@ class Worker:
         self.jobs.handle(delivery.KIND, self.mail.deliver)
         self.jobs.feed(self.mail.claim)
         self.jobs.schedule("delete closed accounts", "*/10 * * * *", partial(_delete_closed, self._services))
+        self.jobs.schedule("end old webhook deliveries", "*/5 * * * *", partial(_sweep, self._services))
         self.jobs.schedule("purge", "7 * * * *", self.purge)
 
     async def run(self) -> None:
         """Work until cancelled; what is in hand is finished first, save for a purge, which ends after its batch."""
-        work = asyncio.create_task(self.jobs.run())
+        work = [asyncio.create_task(self.jobs.run()), asyncio.create_task(self._services.webhooks.delivery.run())]
         try:
-            await asyncio.wait({work})
-            work.result()
+            ended, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
         finally:
             self._ending.set()
-            work.cancel()
-            await asyncio.wait({work})
+            for task in work:
+                task.cancel()
+            await asyncio.wait(work)
             await self._transport.close()
 
     async def purge(self) -> None:
@@ -164,7 +176,8 @@ async def _sample(services: Services) -> None:
     """Keep the gauges fresh that are looked at instead of being told."""
     db, clock = services.db, services.clock
     waiting = [partial(sample_pending, db, clock), partial(sample_mails, db, clock), partial(sample_jobs, db)]
-    await keep_sampling([db.sample, *waiting])
+    hooks = partial(sample_webhooks, db, clock, outage_failures=OUTAGE_FAILURES)
+    await keep_sampling([db.sample, *waiting, hooks])
 
 
 def _signalled() -> asyncio.Event:
@@ -186,6 +199,12 @@ async def _record_dead_mail(audit: AuditLog, tx: Transaction, dead: DeadMail) ->
         reason=dead.reason,
     )
     await audit.record(tx, event)
+
+
+async def _sweep(services: Services) -> None:
+    ended = await sweep(services.db, services.clock)
+    if ended:
+        _logger.warning("%d webhook deliveries ended undelivered", ended)
 
 
 async def _delete_closed(services: Services) -> None:

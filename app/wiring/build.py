@@ -54,7 +54,7 @@ from app.sessions.service import SessionLifetimes, Sessions
 from app.settings import Settings
 from app.signing_keys.withdraw import KeyWithdrawal
 from app.stepup.parts import StepUp
-from app.wiring import purge
+from app.wiring import purge, webhooks
 from app.wiring.api_keys import build_api_keys
 from app.wiring.entrances import Entrances
 from app.wiring.ground import Ground
@@ -281,4 +281,5 @@ def build(settings: Settings) -> Services:
         csrf=CSRF(keyring, public_url=issuer, origins=settings.cors.origins),
         purge=purge.build(ground),
         audit_search=AuditSearch(db, clock, audit),
+        webhooks=webhooks.build(ground, outbox=outbox),
     )

@@ -17,6 +17,7 @@ from app.login import purge as login
 from app.sessions import purge as sessions
 from app.settings import Settings
 from app.stepup import purge as stepup
+from app.webhooks import purge as webhooks
 from app.wiring.ground import Ground
 
 
@@ -42,6 +43,7 @@ def rules(settings: Settings) -> Sequence[PurgeRule]:
         *sessions.rules(absolute=absolute),
         *mail.RULES,
         *kept_answers.RULES,
+        *webhooks.rules(settings.webhooks),
         *audit.RULES,
         *job_purge.RULES,
     )

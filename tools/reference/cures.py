@@ -158,4 +158,9 @@ CURES = {
     "validation_failed": "Read `errors`: each entry has a `pointer` into your body and says what is right there.",
     "wrong_password": "Send the present password as `current_password`. Who has forgotten it asks for a link: "
     "`POST /auth/password/forgot`.",
+    "webhook_not_found": "Look the id up in `GET /admin/webhooks`; a deleted webhook does not come back.",
+    "webhook_delivery_not_found": "Look the id up in the webhook's deliveries; they are kept for `WEBHOOKS__LOG_DAYS`.",
+    "invalid_webhook": "Mend what `errors` names. A host that is not public is opened by `HTTP__ALLOW_PRIVATE`.",
+    "too_many_webhooks": "Delete webhooks that nobody needs, or raise `WEBHOOKS__MAX_ENDPOINTS`.",
+    "webhook_delivery_under_way": "Wait: it is tried again by itself. Only a delivery that has ended can be replayed.",
 }

@@ -13,6 +13,7 @@ A template's values, as `Outbox.put` takes them:
 | `new_device` | `at`, `device`, `ip`, `wasnt_me_url` |
 | `account_locked` | `at`, `ip`, `reset_url`, `wasnt_me_url` |
 | `mfa_changed` | `change`, `at`, `device`, `ip`, `wasnt_me_url` |
+| `webhook_paused` | `at`, `host` |
 | `account_deletion` | `at` (when it is final), `url` (gives the account back) |
 
 A name that ends in `url` is an absolute https or http address and `code` is six digits; `expires_in` is a whole
@@ -167,6 +168,15 @@ MESSAGES: Mapping[str, Message] = MappingProxyType(
             facts=((_("When"), "at"), (_("Device"), "device"), (_("Network address"), "ip")),
             warns=True,
             values=frozenset({"change", "at", "device", "ip", "wasnt_me_url"}),
+        ),
+        "webhook_paused": Message(
+            subject=_("A webhook was paused"),
+            paragraphs=(
+                _("Deliveries to %(host)s failed for so long that nothing is sent there any more."),
+                _("Mend the receiver, resume the webhook, and replay what failed meanwhile."),
+            ),
+            facts=((_("Receiver"), "host"), (_("When"), "at")),
+            values=frozenset({"at", "host"}),
         ),
         "account_deletion": Message(
             subject=_("Your account will be deleted"),
