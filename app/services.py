@@ -45,6 +45,7 @@ from app.grants.by_cookie import BrowserInspection
 from app.grants.inspect import GrantInspection
 from app.grants.issue import GrantIssuance
 from app.grants.rotate import RefreshTokenRotation
+from app.groups.service import Groups
 from app.lifecycle.administrator import AdministratorCreation
 from app.lifecycle.closing import AccountClosing
 from app.lifecycle.second_factors import SecondFactors
@@ -113,6 +114,7 @@ class Services:
     roles: Roles
     role_registration: RoleRegistration
     role_assignments: RoleAssignments
+    groups: Groups
     clients: Clients
     client_authentication: ClientAuthentication
     api_keys: APIKeyParts

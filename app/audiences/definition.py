@@ -89,7 +89,7 @@ def _part_faults(definition: AudienceDefinition) -> Iterator[tuple[str, str]]:
             f"{', '.join(reserved)}: reserved, because tokens say with it whom they are for or what they allow",
         )
     elif not all(rules.is_claim(claim) for claim in definition.claims):
-        yield "/claims", "email, email_verified, name or the name of a user attribute (letters, digits and _)"
+        yield "/claims", "email, email_verified, name, groups or the name of a user attribute (letters, digits and _)"
     seconds = definition.access_token_seconds
     if seconds is not None and not 1 <= seconds <= MAX_ACCESS_TOKEN_SECONDS:
         yield "/access_token_seconds", f"1 to {MAX_ACCESS_TOKEN_SECONDS}"

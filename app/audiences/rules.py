@@ -9,8 +9,8 @@ from app.users.user import RESERVED_ATTRIBUTES, check_attribute
 
 MAX_RESOURCE_CHARACTERS = 512
 
-USER_CLAIMS = frozenset({"email", "email_verified", "name"})
-"""Claims that come from the user's own columns; any other name is a key of the user's attributes."""
+USER_CLAIMS = frozenset({"email", "email_verified", "name", "groups"})
+"""Claims from the user's own columns, and the names of their groups; any other name is a key of their attributes."""
 
 RESERVED_CLAIMS = RESERVED_ATTRIBUTES - USER_CLAIMS
 """Claims that say who a token is for, what it allows and how it was earned: never filled from an attribute."""

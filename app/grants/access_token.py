@@ -16,11 +16,14 @@ class TokenSubject:
     email_verified: bool
     name: str | None
     attributes: Mapping[str, object]
+    groups: tuple[str, ...] = ()
 
     def claim(self, name: str) -> object:
         """The value of a claim that an audience asks for, or None where there is none."""
         if name in {"email", "email_verified", "name"}:
             return getattr(self, name)
+        if name == "groups":
+            return list(self.groups)
         return self.attributes.get(name)
 
 

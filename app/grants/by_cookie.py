@@ -14,6 +14,7 @@ from app.grants import store
 from app.grants.access_token import TokenContext
 from app.grants.issue import FIRST_PARTY_CLIENT
 from app.grants.scope import granted_scopes
+from app.roles.rules import Held
 from app.roles.service import Roles
 
 # The idle limit moves at most twelve times in its length: reading is each request's, writing is not.
@@ -60,7 +61,7 @@ class BrowserInspection:
             return None
         await self._keep_awake(row, now)
         audience = await self._audiences.resolve(None)
-        holdings = await self._roles.holdings(store.assignments(row["assignments"]), audience.name)
+        holdings = await self._roles.holdings(Held.parse(row["held"]), audience.name)
         requested = None if row["scope"] is None else row["scope"].split(" ")
         return BrowserCaller(
             session_id=row["session_id"],

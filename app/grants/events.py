@@ -49,3 +49,14 @@ class RefreshRefused(Event):
     reason: str
     sid: str | None = None
     grant_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantReplaced(Event):
+    """A user lost a right: the access tokens of this `grant_id` are refused, and the session goes on with another."""
+
+    type: ClassVar[str] = "grant.replaced"
+
+    sid: str
+    grant_id: str
+    reason: str

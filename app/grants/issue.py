@@ -1,9 +1,7 @@
 """Issuing a grant with its first tokens."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from uuid import UUID
 
 from app.audiences.service import AudienceView
 from app.foundation.browser import SessionCookie
@@ -16,6 +14,7 @@ from app.grants import store
 from app.grants.access_token import TokenContext, TokenSubject
 from app.grants.mint import AccessTokenMinter, IssuedTokens
 from app.grants.refresh_token import format_token
+from app.roles.rules import Held
 from app.roles.service import Roles
 from app.sessions.service import StartedSession
 
@@ -31,7 +30,7 @@ class IssuedGrant:
     context: TokenContext
     refresh_token: str
     refresh_expires_in: int
-    assignments: Sequence[tuple[UUID, str | None]]
+    held: Held
     session_cookie: SessionCookie | None = None
 
 
@@ -57,7 +56,7 @@ class GrantIssuance:
         now = self._clock.now()
         refresh_expires_at = min(now + self._refresh_lifetime, session.expires_at)
         token_id, raw_secret, grant_id = new_id(now), random_secret(), random_id()
-        assignments = await store.add_grant(
+        held = await store.add_grant(
             tx,
             {
                 "grant_row_id": new_id(now),
@@ -88,7 +87,7 @@ class GrantIssuance:
             context=context,
             refresh_token=format_token(token_id, raw_secret),
             refresh_expires_in=int((refresh_expires_at - now).total_seconds()),
-            assignments=assignments,
+            held=held,
             session_cookie=session.cookie,
         )
 
@@ -97,10 +96,10 @@ class GrantIssuance:
     ) -> IssuedTokens:
         """The token response of a grant. Call it when the grant has committed: signing holds no connection."""
         minted = self._minter.mint(
-            subject=subject,
+            subject=replace(subject, groups=grant.held.groups),
             context=grant.context,
             audience=audience,
-            holdings=await self._roles.holdings(grant.assignments, audience.name),
+            holdings=await self._roles.holdings(grant.held, audience.name),
             requested=requested,
         )
         return IssuedTokens(

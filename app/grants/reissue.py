@@ -5,6 +5,7 @@ from app.foundation.clock import Clock
 from app.foundation.db import Database
 from app.grants import store
 from app.grants.mint import AccessTokenMinter, MintedToken
+from app.roles.rules import Held
 from app.roles.service import Roles
 
 
@@ -30,11 +31,12 @@ class AccessTokenReissue:
         row = await self._db.fetchrow(store.REISSUE, sid, grant_id, sub, self._clock.now(), repeatable=True)
         if row is None:
             return None
+        held = Held.parse(row["held"])
         audience = audience or await self._audiences.get(row["audience"])
         return self._minter.mint(
-            subject=store.subject_of(row),
+            subject=store.subject_of(row, held),
             context=store.context_of(row),
             audience=audience,
-            holdings=await self._roles.holdings(store.assignments(row["assignments"]), audience.name),
+            holdings=await self._roles.holdings(held, audience.name),
             requested=None if row["scope"] is None else row["scope"].split(" "),
         )

@@ -23,6 +23,7 @@ from app.grants.mint import AccessTokenMinter, IssuedTokens
 from app.grants.refresh_token import SUCCESSOR_PURPOSE, PresentedToken, format_token, parse_token, successor_secret
 from app.grants.settings import TokenSettings
 from app.protocols.assurance import best, satisfies
+from app.roles.rules import Held
 from app.roles.service import Roles
 from app.sessions.service import Sessions
 
@@ -117,7 +118,7 @@ class RefreshTokenRotation:
         row = await self._db.fetchrow(store.JUDGE, presented.id, self._clock.now(), repeatable=True)
         if row is None or not equal(row["secret_hash"], presented.secret_hash):
             return
-        demands = await self._roles.requirements(store.assignments(row["assignments"]), asked.name)
+        demands = await self._roles.requirements(Held.parse(row["held"]), asked.name)
         required = best([*demands, *([asked.required_acr] if asked.required_acr else [])])
         if not satisfies(row["acr"], required):
             raise InsufficientAuthentication.of(required)
@@ -194,9 +195,9 @@ class RefreshTokenRotation:
 
     async def _answer(self, row: asyncpg.Record, refresh_token: str, asked: AudienceView | None) -> IssuedTokens:
         audience = asked or await self._audiences.get(row["audience"])
-        held = store.assignments(row["assignments"])
+        held = Held.parse(row["held"])
         minted = self._minter.mint(
-            subject=store.subject_of(row),
+            subject=store.subject_of(row, held),
             context=store.context_of(row),
             audience=audience,
             holdings=await self._roles.holdings(held, audience.name),

@@ -1,8 +1,9 @@
 """Statements on grants and refresh tokens."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -12,12 +13,10 @@ from app.audit.service import recording_ctes
 from app.foundation.db import Transaction
 from app.grants.access_token import TokenContext, TokenSubject
 from app.grants.models import Grant
-
-# A user's role assignments: the statement that issues tokens brings them along. As JSON, like every list here: for an
-# array the driver asks each new connection's server about the type, six round trips just when there are none to spare.
-_ASSIGNMENTS = """
-    (SELECT coalesce(json_agg(json_build_array(role_id, audience) ORDER BY id), '[]')::text
-     FROM role_assignments WHERE user_id = {user_id}) AS assignments"""
+from app.roles.holding import HELD
+from app.roles.rules import Held
+from app.sessions.models import Session
+from app.users.models import User
 
 _ADD_GRANT = text(
     f"""
@@ -29,7 +28,7 @@ _ADD_GRANT = text(
       INSERT INTO refresh_tokens (id, grant_row_id, secret_hash, created_at, expires_at)
       SELECT :token_id, id, :secret_hash, created_at, :token_expires_at FROM granted
     )
-    SELECT {_ASSIGNMENTS.format(user_id="granted.user_id")} FROM granted
+    SELECT {HELD.format(user_id="granted.user_id")} FROM granted
     """  # noqa: S608 — built from constants; every value is a parameter
 )
 
@@ -86,7 +85,7 @@ ROTATE = f"""
         },
     )
 }
-    SELECT claimed.*, successor.expires_at AS successor_expires_at, {_ASSIGNMENTS.format(user_id="claimed.user_id")}
+    SELECT claimed.*, successor.expires_at AS successor_expires_at, {HELD.format(user_id="claimed.user_id")}
     FROM claimed, successor
     """  # noqa: S608 — built from constants; every value is a parameter
 
@@ -94,7 +93,7 @@ ROTATE = f"""
 JUDGE = f"""
     SELECT t.secret_hash, t.rotated_at, t.salt, t.key_id, t.successor_id, t.expires_at AS token_expires_at,
       n.rotated_at IS NULL AS successor_unspent, n.expires_at AS successor_expires_at,
-      {_LIVE.format(now="$2")} AS live, {_SUBJECT}, {_ASSIGNMENTS.format(user_id="u.id")}
+      {_LIVE.format(now="$2")} AS live, {_SUBJECT}, {HELD.format(user_id="u.id")}
     FROM refresh_tokens t JOIN grants g ON g.id = t.grant_row_id JOIN sessions s ON s.id = g.session_id
       JOIN users u ON u.id = g.user_id LEFT JOIN refresh_tokens n ON n.id = t.successor_id
     WHERE t.id = $1
@@ -109,7 +108,7 @@ INSPECT = f"""
 
 # The session of a cookie, with its first-party grant. Parameters: $1 hash of the cookie, $2 client, $3 now.
 BY_COOKIE = f"""
-    SELECT s.idle_expires_at, s.idle_seconds, {_SUBJECT}, {_ASSIGNMENTS.format(user_id="u.id")}
+    SELECT s.idle_expires_at, s.idle_seconds, {_SUBJECT}, {HELD.format(user_id="u.id")}
     FROM sessions s JOIN grants g ON g.session_id = s.id JOIN users u ON u.id = s.user_id
     WHERE s.cookie_hash = $1 AND g.client_id = $2 AND {_LIVE.format(now="$3")}
     ORDER BY g.id DESC LIMIT 1
@@ -124,16 +123,24 @@ KEEP_AWAKE = """
 
 # All that an access token under a live grant is minted from. Parameters: $1 sid, $2 grant id, $3 sub, $4 now.
 REISSUE = f"""
-    SELECT {_SUBJECT}, {_ASSIGNMENTS.format(user_id="u.id")}
+    SELECT {_SUBJECT}, {HELD.format(user_id="u.id")}
     FROM sessions s JOIN grants g ON g.session_id = s.id JOIN users u ON u.id = s.user_id
     WHERE s.sid = $1 AND g.grant_id = $2 AND u.sub = $3 AND {_LIVE.format(now="$4")}
     """  # noqa: S608 — built from constants; every value is a parameter
 
 
-async def add_grant(tx: Transaction, values: Mapping[str, Any]) -> Sequence[tuple[UUID, str | None]]:
-    """Insert a grant with its first refresh token; return its user's role assignments."""
+_RENAME = text(
+    """
+    UPDATE grants g SET grant_id = pair.value ->> 1 FROM json_array_elements(CAST(:pairs AS json)) pair
+    WHERE g.id = (pair.value ->> 0)::uuid
+    """
+)
+
+
+async def add_grant(tx: Transaction, values: Mapping[str, Any]) -> Held:
+    """Insert a grant with its first refresh token; return what its user holds."""
     row = (await tx.execute(_ADD_GRANT, dict(values))).one()
-    return assignments(row.assignments)
+    return Held.parse(row.held)
 
 
 async def scope_of(tx: Transaction, grant_id: str) -> str | None:
@@ -142,12 +149,44 @@ async def scope_of(tx: Transaction, grant_id: str) -> str | None:
     return scope
 
 
-def assignments(told: str) -> Sequence[tuple[UUID, str | None]]:
-    """Pairs of role and audience, from the text that the statements return."""
-    return [(UUID(role), audience) for role, audience in json.loads(told)]
+class LiveGrant(NamedTuple):
+    """A grant whose tokens may be out, with the session and the user that it belongs to."""
+
+    id: UUID
+    grant_id: str
+    sid: str
+    sub: str
 
 
-def subject_of(row: asyncpg.Record) -> TokenSubject:
+async def live_grants_of(tx: Transaction, user_ids: Collection[UUID], *, now: datetime) -> list[LiveGrant]:
+    """The grants of users that are not over, locked until the transaction ends.
+
+    A session that was left unused for too long counts too: its access tokens may live a little longer.
+    """
+    statement = (
+        select(Grant.id, Grant.grant_id, Session.sid, User.sub)
+        .join(Session, Session.id == Grant.session_id)
+        .join(User, User.id == Session.user_id)
+        .where(
+            Session.user_id.in_(user_ids),
+            Session.ended_at.is_(None),
+            Session.expires_at > now,
+            Grant.revoked_at.is_(None),
+            Grant.expires_at > now,
+        )
+        .order_by(Grant.id)
+        .with_for_update(of=Grant.__table__)
+    )
+    return [LiveGrant(*row) for row in await tx.execute(statement)]
+
+
+async def rename_grants(tx: Transaction, renamed: Collection[tuple[UUID, str]]) -> None:
+    """Give grants, by row id, another `grant_id`."""
+    pairs = json.dumps([[str(row_id), grant_id] for row_id, grant_id in renamed])
+    await tx.execute(_RENAME, {"pairs": pairs})
+
+
+def subject_of(row: asyncpg.Record, held: Held) -> TokenSubject:
     """The person in a row that selects the subject's columns."""
     return TokenSubject(
         sub=row["sub"],
@@ -155,6 +194,7 @@ def subject_of(row: asyncpg.Record) -> TokenSubject:
         email_verified=row["email_verified"],
         name=row["name"],
         attributes=json.loads(row["attributes"]),
+        groups=held.groups,
     )
 
 

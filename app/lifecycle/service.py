@@ -9,6 +9,7 @@ from app.factors.password.service import Passwords
 from app.factors.service import Factors
 from app.foundation.db import Database, Transaction
 from app.foundation.origin import Origin
+from app.groups.service import Groups
 from app.lifecycle import store
 from app.lifecycle.interruption import Interruption
 from app.links.service import Links
@@ -35,6 +36,7 @@ class UserLifecycle:
         users: Users,
         passwords: Passwords,
         roles: RoleAssignments,
+        groups: Groups,
         sessions: Sessions,
         factors: Factors,
         links: Links,
@@ -46,6 +48,7 @@ class UserLifecycle:
         self._passwords = passwords
         self._factors = factors
         self._roles = roles
+        self._groups = groups
         self._sessions = sessions
         self._links = links
         self._interruption = interruption
@@ -100,6 +103,7 @@ class UserLifecycle:
         await self._interruption.forget_keys(tx, user, reason="user_deleted", actor=actor, origin=origin)
         await self._sessions.forget(tx, user_id)
         await self._roles.remove_all(tx, user_id, subject=user.sub, actor=actor, origin=origin)
+        await self._groups.forget(tx, user_id)
         await self._passwords.delete(tx, user_id)
         await self._factors.forget_second(tx, user_id)
         await self._factors.forget(tx, user_id, FactorName.EMAIL_CODE)

@@ -108,7 +108,7 @@ class SignIn:
         """Whether a mailed code may be the second factor: a second mail proves nothing, and administrators enrol."""
         if not self._mailed_second or not candidate.user.is_verified or set(EVIDENCE.amr) & set(assurance.amr):
             return False
-        return not (await self._roles.holdings(candidate.assignments, SELF)).permissions
+        return not (await self._roles.holdings(candidate.held, SELF)).permissions
 
     async def required(self, candidate: Candidate, target: Target) -> ACR:
         """How well the candidate must prove who they are for this audience."""
@@ -116,7 +116,7 @@ class SignIn:
             self._required_acr,
             candidate.user.required_acr,
             target.audience.required_acr,
-            roles=await self._roles.requirements(candidate.assignments, target.audience.name),
+            roles=await self._roles.requirements(candidate.held, target.audience.name),
         )
 
     async def paused(

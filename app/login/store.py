@@ -16,6 +16,8 @@ from app.factors.password.service import LoginCandidate
 from app.foundation.db import Transaction
 from app.foundation.secrets import SecretHash
 from app.login.models import PendingSignIn
+from app.roles.holding import HELD
+from app.roles.rules import Held
 from app.users import models as users
 from app.users.user import User
 
@@ -25,8 +27,7 @@ _FIND = f"""
       EXISTS (SELECT 1 FROM totp_credentials t WHERE t.user_id = {{id}} AND t.confirmed_at IS NOT NULL) AS has_totp,
       EXISTS (SELECT 1 FROM passkeys p WHERE p.user_id = {{id}}) AS has_passkey,
       EXISTS (SELECT 1 FROM recovery_codes r WHERE r.user_id = {{id}} AND r.used_at IS NULL) AS has_recovery_code,
-      (SELECT coalesce(json_agg(json_build_array(a.role_id, a.audience) ORDER BY a.id), '[]')::text
-       FROM role_assignments a WHERE a.user_id = {{id}}) AS assignments
+      {HELD.format(user_id="{id}")}
     """  # noqa: S608 — built from constants; the value is a parameter
 
 # Parameters: $1 the address's key, $2 how many wrong passwords lock. There is always a row, and the same is looked up
@@ -61,7 +62,7 @@ class Candidate:
     password_hash: str | None = field(repr=False)
     locked: bool
     second: tuple[FactorName, ...]
-    assignments: tuple[tuple[UUID, str | None], ...]
+    held: Held
 
     @property
     def login(self) -> LoginCandidate:
@@ -103,7 +104,7 @@ def candidate_of(row: Mapping[str, Any]) -> Candidate:
         password_hash=row["password_hash"],
         locked=row["locked"],
         second=tuple(name for name, enrolled in has.items() if enrolled),
-        assignments=tuple((UUID(role), audience) for role, audience in json.loads(row["assignments"])),
+        held=Held.parse(row["held"]),
     )
 
 

@@ -12,6 +12,7 @@ import app.factors.totp.models
 import app.foundation.idempotency.models
 import app.foundation.mail.models
 import app.grants.models
+import app.groups.models
 import app.lifecycle.models
 import app.links.models
 import app.login.models

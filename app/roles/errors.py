@@ -1,6 +1,6 @@
 """Refusals about roles."""
 
-from app.foundation.errors import Conflict, NotFound, Unprocessable
+from app.foundation.errors import Conflict, Forbidden, NotFound, Unprocessable
 
 
 class RoleNotFound(NotFound):
@@ -31,3 +31,15 @@ class LastAdministrator(Conflict):
     """Nobody would be left who may administer this service."""
 
     code, title = "last_administrator", "This is the last administrator"
+
+
+class RightNotHeld(Forbidden):
+    """Who asks does not hold at this service what they want to give, take or act against."""
+
+    code, title = "right_not_held", "You do not hold this right yourself"
+
+
+class OwnRights(Forbidden):
+    """The change would raise the rights of whoever makes it."""
+
+    code, title = "own_rights", "Nobody raises their own rights"

@@ -16,6 +16,15 @@ class RoleCreated(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoleDeleted(Event):
+    """A role is gone, and everybody who held it lost it."""
+
+    type: ClassVar[str] = "role.deleted"
+
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoleUpdated(Event):
     """How well the holders of a role must prove who they are was changed; without `required_acr` anyhow."""
 
@@ -63,5 +72,27 @@ class RoleRemoved(Event):
 
     type: ClassVar[str] = "role.removed"
 
+    role: str
+    audience: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRoleAssigned(Event):
+    """A group was given a role, and with it each of its members."""
+
+    type: ClassVar[str] = "group.role_assigned"
+
+    group: str
+    role: str
+    audience: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRoleRemoved(Event):
+    """A group lost a role, and with it each of its members who held it by nothing else."""
+
+    type: ClassVar[str] = "group.role_removed"
+
+    group: str
     role: str
     audience: str | None

@@ -1,5 +1,6 @@
 """What roles may be called, and what a user holds by the roles assigned to them: pure rules."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ ADMIN = "admin"
 
 ADMIN_PERMISSIONS = frozenset(OWN_SCOPES.values())
 
+MAX_PERMISSIONS = 500
+"""How many permissions one role may have, over all audiences."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 
 
@@ -23,6 +27,26 @@ class Holdings:
 
     roles: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a statement says that a user holds: roles by row id, each with the audience it is limited to or None.
+
+    Those of their groups are among them; `groups` are the groups' names. `version` is that of the registry of roles
+    at that moment: what a role amounts to is looked up in a reading that is no older.
+    """
+
+    roles: tuple[tuple[UUID, str | None], ...] = ()
+    groups: tuple[str, ...] = ()
+    version: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> "Held":
+        """What `holding.HELD` yields."""
+        told = json.loads(text)
+        roles = tuple((UUID(role), audience) for role, audience in told["roles"])
+        return cls(roles=roles, groups=tuple(told["groups"]), version=told["version"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

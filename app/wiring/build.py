@@ -47,8 +47,6 @@ from app.principals.introspection import Introspection
 from app.principals.service import BearerPrincipals, Principals
 from app.revocation.feed import Feed
 from app.revocation.publish import Publisher
-from app.roles.assign import RoleAssignments
-from app.roles.define import RoleRegistration
 from app.services import Services
 from app.sessions.service import SessionLifetimes, Sessions
 from app.settings import Settings
@@ -60,6 +58,7 @@ from app.wiring.entrances import Entrances
 from app.wiring.ground import Ground
 from app.wiring.oauth import build_oauth
 from app.wiring.people import People
+from app.wiring.rights import RightsParts
 
 
 def build(settings: Settings) -> Services:
@@ -68,8 +67,8 @@ def build(settings: Settings) -> Services:
     issuer, clock, db, audit, keyring = ground.issuer, ground.clock, ground.db, ground.audit, ground.keyring
     limits, keys, audiences, roles, users = ground.limits, ground.keys, ground.audiences, ground.roles, ground.users
     lockout = Lockout(clock, audit, most=settings.limits.login_failures * ground.width)
-    role_registration = RoleRegistration(clock, audit, audiences)
-    role_assignments = RoleAssignments(clock, audit, audiences)
+    rights = RightsParts.build(ground)
+    role_registration, role_assignments = rights.registration, rights.assignments
     composer, languages = Composer(service=settings.host), Languages()
     links = Links(db, clock, settings.links, public_url=issuer)
     hasher = PasswordHasher(threads=settings.passwords.threads, queue=settings.passwords.hash_queue)
@@ -116,6 +115,7 @@ def build(settings: Settings) -> Services:
         users=users,
         passwords=passwords,
         roles=role_assignments,
+        groups=rights.groups,
         sessions=sessions,
         factors=factors.registry,
         links=links,
@@ -185,6 +185,7 @@ def build(settings: Settings) -> Services:
         roles=roles,
         role_registration=role_registration,
         role_assignments=role_assignments,
+        groups=rights.groups,
         clients=clients,
         api_keys=api_keys,
         own_api_keys=OwnAPIKeys(

@@ -15,10 +15,15 @@ from app.foundation.clock import Clock
 from app.foundation.db import Database
 from app.foundation.encryption import Keyring
 from app.foundation.origin import Origin
+from app.grants.replace import GrantReplacement
+from app.groups.service import Groups
 from app.migrations.tables import metadata
 from app.protocols.jose.algorithms import Algorithm
+from app.revocation.service import Revocations
 from app.roles.assign import RoleAssignments
+from app.roles.change import RightsChange
 from app.roles.define import RoleRegistration
+from app.roles.group_roles import GroupRoles
 from app.roles.service import Roles
 from app.signing_keys.service import SigningKeys
 from app.signing_keys.settings import KeySettings
@@ -55,8 +60,10 @@ class Registry:
         self.audiences = Audiences(db, self.keys, issuer=ISSUER, default_algorithm=Algorithm.RS256)
         self.registration = AudienceRegistration(db, clock, audit, self.audiences, self.keys, issuer=ISSUER)
         self.roles = Roles(db)
-        self.role_registration = RoleRegistration(clock, audit, self.audiences)
-        self.assignments = RoleAssignments(clock, audit, self.audiences)
+        changes = RightsChange(GrantReplacement(clock, audit, Revocations(clock)))
+        self.role_registration = RoleRegistration(clock, audit, self.audiences, changes)
+        self.assignments = RoleAssignments(clock, audit, self.audiences, changes)
+        self.groups = Groups(clock, audit, GroupRoles(clock, audit, self.audiences, changes), changes)
         self.users = Users(clock, audit, signup_open=True)
         self.clock, self.audit = clock, audit
 

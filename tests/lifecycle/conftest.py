@@ -56,6 +56,7 @@ class House:
             users=self.users,
             passwords=passwords,
             roles=registry.assignments,
+            groups=registry.groups,
             sessions=self.sessions,
             factors=Factors([PasswordFactor(self.db, passwords), RecoveryCodes(registry.clock)]),
             links=self.links,

@@ -7,7 +7,7 @@ from app.audiences.definition import AudienceDefinition
 from app.audiences.errors import AudienceNotFound
 from app.audiences.own import SELF
 from app.roles.errors import LastAdministrator, RoleNotFound
-from app.roles.rules import ADMIN, Holdings
+from app.roles.rules import ADMIN, Held, Holdings
 from app.users.errors import UserNotFound
 from app.users.user import UserStatus
 from tests.audiences.support import BY, opened_registry
@@ -125,7 +125,7 @@ async def test_a_permission_withdrawn_elsewhere_is_gone_within_two_seconds(regis
 
 
 async def test_a_role_that_is_in_no_registry_counts_for_nothing(registry):
-    assert await registry.roles.holdings([(uuid4(), None)], "orders-api") == Holdings()
+    assert await registry.roles.holdings(Held(roles=((uuid4(), None),)), "orders-api") == Holdings()
 
 
 @pytest.mark.attack("ADM-04")

@@ -1,0 +1,35 @@
+"""Roles, groups, and what changes them."""
+
+from dataclasses import dataclass
+
+from app.grants.replace import GrantReplacement
+from app.groups.service import Groups
+from app.roles.assign import RoleAssignments
+from app.roles.change import RightsChange
+from app.roles.define import RoleRegistration
+from app.roles.group_roles import GroupRoles
+from app.services import Parts
+from app.wiring.ground import Ground
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RightsParts(Parts):
+    """The services that say who may do what."""
+
+    registration: RoleRegistration
+    assignments: RoleAssignments
+    groups: Groups
+    replacement: GrantReplacement
+
+    @classmethod
+    def build(cls, ground: Ground) -> "RightsParts":
+        """Build them: every change of rights ends in the replacement of the grants that it meets."""
+        clock, audit, audiences = ground.clock, ground.audit, ground.audiences
+        replacement = GrantReplacement(clock, audit, ground.revocations)
+        changes = RightsChange(replacement)
+        return cls(
+            registration=RoleRegistration(clock, audit, audiences, changes),
+            assignments=RoleAssignments(clock, audit, audiences, changes),
+            groups=Groups(clock, audit, GroupRoles(clock, audit, audiences, changes), changes),
+            replacement=replacement,
+        )
