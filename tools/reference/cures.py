@@ -4,11 +4,16 @@ CURES = {
     "signing_key_in_use": "Rotate first (`auth-service rotate-signing-key`), and retire the former key once its last "
     "token has expired: `detail` says when. A key that leaked is revoked instead.",
     "signing_key_not_found": "`auth-service keys list` shows every key.",
+    "group_exists": "Take another name, or change the group that has it.",
+    "group_not_found": "`auth-service groups list` shows every group; `groups create NAME` makes one.",
     "idempotency_key_reused": "Take a new `Idempotency-Key` for a new request; send an old one only with the very same "
     "bytes, to the same address.",
     "idempotency_unsupported": "Send this request without `Idempotency-Key`.",
+    "invalid_group": "Read `errors`; each names the value and what is right.",
     "invalid_idempotency_key": "Send one `Idempotency-Key` of 1 to 255 visible ASCII characters; a random UUID does.",
     "invalid_precondition": "Send the `ETag` of the last answer as it was, double quotes and all, or `*`.",
+    "own_rights": "Another administrator may do it, or an operator by command (`auth-service users assign-role`): over the "
+    "network nobody raises their own rights.",
     "precondition_failed": "Read it again, and send the change with its new `ETag`, if it is still wanted.",
     "request_still_running": "Wait for `Retry-After` and send the same request with the same key again.",
     "action_token_required": "Ask for an action token (`POST /auth/action-tokens`, with the `action` that the "
@@ -138,6 +143,8 @@ CURES = {
     "request_timeout": "The body must be whole 20 seconds after it began. Look at the network.",
     "revocation_state_unknown": "The SDK could not ask whether the session still lives. Try again after `Retry-After`; "
     'check the way from this service to `auth_base_url`. `on_stale="lenient"` serves meanwhile.',
+    "right_not_held": "Ask an administrator who holds that permission. Whoever gives, takes or acts against a right at this "
+    "service holds it.",
     "role_exists": "Take another name, or use the role that has it.",
     "role_not_found": "`auth-service roles list` shows every role; `auth-service roles create NAME` makes one.",
     "rotation_conflict": "Somebody else just rotated this key, as you wanted. Look: `auth-service keys list`.",
@@ -148,6 +155,7 @@ CURES = {
     "too_many_attempts": "Wait for `Retry-After`; the header `RateLimit` tells what remains. For operators: "
     "`docs/rate-limits.md` lists every limit, its setting, and what to do where many people share one address.",
     "too_many_exports": "Wait for `Retry-After`, and keep the file you have: `ACCOUNT__EXPORTS_PER_HOUR` is the limit.",
+    "too_many_groups": "Take the user out of a group first: a user is in at most 100.",
     "too_many_requests": "Wait for `Retry-After`.",
     "unauthorized_client": "Register the client for this grant type.",
     "unavailable": "Wait for `Retry-After` and try again.",
