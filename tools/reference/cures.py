@@ -12,8 +12,8 @@ CURES = {
     "invalid_group": "Read `errors`; each names the value and what is right.",
     "invalid_idempotency_key": "Send one `Idempotency-Key` of 1 to 255 visible ASCII characters; a random UUID does.",
     "invalid_precondition": "Send the `ETag` of the last answer as it was, double quotes and all, or `*`.",
-    "own_rights": "Another administrator may do it, or an operator by command (`auth-service users assign-role`): over the "
-    "network nobody raises their own rights.",
+    "own_rights": "Another administrator may do it, or an operator by command (`auth-service users assign-role`): "
+    "over the network nobody raises their own rights.",
     "precondition_failed": "Read it again, and send the change with its new `ETag`, if it is still wanted.",
     "request_still_running": "Wait for `Retry-After` and send the same request with the same key again.",
     "action_token_required": "Ask for an action token (`POST /auth/action-tokens`, with the `action` that the "
@@ -143,8 +143,8 @@ CURES = {
     "request_timeout": "The body must be whole 20 seconds after it began. Look at the network.",
     "revocation_state_unknown": "The SDK could not ask whether the session still lives. Try again after `Retry-After`; "
     'check the way from this service to `auth_base_url`. `on_stale="lenient"` serves meanwhile.',
-    "right_not_held": "Ask an administrator who holds that permission. Whoever gives, takes or acts against a right at this "
-    "service holds it.",
+    "right_not_held": "Ask an administrator who holds that permission. Whoever gives, takes or acts against a right at "
+    "this service holds it.",
     "role_exists": "Take another name, or use the role that has it.",
     "role_not_found": "`auth-service roles list` shows every role; `auth-service roles create NAME` makes one.",
     "rotation_conflict": "Somebody else just rotated this key, as you wanted. Look: `auth-service keys list`.",
