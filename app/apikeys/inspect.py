@@ -15,6 +15,7 @@ from app.audiences.service import Audiences, AudienceView
 from app.foundation.clock import Clock
 from app.foundation.secrets import equal, hash_secret
 from app.protocols import api_key
+from app.roles.rules import Held
 from app.roles.service import Roles
 
 
@@ -104,8 +105,7 @@ class APIKeyInspection:
         """The scopes of the audience that the owner holds at this moment."""
         if row["user_id"] is None:
             return frozenset(row["client_scopes"]) if row["client_audience"] == view.name else frozenset()
-        assignments = [(UUID(role), audience) for role, audience in row["assignments"] or ()]
-        held = await self._roles.holdings(assignments, view.name)
+        held = await self._roles.holdings(Held.parse(row["held"]), view.name)
         return open_scopes(view.scopes, held.permissions)
 
 

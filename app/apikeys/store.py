@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, or_, sele
 from app.apikeys.models import APIKeyRow
 from app.clients.models import OAuthClient
 from app.foundation.db import Transaction
+from app.roles.holding import HELD_TEXT
 from app.users.models import User
 
 _TABLE = APIKeyRow.__table__
@@ -17,7 +18,7 @@ _TABLE = APIKeyRow.__table__
 # Every key that some requests of one moment came with, as one JSON text, with all that decides whether it counts.
 # Parameters: $1 row ids, as the text of an
 # array: for an array itself the driver asks each new connection's server about the type.
-INSPECT = """
+INSPECT = f"""
     SELECT coalesce(json_agg(json_build_object(
       'id', k.id, 'hash', encode(k.key_hash, 'hex'), 'name', k.name, 'audience', k.audience,
       'scopes', k.scopes, 'networks', k.networks, 'revoked', k.revoked_at IS NOT NULL,
@@ -27,12 +28,11 @@ INSPECT = """
       'user_active', u.status = 'active',
       'client_id', c.client_id, 'client_active', c.disabled_at IS NULL, 'client_audience', c.audience,
       'client_scopes', c.scopes,
-      'assignments', (SELECT json_agg(json_build_array(role_id, audience) ORDER BY id)
-                      FROM role_assignments WHERE user_id = k.user_id)
+      'held', {HELD_TEXT.format(user_id="k.user_id")}
     )), '[]')::text
     FROM api_keys k LEFT JOIN users u ON u.id = k.user_id LEFT JOIN oauth_clients c ON c.client_id = k.client_id
     WHERE k.id = ANY($1::text::uuid[])
-    """
+    """  # noqa: S608 — built from constants; the value is a parameter
 
 _NOTE_USES = text(
     """

@@ -51,8 +51,8 @@ class GrantReplacement:
                 await store.rename_grants(tx, renamed)
                 old = [grant.grant_id for grant in few]
                 await self._revocations.add_all(tx, RevocationKind.GRANT_ID, old, reason=reason)
-                for grant in few:
-                    event = GrantReplaced(
+                events = [
+                    GrantReplaced(
                         actor=actor,
                         origin=origin,
                         subject=grant.sub,
@@ -60,7 +60,9 @@ class GrantReplacement:
                         grant_id=grant.grant_id,
                         reason=reason,
                     )
-                    await self._audit.record(tx, event)
+                    for grant in few
+                ]
+                await self._audit.record_all(tx, events)
             replaced += len(live)
         return replaced
 

@@ -9,10 +9,12 @@ HOLDINGS = """
 
 # One text, `rules.Held.parse` reads it. As JSON, like every list of the hot statements: for an array the driver asks
 # each new connection's server about the type, six round trips just when there are none to spare.
-HELD = f"""
+HELD_TEXT = f"""
     (SELECT json_build_object(
       'roles', (SELECT coalesce(json_agg(json_build_array(h.role_id, h.audience)), '[]')
                 FROM {HOLDINGS} h WHERE h.user_id = {{user_id}}),
       'groups', (SELECT coalesce(json_agg(g.name ORDER BY g.name), '[]')
                  FROM group_members m JOIN groups g ON g.id = m.group_id WHERE m.user_id = {{user_id}}),
-      'version', (SELECT coalesce(max(version), 0) FROM role_registry))::text) AS held"""  # noqa: S608 — constants
+      'version', (SELECT coalesce(max(version), 0) FROM role_registry))::text)"""  # noqa: S608 — constants
+
+HELD = f"{HELD_TEXT} AS held"

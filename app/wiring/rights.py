@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
+from app.foundation.parts import Parts
 from app.grants.replace import GrantReplacement
 from app.groups.service import Groups
 from app.roles.assign import RoleAssignments
 from app.roles.change import RightsChange
 from app.roles.define import RoleRegistration
 from app.roles.group_roles import GroupRoles
-from app.services import Parts
 from app.wiring.ground import Ground
 
 

@@ -11,6 +11,7 @@ from app.audiences.define import AudienceRegistration
 from app.audiences.service import Audiences
 from app.audit.event import Actor, ActorKind
 from app.audit.service import AuditLog
+from app.foundation.cache import Cache
 from app.foundation.clock import Clock
 from app.foundation.db import Database
 from app.foundation.encryption import Keyring
@@ -20,6 +21,7 @@ from app.groups.service import Groups
 from app.migrations.tables import metadata
 from app.protocols.jose.algorithms import Algorithm
 from app.revocation.service import Revocations
+from app.revocation.wake import Wake
 from app.roles.assign import RoleAssignments
 from app.roles.change import RightsChange
 from app.roles.define import RoleRegistration
@@ -60,7 +62,7 @@ class Registry:
         self.audiences = Audiences(db, self.keys, issuer=ISSUER, default_algorithm=Algorithm.RS256)
         self.registration = AudienceRegistration(db, clock, audit, self.audiences, self.keys, issuer=ISSUER)
         self.roles = Roles(db)
-        changes = RightsChange(GrantReplacement(clock, audit, Revocations(clock)))
+        changes = RightsChange(GrantReplacement(clock, audit, Revocations(clock, Wake(Cache(None)))))
         self.role_registration = RoleRegistration(clock, audit, self.audiences, changes)
         self.assignments = RoleAssignments(clock, audit, self.audiences, changes)
         self.groups = Groups(clock, audit, GroupRoles(clock, audit, self.audiences, changes), changes)
