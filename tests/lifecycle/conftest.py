@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import pytest
 
+from app.apikeys.service import APIKeys
 from app.factors.password.blocklist import CommonPasswords
 from app.factors.password.factor import PasswordFactor
 from app.factors.password.hashing import HashingCost, PasswordHasher
@@ -49,7 +50,8 @@ class House:
         self.revocations = Revocations(registry.clock, Wake(Cache(None)))
         self.sessions = Sessions(registry.clock, registry.audit, self.revocations, lifetimes)
         self.links = Links(self.db, registry.clock, LinkSettings(), public_url=ISSUER)
-        self.interruption = Interruption(users=self.users, sessions=self.sessions, links=self.links)
+        keys = APIKeys(registry.clock, registry.audit, self.revocations)
+        self.interruption = Interruption(users=self.users, sessions=self.sessions, links=self.links, api_keys=keys)
         self.outbox = Outbox(registry.clock, registry.keyring, domain="auth.example.com")
         self.lifecycle = UserLifecycle(
             self.db,
