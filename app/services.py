@@ -12,6 +12,7 @@ from app.apikeys.parts import APIKeyParts
 from app.audiences.define import AudienceRegistration
 from app.audiences.rotate_keys import SigningKeyRotation
 from app.audiences.service import Audiences
+from app.audit.erasure import AuditErasure
 from app.audit.event import SYSTEM
 from app.audit.search import AuditSearch
 from app.audit.service import AuditLog
@@ -167,6 +168,7 @@ class Services:
     purge: Purge
     audit_search: AuditSearch
     webhooks: WebhookParts
+    audit_erasure: AuditErasure
 
     def each(self) -> tuple[object, ...]:
         """Every service, for `provide`; those of a feature's parts one by one."""

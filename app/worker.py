@@ -103,6 +103,7 @@ class Worker:
         self.jobs.feed(self.mail.claim)
         self.jobs.schedule("delete closed accounts", "*/10 * * * *", partial(_delete_closed, self._services))
         self.jobs.schedule("end old webhook deliveries", "*/5 * * * *", partial(_sweep, self._services))
+        self.jobs.schedule("erase subjects", "* * * * *", partial(_erase_subjects, self._services))
         self.jobs.schedule("purge", "7 * * * *", self.purge)
 
     async def run(self) -> None:
@@ -211,3 +212,9 @@ async def _delete_closed(services: Services) -> None:
     deleted = await services.closing.delete_due(startup_origin())
     if deleted:
         _logger.info("%d closed accounts deleted", deleted)
+
+
+async def _erase_subjects(services: Services) -> None:
+    erased = await services.audit_erasure.erase_due(actor=SYSTEM, origin=startup_origin())
+    if erased:
+        _logger.info("%d subjects erased from the audit log", erased)

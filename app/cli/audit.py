@@ -169,6 +169,35 @@ def export(  # noqa: PLR0917 — typer hands them over by name
     print(f"{written} entries written to {output}")
 
 
+@app.command("erase")
+def erase(
+    subject: Annotated[str, typer.Argument(metavar="SUB", help="The person's sub.", show_default=False)],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data_dir: DataDir = None,
+    as_json_text: AsJson = False,
+) -> None:
+    """Take address, user agent and details out of every entry about a person. It cannot be undone.
+
+    The entries stay, and the chain verifies as before. Deleting an account does this by itself.
+
+    Example: auth-service audit erase 5b0f0d8e-6c0e-4a51-9e6f-0c1c0e9b7a11 --yes
+    """
+    if not yes:
+        typer.confirm(f"Erase {_printable(subject)} from the log? It cannot be undone.", abort=True)
+    acting = Acting()
+
+    async def work() -> int:
+        async with opened(data_dir) as services:
+            return await services.audit_erasure.erase_now(subject, actor=acting.actor, origin=acting.origin)
+
+    with explained():
+        erased = asyncio.run(work())
+    if as_json_text:
+        print_json({"subject": subject, "entries": erased})
+    else:
+        print(f"erased what was personal in {erased} entries")
+
+
 def _filter(  # noqa: PLR0917 — one for each option
     actor: str | None,
     subject: str | None,

@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from app.audit.erasure import AuditErasure
 from app.audit.event import Actor
 from app.factors.factor import FactorName
 from app.factors.password.service import Passwords
@@ -42,6 +43,7 @@ class UserLifecycle:
         links: Links,
         interruption: Interruption,
         revocations: Revocations,
+        erasure: AuditErasure,
     ) -> None:
         self._db = db
         self._users = users
@@ -53,6 +55,7 @@ class UserLifecycle:
         self._links = links
         self._interruption = interruption
         self._revocations = revocations
+        self._erasure = erasure
 
     async def suspend(self, user_id: UUID, *, actor: Actor, origin: Origin) -> User:
         """Keep a user from acting and end all that is under way in the account. Idempotent."""
@@ -90,7 +93,7 @@ class UserLifecycle:
         return user
 
     async def delete(self, user_id: UUID, *, actor: Actor, origin: Origin) -> User:
-        """Remove a user with all that is kept of them, and end every session. The audit log keeps the subject."""
+        """Remove a user with all that is kept of them, and end every session. The audit log keeps the subject alone."""
         async with self._db.transaction() as tx:
             await self._roles.require_dispensable(tx, user_id)
             return await self.remove(tx, user_id, actor=actor, origin=origin)
@@ -109,4 +112,5 @@ class UserLifecycle:
         await self._factors.forget(tx, user_id, FactorName.EMAIL_CODE)
         await self._links.delete(tx, user_id)
         await store.remove(tx, user_id)
+        await self._erasure.erase(tx, user.sub)
         return user

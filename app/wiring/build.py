@@ -11,6 +11,7 @@ from app.admin.counting import Counting
 from app.audiences.define import AudienceRegistration
 from app.audiences.rotate_keys import SigningKeyRotation
 from app.audit.chaining import AuditChaining
+from app.audit.erasure import AuditErasure
 from app.audit.search import AuditSearch
 from app.clients.service import Clients
 from app.correspondence import Correspondence
@@ -110,6 +111,7 @@ def build(settings: Settings) -> Services:
         name=SERVICE_NAME,
         totp_tries=settings.mfa.totp_tries,
     )
+    audit_erasure = AuditErasure(db, clock, audit)
     lifecycle = UserLifecycle(
         db,
         users=users,
@@ -121,6 +123,7 @@ def build(settings: Settings) -> Services:
         links=links,
         interruption=post.interruption,
         revocations=revocations,
+        erasure=audit_erasure,
     )
     grace = timedelta(seconds=settings.accounts.deletion_grace_seconds)
     closing = AccountClosing(db, clock, lifecycle, users=users, outbox=outbox, links=links, grace=grace)
@@ -283,4 +286,5 @@ def build(settings: Settings) -> Services:
         purge=purge.build(ground),
         audit_search=AuditSearch(db, clock, audit),
         webhooks=webhooks.build(ground, outbox=outbox),
+        audit_erasure=audit_erasure,
     )

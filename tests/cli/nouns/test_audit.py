@@ -59,3 +59,16 @@ def test_an_export_goes_to_standard_output_by_default(run, log, capfd):
     answer = run("audit", "export", "--type", "user.created")
     sys.stdout.flush()
     assert [json.loads(line) for line in answer.out.splitlines()] == log
+
+
+def test_a_person_is_erased_by_their_sub_once_the_operator_is_sure(run, log):
+    sub = log[0]["subject"]
+    assert run("audit", "erase", sub).code == 1
+    erased = run("audit", "erase", sub, "--yes", "--json").json()
+    assert erased["subject"] == sub
+    assert erased["entries"] >= 1
+    entries = run("audit", "list", "--subject", sub, "--json").json()
+    (told,) = [entry for entry in entries if entry["type"] == "audit.erased"]
+    assert (told["details"], told["actor"]["kind"]) == ({"entries": erased["entries"]}, "operator")
+    assert all(entry["details"] == {} for entry in entries if entry["type"] != "audit.erased")
+    assert run("audit", "erase", sub, "--yes").out == "erased what was personal in 0 entries\n"
