@@ -1,5 +1,6 @@
 """Taking what is personal in the log away, entry by entry, without breaking the chain."""
 
+import asyncio
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -18,17 +19,20 @@ from app.foundation.origin import Origin
 SETTLED = timedelta(minutes=1)
 _SUBJECTS_AT_ONCE = 100
 _BATCH = 500
+_AGAIN_SECONDS = 0.05
 
-# What `chain.ERASED` says, in one go: the digest stays, and nobody can try values against it without the salt.
+_HELD = f"""
+    FROM audit_entries
+    WHERE subject = :subject AND id > :after AND type <> '{AuditErased.type}'
+      AND (ip IS NOT NULL OR user_agent IS NOT NULL OR details <> '{{}}')
+    """
+_ANY = text(f"SELECT EXISTS (SELECT {_HELD})")
+# What `chain.ERASED` says, in one go: the digest stays, and nobody can try values against it without the salt. Whoever
+# chains these very entries holds them in an order of their own: to wait for them would be to wait for each other.
 _ERASE = text(
     f"""
     UPDATE audit_entries SET ip = NULL, user_agent = NULL, details = '{{}}', personal_salt = NULL
-    WHERE id = ANY (ARRAY(
-      SELECT id FROM audit_entries
-      WHERE subject = :subject AND id > :after AND type <> '{AuditErased.type}'
-        AND (ip IS NOT NULL OR user_agent IS NOT NULL OR details <> '{{}}')
-      ORDER BY id LIMIT {_BATCH}
-    ))
+    WHERE id = ANY (ARRAY(SELECT id {_HELD} ORDER BY id LIMIT {_BATCH} FOR UPDATE SKIP LOCKED))
     RETURNING id
     """  # noqa: S608 — built from constants; every value is a parameter
 )
@@ -78,6 +82,17 @@ class AuditErasure:
             return list(await tx.scalars(statement.limit(_SUBJECTS_AT_ONCE)))
 
     async def _erase(self, subject: str) -> int:
+        erased = 0
+        while True:
+            erased += await self._walk(subject)
+            async with self._db.transaction() as tx:
+                left = await tx.scalar(_ANY, {"subject": subject, "after": UUID(int=0)})
+            if not left:
+                return erased
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _walk(self, subject: str) -> int:
+        """Erase what nobody else holds at this moment."""
         erased, after = 0, UUID(int=0)
         while True:
             async with self._db.transaction() as tx:
