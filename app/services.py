@@ -47,8 +47,10 @@ from app.grants.inspect import GrantInspection
 from app.grants.issue import GrantIssuance
 from app.grants.rotate import RefreshTokenRotation
 from app.groups.service import Groups
+from app.lifecycle.administration import UserAdministration
 from app.lifecycle.administrator import AdministratorCreation
 from app.lifecycle.closing import AccountClosing
+from app.lifecycle.impersonation import Impersonation
 from app.lifecycle.second_factors import SecondFactors
 from app.lifecycle.service import UserLifecycle
 from app.limits.service import Limits
@@ -125,6 +127,8 @@ class Services:
     users: Users
     user_imports: UserImports
     user_export: UserExport
+    user_administration: UserAdministration
+    impersonation: Impersonation
     hasher: PasswordHasher
     passwords: Passwords
     lockout: Lockout

@@ -20,7 +20,8 @@ from app.foundation.origin import Origin
 from app.foundation.principal import Principal
 from app.lifecycle.factor_set import FactorSet
 from app.roles.assign import RoleAssignments
-from app.sessions.service import ListedSession, Sessions
+from app.sessions.listed import ListedSession
+from app.sessions.service import Sessions
 from app.users.service import Users
 from app.users.user import User
 

@@ -20,7 +20,7 @@ from app.account.schemas import (
     SignInPage,
 )
 from app.account.service import Account, Change
-from app.foundation.caller import AnyAudienceCaller, Caller, RequestOrigin
+from app.foundation.caller import ActingCaller, AnyAudienceActingCaller, Caller, RequestOrigin
 from app.foundation.clock import rfc3339
 from app.foundation.cookies import Cookies
 from app.foundation.pagination import Cursors, Paging
@@ -28,7 +28,7 @@ from app.foundation.principal import Principal
 from app.foundation.provide import provide
 from app.foundation.routing import Router
 from app.lifecycle.closing import AccountClosing
-from app.sessions.service import ListedSession
+from app.sessions.listed import ListedSession
 
 router = Router(tags=["account"])
 
@@ -37,7 +37,7 @@ BrowserCookies = Annotated[Cookies, provide(Cookies)]
 
 
 @router.get("/auth/me", summary="The caller's profile")
-async def show(account: OwnAccount, caller: Caller) -> Profile:
+async def show(account: OwnAccount, caller: ActingCaller) -> Profile:
     """Who the token speaks for."""
     return Profile.of(await account.profile(caller))
 
@@ -141,7 +141,7 @@ async def end_session(session_id: UUID, account: OwnAccount, caller: Caller, ori
 @router.post("/auth/logout", summary="Sign out", status_code=204)
 async def log_out(
     account: OwnAccount,
-    caller: AnyAudienceCaller,
+    caller: AnyAudienceActingCaller,
     origin: RequestOrigin,
     cookies: BrowserCookies,
     body: LogoutRequest | None = None,
@@ -173,4 +173,5 @@ def _shown(session: ListedSession, caller: Principal) -> ListedSessionBody:
         acr=session.acr,
         ip=session.ip,
         user_agent=session.user_agent,
+        acts_for=session.acts_for,
     )

@@ -64,7 +64,7 @@ class LogoutRequest(Body):
 
 
 class ListedSessionBody(BaseModel):
-    """A live session; `current` is the one that asks."""
+    """A live session; `current` is the one that asks. In one with `acts_for` the caller acts in that user's name."""
 
     id: str
     current: bool
@@ -76,6 +76,7 @@ class ListedSessionBody(BaseModel):
     acr: str
     ip: str | None
     user_agent: str | None
+    acts_for: str | None = None
 
 
 class SignInBody(BaseModel):

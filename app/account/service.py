@@ -8,11 +8,12 @@ from app.foundation.db import Database
 from app.foundation.errors import NotFound
 from app.foundation.fresh import FreshAuth
 from app.foundation.origin import Origin
-from app.foundation.principal import Principal
+from app.foundation.principal import NotWhileActing, Principal
 from app.lifecycle.closing import AccountClosing
 from app.recovery.change import PasswordChange
 from app.registration.email_change import EmailChange
-from app.sessions.service import ListedSession, Sessions
+from app.sessions.listed import ListedSession
+from app.sessions.service import Sessions
 from app.signing_keys.errors import InvalidToken
 from app.users.service import Users
 from app.users.user import User
@@ -110,10 +111,12 @@ class Account:
         """End the session of the token that asks, or every session of its user.
 
         A token for another audience has been seen by that service, and ends no session but its own: raises
-        InvalidToken when it asks for more.
+        InvalidToken when it asks for more, NotWhileActing where an administrator who acts for the user does.
         """
         if everywhere and not caller.own:
             raise InvalidToken("A token for another audience ends only its own session.")
+        if everywhere and caller.actor is not None:
+            raise NotWhileActing("Only the user ends every session of theirs.")
         async with self._db.transaction() as tx:
             if everywhere:
                 await self._sessions.end_all(
@@ -131,4 +134,4 @@ class Account:
 
 
 def _actor(caller: Principal) -> Actor:
-    return Actor(ActorKind.USER, caller.sub)
+    return Actor(ActorKind.USER, caller.actor or caller.sub)

@@ -4,8 +4,12 @@ from app.admin.audit_logs import router as audit_logs
 from app.admin.routing import AdminRouter
 from app.admin.signing_keys import router as signing_keys
 from app.admin.stats import router as stats
+from app.admin.user_holdings import router as user_holdings
+from app.admin.users import router as users
 
 ADMIN_ROUTERS: tuple[AdminRouter, ...] = (
+    users,
+    user_holdings,
     signing_keys,
     audit_logs,
     stats,

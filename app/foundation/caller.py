@@ -11,7 +11,7 @@ from app.foundation.cookies import Cookies
 from app.foundation.csrf import refuse_forgery
 from app.foundation.errors import BadRequest, NotAuthenticated
 from app.foundation.origin import Origin
-from app.foundation.principal import Credentials, Principal, ResolverSlot
+from app.foundation.principal import Credentials, NotWhileActing, Principal, ResolverSlot
 from app.foundation.provide import provided
 
 # Documents the scheme in OpenAPI; the resolver does the checking and words the refusal.
@@ -35,13 +35,17 @@ async def refuse_forged(request: Request) -> None:
         await refuse_forgery(request, bound_to=cookie)
 
 
-async def caller_of(request: Request, *, own_only: bool) -> Principal:
+async def caller_of(request: Request, *, own_only: bool, acting: bool = False) -> Principal:
     """The request's caller, for endpoints that stand before FastAPI's dependency injection.
 
-    Raises NotAuthenticated, AmbiguousCredentials, CSRFFailed, DatabaseUnavailable.
+    Somebody who acts for a user is refused unless the route lets them in by `acting`: a new route lets nobody in by
+    forgetting it. Raises NotAuthenticated, NotWhileActing, AmbiguousCredentials, CSRFFailed, DatabaseUnavailable.
     """
     await refuse_forged(request)
-    return await provided(request.app, ResolverSlot).resolver.resolve(credentials_of(request), own_only=own_only)
+    caller = await provided(request.app, ResolverSlot).resolver.resolve(credentials_of(request), own_only=own_only)
+    if caller.actor is not None and not acting:
+        raise NotWhileActing("A token of an administrator who acts for a user does not open this.")
+    return caller
 
 
 async def own_caller(request: Request) -> Principal:
@@ -62,9 +66,20 @@ async def _any_caller(request: Request, _: Annotated[object, Depends(_bearer_sch
     return await caller_of(request, own_only=False)
 
 
+async def _own_or_acting(request: Request, _: Annotated[object, Depends(_bearer_scheme)]) -> Principal:
+    return await caller_of(request, own_only=True, acting=True)
+
+
+async def _any_or_acting(request: Request, _: Annotated[object, Depends(_bearer_scheme)]) -> Principal:
+    return await caller_of(request, own_only=False, acting=True)
+
+
+_CALLERS = (_own_caller, _any_caller, _own_or_acting, _any_or_acting)
+
+
 def takes_caller(dependant: Dependant) -> bool:
     """Whether a route resolves its caller, by itself or through a dependency."""
-    return any(part.call in (_own_caller, _any_caller) or takes_caller(part) for part in dependant.dependencies)
+    return any(part.call in _CALLERS or takes_caller(part) for part in dependant.dependencies)
 
 
 Caller = Annotated[Principal, Depends(_own_caller)]
@@ -72,6 +87,13 @@ Caller = Annotated[Principal, Depends(_own_caller)]
 
 AnyAudienceCaller = Annotated[Principal, Depends(_any_caller)]
 """A principal whose token may be for any audience: for the few routes that any token of ours opens."""
+
+
+ActingCaller = Annotated[Principal, Depends(_own_or_acting)]
+"""`Caller`, or an administrator who acts for the user."""
+
+AnyAudienceActingCaller = Annotated[Principal, Depends(_any_or_acting)]
+"""`AnyAudienceCaller`, or an administrator who acts for the user."""
 
 
 async def _signed_in(request: Request) -> str | None:
@@ -82,7 +104,7 @@ async def _signed_in(request: Request) -> str | None:
         principal = await provided(request.app, ResolverSlot).resolver.resolve(presented, own_only=False)
     except (NotAuthenticated, BadRequest):
         return None
-    return principal.sub
+    return None if principal.actor is not None else principal.sub
 
 
 SignedIn = Annotated[str | None, Depends(_signed_in)]

@@ -32,12 +32,19 @@ class InsufficientScope(Forbidden):
         super().__init__(words, headers={"WWW-Authenticate": challenge})
 
 
+class NotWhileActing(Forbidden):
+    """Somebody acts for the user, who alone may do this."""
+
+    code, title = "not_while_acting", "Only the user may do this"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """A caller whose credential was checked against the live state of its session and grant.
 
     `audience` is what the token was minted for; `own` says that this is the service itself, `browser`
-    that the session cookie came and no token.
+    that the session cookie came and no token. `actor` is the `sub` of an administrator who acts in the user's name:
+    such a caller opens the few routes alone that say so.
     """
 
     sub: str
@@ -53,6 +60,7 @@ class Principal:
     auth_time: datetime
     acr: str
     browser: bool = False
+    actor: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -29,7 +29,10 @@ class TokenSubject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenContext:
-    """The sign-in and the grant that a token hangs from."""
+    """The sign-in and the grant that a token hangs from.
+
+    `actor` is the `sub` of whoever acts in the user's name: then nobody has signed in.
+    """
 
     sid: str
     grant_id: str
@@ -38,6 +41,7 @@ class TokenContext:
     amr: tuple[str, ...]
     acr: str
     session_expires_at: datetime
+    actor: str | None = None
 
 
 def access_token_claims(
@@ -69,9 +73,14 @@ def access_token_claims(
         "scope": " ".join(scopes),
         "roles": list(roles),
         "permissions": list(permissions),
-        "auth_time": int(context.auth_time.timestamp()),
-        "amr": list(context.amr),
-        "acr": context.acr,
+        **_proof(context),
     }
     named = ((name, subject.claim(name)) for name in named_claims)
     return {name: value for name, value in named if value is not None} | claims
+
+
+def _proof(context: TokenContext) -> dict[str, object]:
+    """How the user proved who they are, or who acts for them, who proved nothing. Spec: RFC 8693 §4.1."""
+    if context.actor is not None:
+        return {"act": {"sub": context.actor}}
+    return {"auth_time": int(context.auth_time.timestamp()), "amr": list(context.amr), "acr": context.acr}

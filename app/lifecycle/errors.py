@@ -1,12 +1,24 @@
 """Refusals of use cases that cross features."""
 
-from app.foundation.errors import Conflict
+from app.foundation.errors import Conflict, Forbidden
 
 
 class NotWhileSuspended(Conflict):
     """What was asked is not for a user who is suspended, or whose account is closed."""
 
     code, title = "user_suspended", "The user is suspended"
+
+
+class AboveCaller(Forbidden):
+    """The user may administer what the caller may not."""
+
+    code, title = "above_caller", "This user may do more than you"
+
+
+class NotImpersonated(Forbidden):
+    """Nobody acts in the name of this user."""
+
+    code, title = "not_impersonated", "Nobody acts in this user's name"
 
 
 class LastFactor(Conflict):

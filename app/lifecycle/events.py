@@ -1,4 +1,4 @@
-"""What happens to a user's second factors. Owners are told of each by mail."""
+"""What happens to a user as a whole, and to their second factors. Owners are told of each by mail."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -40,3 +40,22 @@ class RecoveryCodesMade(Event):
     """A user got new recovery codes, and the old ones count no more."""
 
     type: ClassVar[str] = "mfa.recovery_codes_made"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserInvited(Event):
+    """A user was mailed a link by which they set their first password."""
+
+    type: ClassVar[str] = "user.invited"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserImpersonated(Event):
+    """An administrator got a token in which they act in the user's name. `reason` is in their words."""
+
+    type: ClassVar[str] = "user.impersonated"
+
+    sid: str
+    audience: str
+    reason: str
+    expires_at: str

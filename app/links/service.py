@@ -61,6 +61,7 @@ class Links:
         self._db = db
         self._clock = clock
         self._public_url = public_url
+        self.invitation_seconds = settings.invitation_seconds
         self._seconds = {
             LinkKind.VERIFY_EMAIL: settings.verification_seconds,
             LinkKind.CHANGE_EMAIL: settings.verification_seconds,
@@ -76,8 +77,13 @@ class Links:
         """The address of a page of ours, for a mail."""
         return self._public_url + path
 
-    async def issue(self, tx: Transaction, kind: LinkKind, user_id: UUID, *, email: str | None = None) -> str:
-        """Make a link and return its address, which nobody can read again. The former one of its kind is dead."""
+    async def issue(
+        self, tx: Transaction, kind: LinkKind, user_id: UUID, *, email: str | None = None, seconds: int | None = None
+    ) -> str:
+        """Make a link and return its address, which nobody can read again. The former one of its kind is dead.
+
+        It is good for `seconds`, by default for as long as its kind is.
+        """
         now, raw_token = self._clock.now(), random_secret()
         row = {
             "id": new_id(now),
@@ -86,7 +92,7 @@ class Links:
             "user_id": user_id,
             "email": email,
             "created_at": now,
-            "expires_at": now + timedelta(seconds=self._seconds[kind]),
+            "expires_at": now + timedelta(seconds=seconds or self._seconds[kind]),
         }
         await store.put(tx, row)
         return f"{self.address(PAGES[kind])}?{urlencode({'token': raw_token})}"

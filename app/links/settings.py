@@ -14,6 +14,12 @@ class LinkSettings(BaseModel):
     reset_seconds: int = Field(
         default=900, ge=60, le=86_400, description="How long a link that sets a new password is good."
     )
+    invitation_seconds: int = Field(
+        default=604_800,
+        ge=3_600,
+        le=2_592_000,
+        description="How long the link is good by which somebody for whom an account was made sets their password.",
+    )
     wasnt_me_seconds: int = Field(
         default=604_800, ge=3_600, le=2_592_000, description='How long "this was not me" in a mail is good.'
     )

@@ -35,7 +35,7 @@ _INTROSPECTION = {
         },
     }
 }
-_SHOWN = ("sub", "sid", "aud", "scope", "roles", "auth_time", "exp")
+_SHOWN = ("sub", "sid", "aud", "scope", "roles", "auth_time", "exp", "act")
 
 
 @router.hot(

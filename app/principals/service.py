@@ -52,6 +52,7 @@ class BearerPrincipals:
             roles=tuple(claims["roles"]),
             auth_time=live.auth_time,
             acr=live.acr,
+            actor=claims["act"]["sub"] if "act" in claims else None,
         )
 
     async def validate(self, authorization: Sequence[str]) -> Mapping[str, Any]:

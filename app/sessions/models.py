@@ -15,6 +15,9 @@ class Session(Model):
 
     A browser's session also has `cookie_hash`, of the session cookie that stands for it, and `idle_seconds`: how
     far each use moves `idle_expires_at`. Elsewhere the refresh token's life does that.
+
+    One in which an administrator acts for the user names them in `actor_user_id`, and the session of theirs that it
+    hangs from in `actor_session_id`: it ends with that one.
     """
 
     __tablename__ = "sessions"
@@ -22,6 +25,8 @@ class Session(Model):
         Index(None, "user_id", "id", postgresql_where="ended_at IS NULL"),
         # Beside the one above, so that opening a session writes no more than before.
         Index("ix_sessions_user_id_ended", "user_id", "id", postgresql_where="ended_at IS NOT NULL"),
+        Index("ix_sessions_actor_user_id", "actor_user_id", postgresql_where="actor_user_id IS NOT NULL"),
+        Index("ix_sessions_actor_session_id", "actor_session_id", postgresql_where="actor_session_id IS NOT NULL"),
         Index("uq_sessions_cookie_hash", "cookie_hash", unique=True, postgresql_where="cookie_hash IS NOT NULL"),
     )
 
@@ -41,3 +46,5 @@ class Session(Model):
     end_reason: Mapped[str | None] = mapped_column(Text)
     cookie_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     idle_seconds: Mapped[int | None] = mapped_column(Integer)
+    actor_user_id: Mapped[UUID | None]
+    actor_session_id: Mapped[UUID | None]

@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
-
-from sqlalchemy import Row
 
 from app.audit.event import Actor, ActorKind
 from app.audit.service import AuditLog
@@ -20,6 +17,7 @@ from app.revocation.kinds import RevocationKind
 from app.revocation.service import Revocations
 from app.sessions import store
 from app.sessions.events import SessionRevoked
+from app.sessions.listed import ListedSession, listed
 from app.sessions.models import Session
 from app.sessions.settings import SessionSettings
 
@@ -67,27 +65,6 @@ class StartedSession:
     acr: str
     expires_at: datetime
     cookie: SessionCookie | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedSession:
-    """A session as its owner sees it. `sid` is for comparison and is not shown.
-
-    `ended_at` is None for one that lives, or that was left to expire.
-    """
-
-    id: UUID
-    sid: str
-    created_at: datetime
-    renewed_at: datetime
-    auth_time: datetime
-    expires_at: datetime
-    amr: tuple[str, ...]
-    acr: str
-    ip: str | None
-    user_agent: str | None
-    ended_at: datetime | None = None
-    end_reason: str | None = None
 
 
 class Sessions:
@@ -194,12 +171,22 @@ class Sessions:
         return bool(ended)
 
     async def end_listed(
-        self, tx: Transaction, session_id: UUID, *, user_id: UUID, subject: str, actor: Actor, origin: Origin
+        self,
+        tx: Transaction,
+        session_id: UUID,
+        *,
+        user_id: UUID,
+        subject: str,
+        actor: Actor,
+        origin: Origin,
+        reason: str = "ended_by_user",
     ) -> bool:
         """End one of a user's own sessions by its row id; False where there is no such live session of theirs."""
-        condition = (Session.id == session_id) & (Session.user_id == user_id)
-        ended = await store.end(tx, condition, now=self._clock.now(), reason="ended_by_user")
-        await self._record(tx, ended, subject=subject, reason="ended_by_user", actor=actor, origin=origin)
+        condition = (Session.id == session_id) & store.listed_under(user_id)
+        ended = await store.end(tx, condition, now=self._clock.now(), reason=reason)
+        if ended and ended[0].user_id != user_id:
+            subject = await store.sub_of(tx, ended[0].user_id) or subject
+        await self._record(tx, ended, subject=subject, reason=reason, actor=actor, origin=origin)
         return bool(ended)
 
     async def end_all(
@@ -247,13 +234,13 @@ class Sessions:
     async def list_live(self, tx: Transaction, user_id: UUID, *, after: UUID | None, limit: int) -> list[ListedSession]:
         """A user's live sessions, newest first."""
         rows = await store.page(tx, user_id, now=self._clock.now(), after=after, limit=limit)
-        return [_listed(row) for row in rows]
+        return [listed(row) for row in rows]
 
     async def list_kept(
         self, tx: Transaction, user_id: UUID, *, before: UUID | None = None, limit: int
     ) -> list[ListedSession]:
         """Every session that is kept of a user, ended ones too, newest first."""
-        return [_listed(row) for row in await store.kept(tx, user_id, before=before, limit=limit)]
+        return [listed(row) for row in await store.kept(tx, user_id, before=before, limit=limit)]
 
     async def forget(self, tx: Transaction, user_id: UUID) -> None:
         """Delete what is kept of a user's sessions, which say where they were and when. `end_all` comes before."""
@@ -265,25 +252,16 @@ class Sessions:
         for session in ended:
             event = SessionRevoked(actor=actor, origin=origin, subject=subject, sid=session.sid, reason=reason)
             await self._audit.record(tx, event)
-        sids = [session.sid for session in ended]
+        acting = await store.end_acting(
+            tx, [session.id for session in ended], now=self._clock.now(), reason="actor_session_ended"
+        )
+        for session, sub in acting:
+            event = SessionRevoked(
+                actor=actor, origin=origin, subject=sub, sid=session.sid, reason="actor_session_ended"
+            )
+            await self._audit.record(tx, event)
+        sids = [session.sid for session in (*ended, *(session for session, _ in acting))]
         await self._revocations.add_all(tx, RevocationKind.SID, sids, reason=reason)
-
-
-def _listed(row: Row[Any]) -> ListedSession:
-    return ListedSession(
-        id=row.id,
-        sid=row.sid,
-        created_at=row.created_at,
-        renewed_at=row.renewed_at,
-        auth_time=row.auth_time,
-        expires_at=min(row.expires_at, row.idle_expires_at),
-        amr=tuple(row.amr),
-        acr=row.acr,
-        ip=row.ip,
-        user_agent=row.user_agent,
-        ended_at=row.ended_at,
-        end_reason=row.end_reason,
-    )
 
 
 def _fresh_cookie(lifetime: timedelta) -> SessionCookie:

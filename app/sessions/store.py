@@ -1,11 +1,11 @@
 """Statements on the table of sessions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, delete, exists, select, text, union_all, update
+from sqlalchemy import Row, delete, exists, null, select, text, union_all, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.foundation.db import Transaction
@@ -82,6 +82,30 @@ async def is_live(tx: Transaction, session_id: UUID, *, now: datetime) -> bool:
     return await tx.scalar(select(Session.id).where(Session.id == session_id, live(now))) is not None
 
 
+async def end_acting(
+    tx: Transaction, actor_session_ids: Collection[UUID], *, now: datetime, reason: str
+) -> list[tuple[Ended, str]]:
+    """End the live sessions that hang from these, each with the `sub` of the user in whose name it was."""
+    statement = (
+        update(Session)
+        .where(Session.actor_session_id.in_(actor_session_ids), live(now), User.id == Session.user_id)
+        .values(ended_at=now, end_reason=reason)
+        .returning(Session.id, Session.sid, Session.user_id, User.sub)
+    )
+    return [(Ended(row.id, row.sid, row.user_id), row.sub) for row in await tx.execute(statement)]
+
+
+def listed_under(user_id: UUID) -> ColumnElement[bool]:
+    """Whether a session is this user's to see and to end: it is their own, or they act for somebody in it."""
+    own = (Session.user_id == user_id) & Session.actor_user_id.is_(None)
+    return own | (Session.actor_user_id == user_id)
+
+
+async def sub_of(tx: Transaction, user_id: UUID) -> str | None:
+    """The `sub` of a session's user."""
+    return await tx.scalar(select(User.sub).where(User.id == user_id))
+
+
 async def lock_live(
     tx: Transaction, session_id: UUID, *, credentials_version: int, now: datetime
 ) -> tuple[list[str], str] | None:
@@ -141,7 +165,9 @@ async def page(
     tx: Transaction, user_id: UUID, *, now: datetime, after: UUID | None, limit: int
 ) -> Sequence[Row[tuple[Any, ...]]]:
     """Live sessions of a user, newest first, older than `after`."""
-    statement = select(Session.__table__).where(Session.user_id == user_id, live(now))
+    acted_for = select(User.sub).where(User.id == Session.user_id, Session.actor_user_id.is_not(None))
+    statement = select(Session.__table__, acted_for.scalar_subquery().label("acts_for"))
+    statement = statement.where(listed_under(user_id), live(now))
     if after is not None:
         statement = statement.where(Session.id < after)
     return (await tx.execute(statement.order_by(Session.id.desc()).limit(limit))).all()
@@ -151,8 +177,8 @@ async def kept(tx: Transaction, user_id: UUID, *, before: UUID | None, limit: in
     """Sessions of a user, ended ones too, newest first, older than `before`. Each half has an index of its own."""
     older = () if before is None else (Session.id < before,)
     halves = [
-        select(Session.__table__)
-        .where(Session.user_id == user_id, half, *older)
+        select(Session.__table__, null().label("acts_for"))
+        .where(Session.user_id == user_id, Session.actor_user_id.is_(None), half, *older)
         .order_by(Session.id.desc())
         .limit(limit)
         .subquery()
@@ -171,7 +197,7 @@ async def remove(tx: Transaction, user_id: UUID) -> None:
 
 async def any_since(tx: Transaction, user_id: UUID, moment: datetime) -> bool:
     """Whether a session of the user was opened after that moment."""
-    condition = exists().where(Session.user_id == user_id, Session.created_at > moment)
+    condition = exists().where(Session.user_id == user_id, Session.actor_user_id.is_(None), Session.created_at > moment)
     return bool(await tx.scalar(select(condition)))
 
 

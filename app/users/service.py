@@ -191,12 +191,14 @@ class Users:
         await self._audit.record(tx, event)
         return changed
 
-    async def change_email(self, tx: Transaction, user_id: UUID, email: str, *, actor: Actor, origin: Origin) -> User:
-        """Put another address, proven to be the user's, in the place of theirs.
+    async def change_email(
+        self, tx: Transaction, user_id: UUID, email: str, *, actor: Actor, origin: Origin, verified: bool = True
+    ) -> User:
+        """Put another address in the place of the user's; `verified` is whether it is proven to be theirs.
 
         Raises UserNotFound, EmailRefused, and EmailTaken, after which the transaction can still be used.
         """
-        if not await store.change_email(tx, user_id, parse_email(email), now=self._clock.now()):
+        if not await store.change_email(tx, user_id, parse_email(email), now=self._clock.now(), verified=verified):
             raise EmailTaken("This e-mail address already has an account.")
         user = await self.get(tx, user_id)
         await self._audit.record(tx, UserUpdated(actor=actor, origin=origin, subject=user.sub, changed="email"))

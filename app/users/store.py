@@ -59,9 +59,10 @@ async def hold(tx: Transaction, user_id: UUID) -> User | None:
     return await _one(tx, select(*COLUMNS).where(_TABLE.id == user_id).with_for_update())
 
 
-async def change_email(tx: Transaction, user_id: UUID, email: EmailAddress, *, now: datetime) -> bool:
-    """Write a proven address; False when another user has it."""
-    values = {"email": email.typed, "email_key": email.key, "email_verified_at": now, "updated_at": now}
+async def change_email(tx: Transaction, user_id: UUID, email: EmailAddress, *, now: datetime, verified: bool) -> bool:
+    """Write an address; False when another user has it."""
+    verified_at = now if verified else None
+    values = {"email": email.typed, "email_key": email.key, "email_verified_at": verified_at, "updated_at": now}
     try:
         # The unique constraint decides; a savepoint keeps the transaction usable.
         async with tx.begin_nested():

@@ -157,7 +157,7 @@ def build(settings: Settings) -> Services:
         tokens=AccessTokenReissue(db, clock, audiences=audiences, roles=roles, minter=minter),
         issuer=issuer,
     )
-    people = People.build(ground, passwords=passwords)
+    people = People.build(ground, post, factors=factors.registry, assignments=role_assignments, minter=minter)
     withdrawal = KeyWithdrawal(db, clock, keyring, audit, revocations=revocations, keys=keys)
     fresh = FreshAuth(clock, within=timedelta(seconds=settings.account.fresh_auth_seconds))
     return Services(
@@ -210,6 +210,8 @@ def build(settings: Settings) -> Services:
         users=users,
         user_imports=people.imports,
         user_export=people.export,
+        user_administration=people.administration,
+        impersonation=people.impersonation,
         hasher=hasher,
         passwords=passwords,
         factors=factors.registry,

@@ -2,8 +2,15 @@
 
 from dataclasses import dataclass
 
-from app.factors.password.service import Passwords
+from app.correspondence import Correspondence
+from app.factors.service import Factors
+from app.grants.act import ActingTokens
+from app.grants.mint import AccessTokenMinter
+from app.lifecycle.administration import UserAdministration, UserAdministrationParts
+from app.lifecycle.impersonation import Impersonation
+from app.roles.assign import RoleAssignments
 from app.roles.bulk import BulkAssignments
+from app.sessions.acting import ActingSessions
 from app.transfer.admit import Admission
 from app.transfer.export import UserExport
 from app.transfer.imports import UserImports
@@ -13,15 +20,40 @@ from app.wiring.ground import Ground
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class People:
-    """Imports and exports of users."""
+    """What administrators do to users."""
 
     imports: UserImports
     export: UserExport
+    administration: UserAdministration
+    impersonation: Impersonation
 
     @classmethod
-    def build(cls, ground: Ground, *, passwords: Passwords) -> "People":
+    def build(
+        cls,
+        ground: Ground,
+        post: Correspondence,
+        *,
+        factors: Factors,
+        assignments: RoleAssignments,
+        minter: AccessTokenMinter,
+    ) -> "People":
         """Build them."""
-        db, clock, audit = ground.db, ground.clock, ground.audit
+        db, clock, audit, passwords = ground.db, ground.clock, ground.audit, post.passwords
+        parts = UserAdministrationParts(
+            db=db,
+            clock=clock,
+            audit=audit,
+            users=ground.users,
+            passwords=passwords,
+            lockout=post.lockout,
+            factors=factors,
+            roles=ground.roles,
+            assignments=assignments,
+            links=post.links,
+            wasnt_me=post.wasnt_me,
+            outbox=post.outbox,
+            interruption=post.interruption,
+        )
         roles = BulkAssignments(audit)
         admission = Admission(
             clock, users=BulkUsers(audit), passwords=passwords, roles=roles, audiences=ground.audiences
@@ -29,4 +61,16 @@ class People:
         return cls(
             imports=UserImports(db, clock, audit, admission),
             export=UserExport(db, audit, users=ground.users, passwords=passwords, roles=roles),
+            administration=UserAdministration(parts),
+            impersonation=Impersonation(
+                db,
+                clock,
+                audit,
+                users=ground.users,
+                roles=ground.roles,
+                audiences=ground.audiences,
+                sessions=ActingSessions(clock),
+                tokens=ActingTokens(clock, minter),
+                outbox=post.outbox,
+            ),
         )

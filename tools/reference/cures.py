@@ -6,6 +6,7 @@ CURES = {
     "signing_key_not_found": "`auth-service keys list` shows every key.",
     "group_exists": "Take another name, or change the group that has it.",
     "group_not_found": "`auth-service groups list` shows every group; `groups create NAME` makes one.",
+    "above_caller": "Ask an administrator who holds at least what this user holds.",
     "idempotency_key_reused": "Take a new `Idempotency-Key` for a new request; send an old one only with the very same "
     "bytes, to the same address.",
     "idempotency_unsupported": "Send this request without `Idempotency-Key`.",
@@ -14,6 +15,8 @@ CURES = {
     "invalid_precondition": "Send the `ETag` of the last answer as it was, double quotes and all, or `*`.",
     "own_rights": "Another administrator may do it, or an operator by command (`auth-service users assign-role`): "
     "over the network nobody raises their own rights.",
+    "not_impersonated": "Administrators are seen through by nobody; look at the audit log instead.",
+    "not_while_acting": "Ask the user to do it themselves; `POST /auth/logout` with this token ends the impersonation.",
     "precondition_failed": "Read it again, and send the change with its new `ETag`, if it is still wanted.",
     "request_still_running": "Wait for `Retry-After` and send the same request with the same key again.",
     "action_token_required": "Ask for an action token (`POST /auth/action-tokens`, with the `action` that the "

@@ -14,6 +14,8 @@ A template's values, as `Outbox.put` takes them:
 | `account_locked` | `at`, `ip`, `reset_url`, `wasnt_me_url` |
 | `mfa_changed` | `change`, `at`, `device`, `ip`, `wasnt_me_url` |
 | `webhook_paused` | `at`, `host` |
+| `invitation` | `url`, `expires_in` |
+| `impersonated` | `at` |
 | `account_deletion` | `at` (when it is final), `url` (gives the account back) |
 
 A name that ends in `url` is an absolute https or http address and `code` is six digits; `expires_in` is a whole
@@ -177,6 +179,25 @@ MESSAGES: Mapping[str, Message] = MappingProxyType(
             ),
             facts=((_("Receiver"), "host"), (_("When"), "at")),
             values=frozenset({"at", "host"}),
+        ),
+        "invitation": Message(
+            subject=_("An account was made for you"),
+            paragraphs=(
+                _("An administrator made you an account with this address."),
+                _("Set a password to use it. The link is valid for %(expires_in)s, once."),
+            ),
+            button=(_("Set a password"), "url"),
+            values=frozenset({"url", "expires_in"}),
+        ),
+        "impersonated": Message(
+            subject=_("An administrator acted in your name"),
+            paragraphs=(
+                _("An administrator opened your account, to see what you see, for half an hour at most."),
+                _("They cannot change your password, your address or your second factors in that time."),
+            ),
+            facts=((_("When"), "at"),),
+            closing=(_("If you did not expect this, ask whoever runs the service. The reason is kept in its log."),),
+            values=frozenset({"at"}),
         ),
         "account_deletion": Message(
             subject=_("Your account will be deleted"),
