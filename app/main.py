@@ -215,6 +215,8 @@ def _start(background: Background, services: Services) -> None:
     background.start("roles", services.roles.follow)
     background.start("revocations", services.feed.run)
     background.start("uses of API keys", services.api_keys.uses.keep)
+    if services.anchors.are_set_up:
+        background.start("audit anchors", partial(services.anchors.keep, lambda: services.feed.publisher.leads))
     background.start("cache", services.cache.watch)
     if services.cache.exists:
         background.start("wake-up", services.wake.hear)

@@ -12,6 +12,7 @@ from app.apikeys.parts import APIKeyParts
 from app.audiences.define import AudienceRegistration
 from app.audiences.rotate_keys import SigningKeyRotation
 from app.audiences.service import Audiences
+from app.audit.anchors import Anchors
 from app.audit.erasure import AuditErasure
 from app.audit.event import SYSTEM
 from app.audit.search import AuditSearch
@@ -106,6 +107,7 @@ class Services:
     wake: Wake
     feed: Feed
     follower: Follower
+    anchors: Anchors
     composer: Composer
     outbox: Outbox
     sent_mails: SentMails

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from app.account.settings import AccountSettings
 from app.apikeys.settings import APIKeySettings
 from app.audiences.settings import AudienceSettings
+from app.audit.settings import AuditSettings
 from app.factors.email_code.settings import EmailCodeSettings
 from app.factors.password.settings import PasswordSettings
 from app.foundation.environment import Fault, SettingsError, faults_of, read, variables
@@ -111,6 +112,7 @@ class Settings(BaseSettings):
     webhooks: WebhookSettings = WebhookSettings()
     limits: LimitSettings = LimitSettings()
     audiences: AudienceSettings = AudienceSettings()
+    audit: AuditSettings = AuditSettings()
     purge: PurgeSettings = PurgeSettings()
     api_keys: APIKeySettings = APIKeySettings()
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from app.audit.chain import GENESIS, SALT_BYTES, Content, Link, chain_on
+from app.audit.heads import HeadSigning
 from app.foundation.secrets import random_bytes
 
 EVERY_SECONDS = 0.5
@@ -47,11 +48,12 @@ class AuditChaining:
     Entries of several processes commit in any order: the chain's order is that of joining.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, heads: HeadSigning | None = None) -> None:
+        self._heads = heads
         self._due_at = 0.0
 
     async def step(self, connection: "asyncpg.Connection") -> bool:
-        """Chain one batch if that is due, on the connection that holds the lock; whether more waits.
+        """Chain one batch if that is due, or sign the end; whether more waits. The connection holds the lock.
 
         Raises what the driver raises.
         """
@@ -63,6 +65,8 @@ class AuditChaining:
         if joined and len(rows) == BATCH:
             return True
         self._due_at = loop.time() + EVERY_SECONDS
+        if self._heads is not None:
+            await self._heads.step(connection, loop.time())
         return False
 
     async def _join(self, connection: "asyncpg.Connection", rows: Sequence[asyncpg.Record]) -> bool:

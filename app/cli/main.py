@@ -26,6 +26,7 @@ COMMANDS = {
     "rotate-signing-key": "app.cli.rotate_signing_key",
     "audit": "app.cli.audit",
     "purge": "app.cli.purge",
+    "verify-audit-log": "app.cli.verify_audit_log",
     "settings": "app.cli.settings",
     "token": "app.cli.token",
     "doctor": "app.cli.doctor",

@@ -10,7 +10,7 @@ from app.account.service import Account
 from app.admin.counting import Counting
 from app.audiences.define import AudienceRegistration
 from app.audiences.rotate_keys import SigningKeyRotation
-from app.audit.chaining import AuditChaining
+from app.audit.anchors import Anchors
 from app.audit.erasure import AuditErasure
 from app.audit.search import AuditSearch
 from app.clients.service import Clients
@@ -46,8 +46,6 @@ from app.lifecycle.service import UserLifecycle
 from app.links.service import Links
 from app.principals.introspection import Introspection
 from app.principals.service import BearerPrincipals, Principals
-from app.revocation.feed import Feed
-from app.revocation.publish import Publisher
 from app.services import Services
 from app.sessions.service import SessionLifetimes, Sessions
 from app.settings import Settings
@@ -59,6 +57,7 @@ from app.wiring.entrances import Entrances
 from app.wiring.ground import Ground
 from app.wiring.oauth import build_oauth
 from app.wiring.people import People
+from app.wiring.revocation import build_feed
 from app.wiring.rights import RightsParts
 
 
@@ -174,7 +173,8 @@ def build(settings: Settings) -> Services:
         revocations=revocations,
         wake=ground.wake,
         follower=ground.follower,
-        feed=Feed(db, ground.wake, AuditChaining(), publisher=Publisher(), follower=ground.follower),
+        feed=build_feed(ground),
+        anchors=Anchors(db, clock, ground.outbound, settings.audit),
         composer=composer,
         outbox=outbox,
         sent_mails=SentMails(db, keyring=keyring, composer=composer, development=not settings.is_production),
