@@ -1,6 +1,7 @@
 """The admin API's nouns, one line each here and there."""
 
 from app.admin.audit_logs import router as audit_logs
+from app.admin.oauth_clients import router as oauth_clients
 from app.admin.routing import AdminRouter
 from app.admin.signing_keys import router as signing_keys
 from app.admin.stats import router as stats
@@ -11,6 +12,7 @@ ADMIN_ROUTERS: tuple[AdminRouter, ...] = (
     users,
     user_holdings,
     signing_keys,
+    oauth_clients,
     audit_logs,
     stats,
 )

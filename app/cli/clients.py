@@ -1,6 +1,7 @@
 """`clients`: programs that prove themselves by a secret."""
 
 import asyncio
+import json
 from datetime import timedelta
 from typing import Annotated
 
@@ -12,7 +13,6 @@ from app.cli.operator import Acting, explained
 from app.cli.options import AsJson, DataDir
 from app.cli.printing import print_columns, print_json
 from app.clients.service import Client, NewCredentials
-from app.foundation.clock import rfc3339
 
 app = typer.Typer(no_args_is_help=True, help="Programs that prove themselves by a secret; create-client makes one.")
 
@@ -37,16 +37,17 @@ def list_clients(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
     found = asyncio.run(work())
     if as_json:
-        print_json([_as_json(client) for client in found])
+        print_json([client.as_json() for client in found])
     else:
         print_columns(
-            ("CLIENT", "NAME", "AUDIENCE", "SCOPES", "STATE"),
+            ("CLIENT", "NAME", "AUDIENCE", "SCOPES", "GRANTS", "STATE"),
             [
                 (
                     client.client_id,
                     client.name,
                     client.audience or "-",
                     " ".join(client.scopes) or "-",
+                    " ".join(client.definition.grant_types) or "-",
                     "disabled" if client.disabled_at else "active",
                 )
                 for client in found
@@ -107,6 +108,9 @@ def rotate_secret(
     overlap_seconds: Annotated[
         int, typer.Option("--overlap-seconds", metavar="N", min=0, max=604_800, help="How long the former ones count.")
     ] = 86_400,
+    leaked: Annotated[
+        bool, typer.Option("--leaked", help="No overlap, and what the client was issued counts no more.")
+    ] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -117,31 +121,38 @@ def rotate_secret(
 
     async def work() -> NewCredentials:
         acting = Acting()
-        overlap = timedelta(seconds=overlap_seconds)
+        overlap = timedelta(seconds=0 if leaked else overlap_seconds)
         async with opened(data_dir) as services, services.db.transaction() as tx:
             return await services.clients.rotate_secret(
-                tx, client_id, overlap=overlap, actor=acting.actor, origin=acting.origin
+                tx, client_id, overlap=overlap, end_tokens=leaked, actor=acting.actor, origin=acting.origin
             )
 
     with explained():
         print_credentials(asyncio.run(work()), as_json=as_json)
 
 
-def _as_json(client: Client) -> dict[str, object]:
-    return {
-        "client_id": client.client_id,
-        "name": client.name,
-        "audience": client.audience,
-        "scopes": list(client.scopes),
-        "created_at": rfc3339(client.created_at),
-        "disabled_at": rfc3339(client.disabled_at) if client.disabled_at else None,
-    }
+@app.command("delete")
+def delete(client_id: ClientID, data_dir: DataDir = None) -> None:
+    """Remove a client for good. Its tokens count no more, and its id is never used again.
+
+    Example: auth-service clients delete c_0123456789abcdefABCDEF
+    """
+
+    async def work() -> None:
+        acting = Acting()
+        async with opened(data_dir) as services, services.db.transaction() as tx:
+            await services.clients.delete(tx, client_id, actor=acting.actor, origin=acting.origin)
+
+    with explained():
+        asyncio.run(work())
+    print(f"{client_id} is deleted.")
 
 
 def _print_one(client: Client, *, as_json: bool) -> None:
-    shown = _as_json(client)
+    shown = client.as_json()
     if as_json:
         print_json(shown)
         return
-    for head, value in (shown | {"scopes": " ".join(client.scopes)}).items():
-        print(f"{head:<12} {value or '-'}")
+    for head, value in shown.items():
+        words = " ".join(value) if isinstance(value, list) else json.dumps(value) if isinstance(value, dict) else value
+        print(f"{head:<27} {words or '-'}")

@@ -1,7 +1,7 @@
 """Registering clients, and looking after them."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +27,8 @@ from app.foundation.db import Transaction
 from app.foundation.ids import new_id
 from app.foundation.origin import Origin
 from app.foundation.secrets import hash_secret, random_base62, random_secret
+from app.revocation.kinds import RevocationKind
+from app.revocation.service import Revocations
 
 __all__ = ["Client", "Clients", "NewCredentials"]
 
@@ -34,7 +36,8 @@ __all__ = ["Client", "Clients", "NewCredentials"]
 class Clients:
     """The registry of clients."""
 
-    def __init__(self, clock: Clock, audit: AuditLog, audiences: Audiences) -> None:
+    def __init__(self, clock: Clock, audit: AuditLog, audiences: Audiences, revocations: Revocations) -> None:
+        self._revocations = revocations
         self._clock = clock
         self._audit = audit
         self._audiences = audiences
@@ -101,7 +104,7 @@ class Clients:
         now = self._clock.now()
         await store.expire_secrets(tx, present.id, now=now, at=now + overlap)
         raw_secret = await self._add_secret(tx, present.id)
-        ended = {"tokens_not_before": _next_second(now)} if end_tokens else {}
+        ended = {"tokens_not_before": await self._end_tokens(tx, client_id, "leaked secret")} if end_tokens else {}
         await store.change(tx, present.id, {"updated_at": now, **ended})
         event = ClientSecretRotated(
             actor=actor,
@@ -139,7 +142,8 @@ class Clients:
         present = await self.lock(tx, client_id)
         if present.disabled_at is None:
             now = self._clock.now()
-            values = {"disabled_at": now, "updated_at": now, "tokens_not_before": _next_second(now)}
+            ended_at = await self._end_tokens(tx, client_id, "client disabled")
+            values = {"disabled_at": now, "updated_at": now, "tokens_not_before": ended_at}
             await store.change(tx, present.id, values)
             await self._audit.record(tx, ClientDisabled(actor=actor, origin=origin, subject=client_id))
         return await self.get(tx, client_id)
@@ -155,9 +159,14 @@ class Clients:
     async def delete(self, tx: Transaction, client_id: str, *, actor: Actor, origin: Origin) -> None:
         """Remove a client for good; its id is never used again, and its tokens count no more. Raises ClientNotFound."""
         present = await self.lock(tx, client_id)
+        await self._end_tokens(tx, client_id, "client deleted")
         await store.remove(tx, present.id)
         event = ClientDeleted(actor=actor, origin=origin, subject=client_id, name=present.name)
         await self._audit.record(tx, event)
+
+    async def _end_tokens(self, tx: Transaction, client_id: str, reason: str) -> datetime:
+        """Have every service refuse what the client was issued, and return the moment before which none counts."""
+        return await self._revocations.add(tx, RevocationKind.CLIENT_ID, client_id, reason=reason)
 
     async def _check(self, tx: Transaction, definition: ClientDefinition) -> None:
         check(definition)
@@ -178,11 +187,6 @@ class Clients:
             tx, new_id(now), client_row_id=client_row_id, secret_hash=hash_secret(raw_secret), now=now
         )
         return raw_secret
-
-
-def _next_second(now: datetime) -> datetime:
-    """The first whole second after `now`: no token is issued before it, and none issued before it counts."""
-    return datetime.fromtimestamp(int(now.timestamp()) + 1, UTC)
 
 
 def _told(columns: Mapping[str, Any]) -> dict[str, Any]:

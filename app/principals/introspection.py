@@ -6,10 +6,12 @@ from app.apikeys.inspect import APIKeyInspection, LiveKey
 from app.apikeys.key import OwnerKind
 from app.audiences.service import Audiences
 from app.clients.authenticate import AuthenticatedClient
+from app.clients.live import ClientLiveness
 from app.clients.rules import ServiceScope
 from app.grants.access_token import TYPE
 from app.grants.inspect import GrantInspection
 from app.protocols.api_key import PREFIX
+from app.protocols.jose.claims import TokenClaims
 from app.signing_keys.errors import InvalidToken
 from app.signing_keys.service import SigningKeys
 
@@ -29,12 +31,14 @@ class Introspection:
         *,
         signing_keys: SigningKeys,
         grants: GrantInspection,
+        clients: ClientLiveness,
         audiences: Audiences,
         issuer: str,
     ) -> None:
         self._keys = keys
         self._signing_keys = signing_keys
         self._grants = grants
+        self._clients = clients
         self._audiences = audiences
         self._issuer = issuer
 
@@ -77,8 +81,14 @@ class Introspection:
         except InvalidToken:
             return INACTIVE
         claims = verified.members
-        live = await self._grants.find_live(sid=claims["sid"], grant_id=claims["grant_id"], sub=verified.sub)
-        if live is None:
+        if not await self._is_live(verified):
             return INACTIVE
         told = {name: value for name, value in claims.items() if name not in _LEFT_OUT}
         return {"active": True, "token_type": "Bearer", **told}
+
+    async def _is_live(self, verified: TokenClaims) -> bool:
+        claims = verified.members
+        if claims["client_id"] == verified.sub:
+            return await self._clients.is_live(verified.sub, verified.issued_at)
+        live = await self._grants.find_live(sid=claims["sid"], grant_id=claims["grant_id"], sub=verified.sub)
+        return live is not None

@@ -87,7 +87,7 @@ def build(settings: Settings) -> Services:
     minter = AccessTokenMinter(clock, keys, issuer=issuer, default_seconds=settings.jwt.access_token_seconds)
     issuance = GrantIssuance(clock, roles, minter, refresh_lifetime=refresh_lifetime)
     inspection = GrantInspection(db, clock)
-    clients = Clients(clock, audit, audiences)
+    clients = Clients(clock, audit, audiences, ground.revocations)
     oauth = build_oauth(ground, clients)
     principals = BearerPrincipals(keys, inspection, oauth.liveness, issuer=issuer)
     browsers = BrowserInspection(db, clock, audiences=audiences, roles=roles)
@@ -258,7 +258,12 @@ def build(settings: Settings) -> Services:
         principals=principals,
         browsers=browsers,
         introspection=Introspection(
-            api_keys.inspection, signing_keys=keys, grants=inspection, audiences=audiences, issuer=issuer
+            api_keys.inspection,
+            signing_keys=keys,
+            grants=inspection,
+            clients=oauth.liveness,
+            audiences=audiences,
+            issuer=issuer,
         ),
         resolver=ResolverSlot(Principals(principals, browsers)),
         account=Account(

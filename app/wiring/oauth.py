@@ -13,6 +13,7 @@ from app.oauth.kernel.dispatch import Kernel
 from app.oauth.kernel.storage import AuthStorage
 from app.oauth.parts import OAuthParts
 from app.oauth.token import TOKEN_PATH, TokenEndpoint
+from app.revocation.kinds import RevocationKind
 from app.wiring.ground import Ground
 
 
@@ -20,6 +21,9 @@ def build_oauth(ground: Ground, clients: Clients) -> OAuthParts:
     """Build them. A further grant type joins the list of the endpoint."""
     db, clock, audit, issuer = ground.db, ground.clock, ground.audit, ground.issuer
     directory, liveness = ClientDirectory(db), ClientLiveness(db)
+    ground.follower.listen(
+        RevocationKind.CLIENT_ID, lambda revoked: directory.forget(revoked.target), forget=directory.forget_all
+    )
     names = frozenset({issuer, issuer + TOKEN_PATH})
     assertions = ClientAssertions(db, clock, ClientKeys(ground.outbound), audiences=names)
     authentication = ClientAuthentication(db, clock, audit, ground.limits, directory=directory, assertions=assertions)

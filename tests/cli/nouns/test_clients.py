@@ -1,3 +1,5 @@
+from tests.support import claims_of
+
 CREATE = ("create-client", "--name", "orders", "--audience", "orders-api", "--scope", "introspection")
 
 
@@ -9,7 +11,8 @@ def test_a_client_is_created_shown_and_listed(run):
     assert run("clients", "list", "--json").json() == [shown]
     assert made["client_secret"] not in run("clients", "show", made["client_id"]).out
     assert (
-        f"{made['client_id']}  orders  orders-api  introspection revocations:read  active" in run("clients", "list").out
+        f"{made['client_id']}  orders  orders-api  introspection revocations:read  -       active"
+        in run("clients", "list").out
     )
 
 
@@ -37,3 +40,26 @@ def test_refusals_name_what_is_right(run):
     assert "introspection and revocations:read" in run("create-client", "--name", "x", "--scope", "y").refusal()
     assert "audiences create" in run("create-client", "--name", "x", "--audience", "nobody").refusal()
     assert "clients list" in run("clients", "show", "c_unknown").refusal()
+
+
+def test_what_a_client_may_ask_for_is_told_and_kept(run):
+    stated = ("create-client", "--name", "reporting", "--audience", "orders-api", "--scope", "orders:read")
+    made = run(*stated, "--grant", "client_credentials", "--json").json()
+    shown = run("clients", "show", made["client_id"], "--json").json()
+    assert (shown["grant_types"], shown["targets"]) == (["client_credentials"], {"orders-api": ["orders:read"]})
+    claims = claims_of(run("token", "mint", "--client", made["client_id"]).out.strip())
+    assert (claims["sub"], claims["aud"], claims["scope"]) == (made["client_id"], "orders-api", "orders:read")
+    assert "--user or --client" in run("token", "mint").refusal()
+    assert run("clients", "delete", made["client_id"]).out.strip().endswith("is deleted.")
+    assert "clients list" in run("clients", "show", made["client_id"]).refusal()
+
+
+def test_an_app_without_a_secret_names_where_a_browser_may_be_sent(run):
+    stated = ("create-client", "--name", "app", "--public", "--redirect-uri")
+    made = run(*stated, "com.example.app:/cb", "--json").json()
+    assert made["client_secret"] is None
+    shown = run("clients", "show", made["client_id"], "--json").json()
+    assert shown["grant_types"] == ["authorization_code", "refresh_token"]
+    assert shown["token_endpoint_auth_method"] == "none"
+    assert "redirect_uris/0" in run(*stated, "http://a.test/cb").refusal()
+    assert "--public" in run(*stated, "https://a.test/cb", "--auth-method", "private_key_jwt").refusal()
