@@ -1,15 +1,14 @@
 """Rules for routes, as dependencies: `identity: Identity = Depends(require_role("admin"))`.
 
 All of them stand on `require_user`: overriding it by `app.dependency_overrides` overrides the caller for each.
-They work in http and websocket routes, add `security` to FastAPI's OpenAPI document, and may be combined on one
-route. Without FastAPI, call them with the connection: `identity = await require_role("admin")(request)`.
+They work in http and websocket routes, add `security` to FastAPI's OpenAPI document, and combine:
+`Depends(require_role("admin") | require_scope("orders:write"))`; `&` wants both sides and binds tighter. Without
+FastAPI, call them with the connection: `identity = await require_role("admin")(request)`.
 """
 
 import re
 import time
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from starlette.requests import HTTPConnection
 
@@ -25,9 +24,9 @@ from auth_service_sdk.errors import (
 )
 from auth_service_sdk.gate import shown
 from auth_service_sdk.identity import Identity
+from auth_service_sdk.requirement import LEVELS, Requirement, Rule, SingleRequirement, Spend
 
 if TYPE_CHECKING:
-    from fastapi import Security
     from fastapi.openapi.models import HTTPBearer
     from fastapi.security.base import SecurityBase
 
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 else:
     # FastAPI is optional: without it there is no OpenAPI document to describe the bearer scheme in.
     try:
-        from fastapi import Security
         from fastapi.openapi.models import HTTPBearer
         from fastapi.security.base import SecurityBase
 
@@ -43,13 +41,7 @@ else:
     except ImportError:
         SecurityBase, HAS_FASTAPI = object, False
 
-Requirement = Callable[..., Awaitable[Identity]]
-"""A dependency that returns the caller, or raises an Refusal that JWTAuthMiddleware answers."""
-
-_ACR_ORDER = ("aal1", "aal2", "phr")
 _ACTION = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*")
-
-_sources: WeakKeyDictionary[object, str] = WeakKeyDictionary()
 
 
 class _RequireUser(SecurityBase):
@@ -140,8 +132,8 @@ def require_acr(*acrs: str) -> Requirement:
     without `acr` (a service, an impersonated user) is refused. Spec: RFC 9470 §3.
     """
     _check_names("acr", acrs)
-    ranks = [_ACR_ORDER.index(acr) for acr in acrs if acr in _ACR_ORDER]
-    accepted = frozenset(acrs) | frozenset(_ACR_ORDER[min(ranks) :] if ranks else ())
+    ranks = [LEVELS.index(acr) for acr in acrs if acr in LEVELS]
+    accepted = frozenset(acrs) | frozenset(LEVELS[min(ranks) :] if ranks else ())
     acr_values = " ".join(acrs)
 
     def rule(identity: Identity) -> None:
@@ -154,8 +146,9 @@ def require_acr(*acrs: str) -> Requirement:
 def require_action_token(action: str) -> Requirement:
     """Make a dependency that wants an action token for `action`, and spends it; otherwise 403, which names the action.
 
-    The token comes as `X-Action-Token`. Put this rule last: what is refused after it has spent the token. A token for
-    one request alone is compared with method, path, query and body. When it cannot be spent, 503.
+    The token comes as `X-Action-Token`. Put this rule last, or join it to others by `&`, which spends last by itself:
+    what is refused after it has spent the token. A token for one request alone is compared with method, path, query
+    and body. When it cannot be spent, 503.
     """
     if not isinstance(action, str) or len(action) > 64 or _ACTION.fullmatch(action) is None:
         raise ValueError(f"name an action such as 'orders.refund': lower case, at most 64 characters, got {action!r}")
@@ -171,32 +164,13 @@ def require_action_token(action: str) -> Requirement:
 
 def source_of(dependency: object) -> str | None:
     """Return how a dependency of this module was written, as in `require_role('admin')`; None for any other one."""
-    try:
-        return _sources.get(dependency)
-    except TypeError:
-        # Somebody else's object, that cannot be hashed or weakly referred to.
-        return None
+    if isinstance(dependency, Requirement):
+        return dependency.source
+    return "require_user" if dependency is require_user else None
 
 
-def _requirement(
-    rule: Callable[[Identity], None],
-    source: str,
-    scopes: tuple[str, ...] = (),
-    *,
-    spend: Callable[[HTTPConnection, Identity], Awaitable[None]] | None = None,
-) -> Requirement:
-    # Under FastAPI the default makes `require_user` a dependency of this one; elsewhere it is just no identity.
-    from_framework: Any = Security(require_user, scopes=list(scopes)) if HAS_FASTAPI else None
-
-    async def requirement(connection: HTTPConnection, identity: Identity = from_framework) -> Identity:
-        caller = await require_user(connection) if identity is from_framework else identity
-        rule(caller)
-        if spend is not None:
-            await spend(connection, caller)
-        return caller
-
-    _sources[requirement] = source
-    return requirement
+def _requirement(rule: Rule, source: str, scopes: tuple[str, ...] = (), *, spend: Spend | None = None) -> Requirement:
+    return SingleRequirement(require_user, source, rule, scopes=scopes, spend=spend)
 
 
 def _call(name: str, arguments: tuple[str, ...]) -> str:
@@ -217,4 +191,3 @@ def _has(names: tuple[str, ...]) -> str:
 
 
 require_user = _RequireUser()
-_sources[require_user] = "require_user"

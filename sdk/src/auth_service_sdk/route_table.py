@@ -15,7 +15,16 @@ from auth_service_sdk.middleware import JWTAuthMiddleware
 
 _MAX_WRAPPERS = 64
 """Only a bound against a chain of middlewares that points back at itself."""
-_RULE_MAKERS = frozenset({"require_role", "require_scope", "require_permission", "require_fresh_auth"})
+_RULE_MAKERS = frozenset(
+    {
+        "require_role",
+        "require_scope",
+        "require_permission",
+        "require_fresh_auth",
+        "require_acr",
+        "require_action_token",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

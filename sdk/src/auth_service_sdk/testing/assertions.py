@@ -5,7 +5,7 @@ import inspect
 import re
 from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any, TypedDict, Unpack, cast
 
@@ -19,10 +19,19 @@ _EXAMPLES = {"float": "1.0", "uuid": "00000000-0000-4000-8000-000000000001"}
 Names = str | Sequence[str]
 
 
+class Way(TypedDict, total=False):
+    """One of several ways to be welcome: one of the roles, with all of the scopes and permissions."""
+
+    role: Names
+    scope: Names
+    permission: Names
+
+
 class Requirements(TypedDict, total=False):
     """What a route is said to require, how it is called, and where.
 
-    One of several roles is enough; of several scopes or permissions all are needed. `caller` holds what the caller
+    One of several roles is enough; of several scopes or permissions all are needed. `any_of` lists ways of which one
+    is enough beside that: `any_of=[{"role": "admin"}, {"scope": "orders:write"}]`. `caller` holds what the caller
     has besides, in the words of `auth_as`. `params` fills the parameters of the path. `client` is a client of the
     application, for what its routes need of one: a lifespan, headers, cookies.
     """
@@ -30,6 +39,7 @@ class Requirements(TypedDict, total=False):
     role: Names
     scope: Names
     permission: Names
+    any_of: Sequence[Way]
     method: str
     params: dict[str, str]
     caller: Caller
@@ -124,32 +134,83 @@ def _plan(auth_as: AuthAs, route: Any, requirements: Requirements, frame: FrameT
     return _Plan(app, client, method, path, trials)
 
 
-def _trials(auth_as: AuthAs, requirements: Requirements, caller: Caller) -> Iterator[_Trial]:
-    roles, scopes = _list(requirements.get("role")), _list(requirements.get("scope"))
-    permissions = _list(requirements.get("permission"))
-    if not roles and not scopes and not permissions:
-        raise ValueError("say what the route requires: role=…, scope=… or permission=…")
+@dataclass(frozen=True, slots=True)
+class _Rights:
+    roles: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    permissions: tuple[str, ...] = ()
 
-    def headers(roles: list[str], scopes: list[str], permissions: list[str]) -> dict[str, str]:
+    def __add__(self, other: "_Rights") -> "_Rights":
+        return _Rights(self.roles + other.roles, self.scopes + other.scopes, self.permissions + other.permissions)
+
+    def each(self) -> Iterator[tuple[str, "_Rights"]]:
+        """What is wanted, part by part, and the rest without it."""
+        if self.roles:
+            yield f"the role {' or '.join(self.roles)}", replace(self, roles=())
+        for scope in self.scopes:
+            yield f"the scope {scope}", replace(self, scopes=tuple(name for name in self.scopes if name != scope))
+        for permission in self.permissions:
+            rest = tuple(name for name in self.permissions if name != permission)
+            yield f"the permission {permission}", replace(self, permissions=rest)
+
+    def enough(self) -> Iterator["_Rights"]:
+        """What is enough: each role by itself, with all the rest."""
+        yield from [replace(self, roles=(role,)) for role in self.roles] or [self]
+
+    def __str__(self) -> str:
+        return " and ".join((*self.roles, *self.scopes, *self.permissions))
+
+
+def _trials(auth_as: AuthAs, requirements: Requirements, caller: Caller) -> Iterator[_Trial]:
+    always = _rights(requirements)
+    ways = [_way(wanted) for wanted in requirements.get("any_of", ())]
+    if not (str(always) or ways) or not all(str(way) for way in ways):
+        raise ValueError("say what the route requires: role=…, scope=…, permission=… or any_of=[{…}, …], none empty")
+
+    def headers(held: _Rights) -> dict[str, str]:
         rights: Caller = {
-            "roles": [*caller.get("roles", ()), *roles],
-            "scopes": [*caller.get("scopes", ()), *scopes],
-            "permissions": [*caller.get("permissions", ()), *permissions],
+            "roles": [*caller.get("roles", ()), *held.roles],
+            "scopes": [*caller.get("scopes", ()), *held.scopes],
+            "permissions": [*caller.get("permissions", ()), *held.permissions],
         }
         return auth_as(**(caller | rights))
 
     yield _Trial("without a token", {})
-    if roles:
-        yield _Trial(f"without the role {' or '.join(roles)}", headers([], scopes, permissions))
-    for scope in scopes:
-        rest = [name for name in scopes if name != scope]
-        yield _Trial(f"without the scope {scope}", headers(roles, rest, permissions))
-    for permission in permissions:
-        rest = [name for name in permissions if name != permission]
-        yield _Trial(f"without the permission {permission}", headers(roles, scopes, rest))
-    for role in roles or [""]:
-        having = [*([role] if role else []), *scopes, *permissions]
-        yield _Trial(f"with {' and '.join(having)}", headers([role] if role else [], scopes, permissions), True)  # noqa: FBT003
+    first = next((ways or [_Rights()])[0].enough())
+    for missing, rest in always.each():
+        yield _Trial(f"without {missing}", headers(rest + first))
+    base = next(always.enough())
+    if ways:
+        yield _Trial(f"without {', or '.join(map(str, ways))}", headers(base))
+    for way in ways:
+        # A part that is another way by itself is no part whose lack is refused.
+        lacking = [(missing, rest) for missing, rest in way.each() if str(rest) and not _opens(rest, ways)]
+        for missing, rest in lacking:
+            yield _Trial(f"with {rest} without {missing}", headers(base + rest))
+    for held in [base + some for way in ways for some in way.enough()] or list(always.enough()):
+        yield _Trial(f"with {held}", headers(held), True)  # noqa: FBT003
+
+
+def _opens(held: _Rights, ways: Sequence[_Rights]) -> bool:
+    return any(
+        (not way.roles or set(way.roles) & set(held.roles))
+        and set(way.scopes) <= set(held.scopes)
+        and set(way.permissions) <= set(held.permissions)
+        for way in ways
+    )
+
+
+def _way(wanted: Way) -> _Rights:
+    check_names("any_of", wanted, Way)
+    return _rights(wanted)
+
+
+def _rights(wanted: Requirements | Way) -> _Rights:
+    return _Rights(
+        roles=tuple(_list(wanted.get("role"))),
+        scopes=tuple(_list(wanted.get("scope"))),
+        permissions=tuple(_list(wanted.get("permission"))),
+    )
 
 
 def _list(names: Names | None) -> list[str]:
