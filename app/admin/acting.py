@@ -1,9 +1,21 @@
 """Who an administrator is to the audit log."""
 
 from app.audit.event import Actor, ActorKind
+from app.foundation.origin import Origin
 from app.foundation.principal import Principal
+from app.roles.change import Authority, By
 
 
 def actor_of(caller: Principal) -> Actor:
     """The caller as the one who acts."""
     return Actor(ActorKind.USER, caller.sub)
+
+
+def authority_of(caller: Principal) -> Authority:
+    """How far the caller may go who changes rights: what came with this request, and never up for themselves."""
+    return Authority(user_id=caller.user_id, permissions=caller.scopes)
+
+
+def by_of(caller: Principal, origin: Origin) -> By:
+    """The caller as the one who changes rights."""
+    return By(actor=actor_of(caller), origin=origin, authority=authority_of(caller))

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, func, select, text
 from app.audiences.models import Audience
 from app.clients.models import OAuthClient
 from app.foundation.db import Database, Model, Transaction
+from app.groups.models import Group
 from app.roles.models import Role
 from app.sessions.models import Session
 from app.signing_keys.models import SigningKey
@@ -39,6 +40,7 @@ _EVERYTHING = (
     _Counted("users", "admin:users:read", User),
     _Counted("open_sessions", "admin:users:read", Session, Session.ended_at.is_(None)),
     _Counted("roles", "admin:roles:read", Role),
+    _Counted("groups", "admin:groups:read", Group),
     _Counted("audiences", "admin:audiences:read", Audience),
     _Counted("oauth_clients", "admin:oauth-clients:read", OAuthClient),
     _Counted("signing_keys", "admin:signing-keys:read", SigningKey),

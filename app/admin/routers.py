@@ -11,6 +11,10 @@ from app.admin.users import router as users
 ADMIN_ROUTERS: tuple[AdminRouter, ...] = (
     users,
     user_holdings,
+    roles.router,
+    permissions.router,
+    groups.router,
+    audiences.router,
     signing_keys,
     oauth_clients,
     audit_logs,

@@ -39,6 +39,11 @@ class Groups:
             raise GroupNotFound("There is no such group.")
         return found
 
+    async def hold(self, tx: Transaction, group_id: UUID) -> Group:
+        """The same, and nobody else changes it until the transaction ends. Raises GroupNotFound."""
+        await take_turn(tx)
+        return await self.get(tx, group_id)
+
     async def get_by_name(self, tx: Transaction, name: str) -> Group:
         """The group of this name. Raises GroupNotFound."""
         found = await store.find_by_name(tx, name) if name.isprintable() else None

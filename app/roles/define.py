@@ -27,14 +27,22 @@ class RoleRegistration:
         self._audiences = audiences
         self._changes = changes
 
-    async def list_all(self, tx: Transaction) -> list[ListedRole]:
-        """Every role with its permissions, by name."""
-        return await store.list_all(tx)
+    async def list_all(
+        self, tx: Transaction, *, after: str | None = None, limit: int | None = None
+    ) -> list[ListedRole]:
+        """Roles with their permissions, by name; those after a name, and at most so many."""
+        names = await store.names(tx, after=after, limit=limit)
+        return await store.list_all(tx, names)
+
+    async def hold(self, tx: Transaction, name: str) -> ListedRole:
+        """One role, which nobody else changes until the transaction ends. Raises RoleNotFound."""
+        await rights.take_turn(tx)
+        return await self.get(tx, name)
 
     async def get(self, tx: Transaction, name: str) -> ListedRole:
         """One role with its permissions. Raises RoleNotFound."""
         await store.get_id(tx, name)
-        return (await store.list_all(tx, only=name))[0]
+        return (await store.list_all(tx, [name]))[0]
 
     async def create(self, tx: Transaction, name: str, *, actor: Actor, origin: Origin) -> None:
         """Register a role that holds nothing yet. Raises InvalidRole and RoleExists."""
@@ -163,6 +171,7 @@ class RoleRegistration:
         The next sign-in follows; sessions that are open stay as they are. Raises RoleNotFound.
         """
         value = None if acr is None else acr.value
+        await rights.take_turn(tx)
         await store.note_change(tx)
         await store.set_required_acr(tx, await store.get_id(tx, name), value)
         await self._audit.record(tx, RoleUpdated(actor=actor, origin=origin, role=name, required_acr=value))

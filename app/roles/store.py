@@ -116,15 +116,20 @@ async def remove_permission(tx: Transaction, role_id: UUID, audience: str, permi
     return (await tx.execute(statement.returning(RolePermission.role_id))).first() is not None
 
 
-async def list_all(tx: Transaction, *, only: str | None = None) -> list[ListedRole]:
-    """Every role, or only the one of that name; by name."""
+async def names(tx: Transaction, *, after: str | None, limit: int | None) -> Sequence[str]:
+    """The names of roles in their order, after one of them, at most so many."""
+    statement = select(Role.name).order_by(Role.name).limit(limit)
+    return (await tx.scalars(statement if after is None else statement.where(Role.name > after))).all()
+
+
+async def list_all(tx: Transaction, wanted: Collection[str]) -> list[ListedRole]:
+    """The roles of these names, in the order of their names."""
     statement = (
         select(Role.name, Role.required_acr, RolePermission.audience, RolePermission.permission)
         .outerjoin(RolePermission, RolePermission.role_id == Role.id)
+        .where(Role.name.in_(wanted))
         .order_by(Role.name, RolePermission.audience, RolePermission.permission)
     )
-    if only is not None:
-        statement = statement.where(Role.name == only)
     listed: dict[str, ListedRole] = {}
     for row in await tx.execute(statement):
         role = listed.setdefault(row.name, ListedRole(row.name, {}, row.required_acr))
