@@ -1,7 +1,11 @@
 """The admin API's nouns, one line each here and there."""
 
+from app.admin.audiences import router as audiences
 from app.admin.audit_logs import router as audit_logs
 from app.admin.oauth_clients import router as oauth_clients
+from app.admin.groups import router as groups
+from app.admin.permissions import router as permissions
+from app.admin.roles import router as roles
 from app.admin.routing import AdminRouter
 from app.admin.signing_keys import router as signing_keys
 from app.admin.stats import router as stats
@@ -11,10 +15,10 @@ from app.admin.users import router as users
 ADMIN_ROUTERS: tuple[AdminRouter, ...] = (
     users,
     user_holdings,
-    roles.router,
-    permissions.router,
-    groups.router,
-    audiences.router,
+    roles,
+    permissions,
+    groups,
+    audiences,
     signing_keys,
     oauth_clients,
     audit_logs,
