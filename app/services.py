@@ -74,6 +74,7 @@ from app.revocation.follow import Follower
 from app.revocation.service import Revocations
 from app.revocation.wake import Wake
 from app.roles.assign import RoleAssignments
+from app.roles.catalogue import PermissionCatalogue
 from app.roles.define import RoleRegistration
 from app.roles.service import Roles
 from app.sessions.service import Sessions
@@ -120,6 +121,7 @@ class Services:
     role_registration: RoleRegistration
     role_assignments: RoleAssignments
     groups: Groups
+    permissions: PermissionCatalogue
     clients: Clients
     client_authentication: ClientAuthentication
     api_keys: APIKeyParts

@@ -8,20 +8,18 @@ from pydantic import BaseModel, Field
 from app.admin.acting import actor_of, authority_of
 from app.admin.guard import requires
 from app.admin.routing import AdminRouter
-from app.audiences.own import OWN_SCOPES, SELF
-from app.audiences.service import Audiences
 from app.foundation.body import Body
 from app.foundation.caller import RequestOrigin
-from app.foundation.db import Database, Transaction
+from app.foundation.db import Database
 from app.foundation.pagination import Cursors, Paging
 from app.foundation.principal import Principal
 from app.foundation.provide import provide
+from app.roles.catalogue import CataloguedPermission, PermissionCatalogue
 from app.roles.define import RoleRegistration
 
 router = AdminRouter("permissions")
 
 Registration = Annotated[RoleRegistration, provide(RoleRegistration)]
-Registry = Annotated[Audiences, provide(Audiences)]
 Store = Annotated[Database, provide(Database)]
 Reader = Annotated[Principal, requires("admin:permissions:read")]
 Writer = Annotated[Principal, requires("admin:permissions:write")]
@@ -37,6 +35,11 @@ class PermissionBody(BaseModel):
     permission: str
     roles: list[str]
     scopes: list[str]
+
+    @classmethod
+    def of(cls, item: CataloguedPermission) -> "PermissionBody":
+        """The permission as it is shown."""
+        return cls(audience=item.audience, permission=item.permission, roles=item.roles, scopes=item.scopes)
 
 
 class PermissionPage(BaseModel):
@@ -65,8 +68,7 @@ class RolePermission(Body):
 @router.get("", summary="The permissions")
 async def list_permissions(
     *,
-    registration: Registration,
-    audiences: Registry,
+    catalogue: Annotated[PermissionCatalogue, provide(PermissionCatalogue)],
     db: Store,
     caller: Reader,
     paging: Paging,
@@ -77,20 +79,15 @@ async def list_permissions(
     bound_to = ("permissions", audience or "", caller.sub)
     position = cursors.position(paging, bound_to=bound_to)
     async with db.transaction() as tx:
-        found = await _all(tx, registration, audiences)
-    wanted = [
-        item
-        for item in found
-        if (audience is None or item.audience == audience)
-        and (position is None or (item.audience, item.permission) > (position[0], position[1]))
-    ]
+        found = await catalogue.list_all(tx, audience=audience)
+    rest = [item for item in found if position is None or (item.audience, item.permission) > position]
     page = cursors.page(
-        wanted[: paging.limit + 1],
+        rest[: paging.limit + 1],
         paging,
         position_of=lambda item: (item.audience, item.permission),
         bound_to=bound_to,
     )
-    return PermissionPage(items=list(page.items), next=page.next)
+    return PermissionPage(items=[PermissionBody.of(item) for item in page.items], next=page.next)
 
 
 @router.post("", summary="Give a role a permission", status_code=201)
@@ -133,22 +130,3 @@ async def withdraw_permission(
             origin=origin,
             authority=authority_of(caller),
         )
-
-
-async def _all(tx: Transaction, registration: RoleRegistration, audiences: Audiences) -> list[PermissionBody]:
-    scopes = {SELF: dict(OWN_SCOPES), **{one.name: one.scopes for one in await audiences.list_all(tx)}}
-    found: dict[tuple[str, str], PermissionBody] = {}
-
-    def at(audience: str, permission: str) -> PermissionBody:
-        empty = PermissionBody(audience=audience, permission=permission, roles=[], scopes=[])
-        return found.setdefault((audience, permission), empty)
-
-    for audience, needed in scopes.items():
-        for scope, permission in needed.items():
-            if permission is not None:
-                at(audience, permission).scopes.append(scope)
-    for role in await registration.list_all(tx):
-        for audience, held in role.permissions.items():
-            for permission in held:
-                at(audience, permission).roles.append(role.name)
-    return [found[key] for key in sorted(found)]

@@ -20,6 +20,8 @@ COMMANDS = {
     "users": "app.cli.user_transfer",
     "audiences": "app.cli.audiences",
     "roles": "app.cli.roles",
+    "groups": "app.cli.groups",
+    "permissions": "app.cli.permissions",
     "create-client": "app.cli.create_client",
     "clients": "app.cli.clients",
     "keys": "app.cli.keys",

@@ -19,6 +19,7 @@ _CURES = {
         "`auth-service audiences create NAME` makes it; `auth-service audiences list` shows every audience. "
         "This service itself is called self."
     ),
+    "group_not_found": "`auth-service groups create NAME` makes it; `auth-service groups list` shows every group.",
     "client_not_found": (
         "`auth-service clients list` shows every client; `auth-service create-client --name N` makes one."
     ),

@@ -67,11 +67,47 @@ def list_roles(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     _print(asyncio.run(work()), as_json=as_json)
 
 
+@app.command("show")
+def show(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Show one role with its permissions.
+
+    Example: auth-service roles show support
+    """
+
+    async def work() -> ListedRole:
+        async with opened(data_dir) as services, services.db.transaction() as tx:
+            return await services.role_registration.get(tx, name)
+
+    with explained():
+        _print([asyncio.run(work())], as_json=as_json, alone=True)
+
+
+@app.command("delete")
+def delete(
+    name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, data_dir: DataDir = None
+) -> None:
+    """Delete a role. Everybody who holds it loses it at once, and stays signed in.
+
+    Example: auth-service roles delete support --yes
+    """
+    if not yes:
+        typer.confirm(f"Delete {name}? It cannot be undone.", abort=True)
+
+    async def work() -> None:
+        acting = Acting()
+        async with opened(data_dir) as services, services.db.transaction() as tx:
+            await services.role_registration.delete(tx, name, actor=acting.actor, origin=acting.origin)
+
+    with explained():
+        asyncio.run(work())
+    print(f"deleted {name}")
+
+
 @app.command("grant")
 def grant(
     name: Name, permission: Permissions, audience: Audience, data_dir: DataDir = None, as_json: AsJson = False
 ) -> None:
-    """Give a role permissions at an audience. New tokens carry them within two seconds.
+    """Give a role permissions at an audience. The next tokens of its holders carry them.
 
     Example: auth-service roles grant support --permission orders:refund --audience orders-api
     """
@@ -90,7 +126,7 @@ def grant(
 def withdraw(
     name: Name, permission: Permissions, audience: Audience, data_dir: DataDir = None, as_json: AsJson = False
 ) -> None:
-    """Take permissions at an audience from a role. New tokens lack them within two seconds.
+    """Take permissions at an audience from a role. Its holders lose them at once, and stay signed in.
 
     Example: auth-service roles withdraw support --permission orders:refund --audience orders-api
     """
@@ -148,7 +184,7 @@ async def _grant(services: Services, tx: Transaction, name: str, grants: list[tu
 
 
 async def _listed(services: Services, tx: Transaction, name: str) -> ListedRole:
-    return next(role for role in await services.role_registration.list_all(tx) if role.name == name)
+    return await services.role_registration.get(tx, name)
 
 
 def _print(roles: list[ListedRole], *, as_json: bool, alone: bool = False) -> None:

@@ -99,7 +99,7 @@ def assign_role(
 def remove_role(
     who: Who, role: RoleName, audience: Limit = None, data_dir: DataDir = None, as_json: AsJson = False
 ) -> None:
-    """Take a role from a user, as it was given: everywhere or at one audience. Their next token lacks it.
+    """Take a role from a user, as it was given. They lose it at once, and stay signed in.
 
     Example: auth-service users remove-role ann@example.com support --audience orders-api
     """

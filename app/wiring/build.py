@@ -189,6 +189,7 @@ def build(settings: Settings) -> Services:
         role_registration=role_registration,
         role_assignments=role_assignments,
         groups=rights.groups,
+        permissions=rights.catalogue,
         clients=clients,
         api_keys=api_keys,
         own_api_keys=OwnAPIKeys(

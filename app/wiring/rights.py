@@ -6,6 +6,7 @@ from app.foundation.parts import Parts
 from app.grants.replace import GrantReplacement
 from app.groups.service import Groups
 from app.roles.assign import RoleAssignments
+from app.roles.catalogue import PermissionCatalogue
 from app.roles.change import RightsChange
 from app.roles.define import RoleRegistration
 from app.roles.group_roles import GroupRoles
@@ -20,6 +21,7 @@ class RightsParts(Parts):
     assignments: RoleAssignments
     groups: Groups
     replacement: GrantReplacement
+    catalogue: PermissionCatalogue
 
     @classmethod
     def build(cls, ground: Ground) -> "RightsParts":
@@ -27,9 +29,11 @@ class RightsParts(Parts):
         clock, audit, audiences = ground.clock, ground.audit, ground.audiences
         replacement = GrantReplacement(clock, audit, ground.revocations)
         changes = RightsChange(replacement)
+        registration = RoleRegistration(clock, audit, audiences, changes)
         return cls(
-            registration=RoleRegistration(clock, audit, audiences, changes),
+            registration=registration,
             assignments=RoleAssignments(clock, audit, audiences, changes),
             groups=Groups(clock, audit, GroupRoles(clock, audit, audiences, changes), changes),
             replacement=replacement,
+            catalogue=PermissionCatalogue(registration, audiences),
         )
