@@ -13,7 +13,7 @@ def actor_of(caller: Principal) -> Actor:
 
 def authority_of(caller: Principal) -> Authority:
     """How far the caller may go who changes rights: what came with this request, and never up for themselves."""
-    return Authority(user_id=caller.user_id, permissions=caller.scopes)
+    return Authority.of(caller)
 
 
 def by_of(caller: Principal, origin: Origin) -> By:

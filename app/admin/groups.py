@@ -29,6 +29,7 @@ Reader = Annotated[Principal, requires("admin:groups:read")]
 Writer = Annotated[Principal, requires("admin:groups:write")]
 Deleter = Annotated[Principal, requires("admin:groups:write", fresh=True)]
 RoleName = Annotated[str, Path(max_length=64, description="The role's name")]
+Subject = Annotated[str, Path(max_length=255, description="The user's `sub`")]
 Limit = Annotated[str | None, Query(max_length=128, description="As it was given: at this audience, or everywhere")]
 
 
@@ -83,7 +84,6 @@ class GroupChange(Body):
 class MemberBody(BaseModel):
     """A user in a group."""
 
-    user_id: UUID
     sub: str
     email: str
     added_at: str
@@ -91,7 +91,7 @@ class MemberBody(BaseModel):
     @classmethod
     def of(cls, member: Member) -> "MemberBody":
         """The member as they are shown."""
-        return cls(user_id=member.user_id, sub=member.sub, email=member.email, added_at=rfc3339(member.added_at))
+        return cls(sub=member.sub, email=member.email, added_at=rfc3339(member.added_at))
 
 
 class MemberPage(BaseModel):
@@ -104,7 +104,7 @@ class MemberPage(BaseModel):
 class NewMember(Body):
     """Who is to be in the group."""
 
-    user_id: UUID = Field(strict=False)
+    sub: str = Field(max_length=255)
 
 
 class HeldRoleBody(BaseModel):
@@ -214,16 +214,16 @@ async def add_member(
 ) -> None:
     """They hold its roles with their next token. What those permit at this service you must hold yourself."""
     async with db.transaction() as tx:
-        await groups.add_member(tx, group_id, body.user_id, by=by_of(caller, origin))
+        await groups.add_member(tx, group_id, body.sub, by=by_of(caller, origin))
 
 
-@router.delete("/{group_id}/members/{user_id}", summary="Take a user out of a group", status_code=204)
+@router.delete("/{group_id}/members/{sub}", summary="Take a user out of a group", status_code=204)
 async def remove_member(
-    *, group_id: UUID, user_id: UUID, groups: Registry, db: Store, caller: Writer, origin: RequestOrigin
+    *, group_id: UUID, sub: Subject, groups: Registry, db: Store, caller: Writer, origin: RequestOrigin
 ) -> None:
     """They lose at once what only this group gave them. Idempotent."""
     async with db.transaction() as tx:
-        await groups.remove_member(tx, group_id, user_id, by=by_of(caller, origin))
+        await groups.remove_member(tx, group_id, sub, by=by_of(caller, origin))
 
 
 @router.get("/{group_id}/roles", summary="The roles of a group")

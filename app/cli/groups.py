@@ -150,7 +150,7 @@ def add_member(name: Name, who: Who, data_dir: DataDir = None, as_json: AsJson =
 
     async def work(services: Services, tx: Transaction, group: Group, by: By) -> None:
         user = await find_user(services, tx, who)
-        await services.groups.add_member(tx, group.id, user.id, by=by)
+        await services.groups.add_member(tx, group.id, user.sub, by=by)
 
     _change(name, work, data_dir, as_json=as_json)
 
@@ -164,7 +164,7 @@ def remove_member(name: Name, who: Who, data_dir: DataDir = None, as_json: AsJso
 
     async def work(services: Services, tx: Transaction, group: Group, by: By) -> None:
         user = await find_user(services, tx, who)
-        await services.groups.remove_member(tx, group.id, user.id, by=by)
+        await services.groups.remove_member(tx, group.id, user.sub, by=by)
 
     _change(name, work, data_dir, as_json=as_json)
 

@@ -121,8 +121,8 @@ class Groups:
             event = GroupDeleted(actor=by.actor, origin=by.origin, group=group.name, members=members)
             await self._audit.record(tx, event)
 
-    async def add_member(self, tx: Transaction, group_id: UUID, user_id: UUID, *, by: By) -> bool:
-        """Put a user into a group; False where they are in it.
+    async def add_member(self, tx: Transaction, group_id: UUID, sub: str, *, by: By) -> bool:
+        """Put the user of this subject into a group; False where they are in it.
 
         Raises GroupNotFound, UserNotFound, TooManyGroups, RightNotHeld, OwnRights.
         """
@@ -130,34 +130,34 @@ class Groups:
         group = await self.get(tx, group_id)
         async with self._changes.giving(tx, by, given=await self._roles.own_permissions(tx, group_id)):
             # Holding the row keeps a deletion at the same moment from leaving a membership without its user.
-            subject = await store.lock_user(tx, user_id)
-            if subject is None:
-                raise UserNotFound
+            user_id = await store.lock_user(tx, sub)
+            if user_id is None:
+                raise UserNotFound("There is no such user.")
             added = await store.add_member(tx, group_id, user_id, self._clock.now())
             if added and await store.count_of(tx, user_id) > MAX_GROUPS_OF_A_USER:
                 raise TooManyGroups(f"A user is in at most {MAX_GROUPS_OF_A_USER} groups.")
             if added:
-                event = GroupMemberAdded(actor=by.actor, origin=by.origin, subject=subject, group=group.name)
+                event = GroupMemberAdded(actor=by.actor, origin=by.origin, subject=sub, group=group.name)
                 await self._audit.record(tx, event)
         return added
 
-    async def remove_member(self, tx: Transaction, group_id: UUID, user_id: UUID, *, by: By) -> bool:
-        """Take a user out of a group; False where they are not in it.
+    async def remove_member(self, tx: Transaction, group_id: UUID, sub: str, *, by: By) -> bool:
+        """Take the user of this subject out of a group; False where they are not in it.
 
         Raises GroupNotFound, UserNotFound, RightNotHeld, LastAdministrator.
         """
         await take_turn(tx)
         group = await self.get(tx, group_id)
         taken = await self._roles.own_permissions(tx, group_id)
+        user_id = await store.lock_user(tx, sub)
+        if user_id is None:
+            raise UserNotFound("There is no such user.")
         async with self._changes.taking(
             tx, by, who=change.one(user_id), taken=taken, reason="group_membership_removed"
         ):
-            subject = await store.lock_user(tx, user_id)
-            if subject is None:
-                raise UserNotFound
             removed = await store.remove_member(tx, group_id, user_id)
             if removed:
-                event = GroupMemberRemoved(actor=by.actor, origin=by.origin, subject=subject, group=group.name)
+                event = GroupMemberRemoved(actor=by.actor, origin=by.origin, subject=sub, group=group.name)
                 await self._audit.record(tx, event)
         return removed
 

@@ -59,9 +59,11 @@ async def remove(tx: Transaction, group_id: UUID) -> None:
     await tx.execute(delete(_TABLE).where(_TABLE.id == group_id))
 
 
-async def lock_user(tx: Transaction, user_id: UUID) -> str | None:
-    """The subject of a user, who cannot be deleted until this transaction ends."""
-    return await tx.scalar(select(User.sub).where(User.id == user_id).with_for_update(key_share=True))
+async def lock_user(tx: Transaction, sub: str) -> UUID | None:
+    """The row id of a user, who cannot be deleted until this transaction ends."""
+    if not (sub.isascii() and sub.isprintable()):
+        return None
+    return await tx.scalar(select(User.id).where(User.sub == sub).with_for_update(key_share=True))
 
 
 async def count_of(tx: Transaction, user_id: UUID) -> int:

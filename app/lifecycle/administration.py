@@ -21,6 +21,7 @@ from app.lifecycle.events import UserInvited
 from app.lifecycle.interruption import Interruption
 from app.links.service import PENDING, LinkKind, Links, WasntMe
 from app.roles.assign import RoleAssignments
+from app.roles.change import Authority
 from app.roles.rules import AssignedRole
 from app.roles.service import Roles
 from app.users.email import email_key
@@ -177,12 +178,18 @@ class UserAdministration:
     async def assign(self, sub: str, role: str, audience: str | None, *, by: Principal, origin: Origin) -> ManagedUser:
         """Give a user a role. Nobody gives a right over this service that they lack.
 
-        Raises UserNotFound, AboveCaller, RoleNotFound, AudienceNotFound.
+        Raises UserNotFound, AboveCaller, RoleNotFound, AudienceNotFound, RightNotHeld, OwnRights.
         """
         async with self._db.transaction() as tx:
             user = await self._get(tx, sub)
             await self._parts.assignments.assign(
-                tx, user_id=user.id, role=role, audience=audience, actor=actor_of(by), origin=origin
+                tx,
+                user_id=user.id,
+                role=role,
+                audience=audience,
+                actor=actor_of(by),
+                origin=origin,
+                authority=Authority.of(by),
             )
             await self.require_not_above(tx, user, by)
             return await self._managed(tx, user)
@@ -190,12 +197,21 @@ class UserAdministration:
     async def remove_role(
         self, sub: str, role: str, audience: str | None, *, by: Principal, origin: Origin
     ) -> ManagedUser:
-        """Take a role from a user. Raises UserNotFound, AboveCaller, RoleNotFound, LastAdministrator."""
+        """Take a role from a user.
+
+        Raises UserNotFound, AboveCaller, RoleNotFound, RightNotHeld, LastAdministrator.
+        """
         async with self._db.transaction() as tx:
             user = await self._get(tx, sub)
             await self.require_not_above(tx, user, by)
             await self._parts.assignments.remove(
-                tx, user_id=user.id, role=role, audience=audience, actor=actor_of(by), origin=origin
+                tx,
+                user_id=user.id,
+                role=role,
+                audience=audience,
+                actor=actor_of(by),
+                origin=origin,
+                authority=Authority.of(by),
             )
             return await self._managed(tx, user)
 

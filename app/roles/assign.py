@@ -116,9 +116,3 @@ class RoleAssignments:
         Call it before the user's row is changed: until the transaction ends no other administrator can go.
         """
         await change.require_dispensable(tx, user_id)
-
-    async def require_above(
-        self, tx: Transaction, user_id: UUID, *, actor: Actor, origin: Origin, authority: Authority | None
-    ) -> None:
-        """Refuse to act on a user who may do more at this service than the caller. Raises RightNotHeld."""
-        await change.require_above(tx, By(actor=actor, origin=origin, authority=authority), user_id)

@@ -16,6 +16,7 @@ from sqlalchemy import Select, literal, select
 from app.audit.event import Actor, ActorKind
 from app.foundation.db import Transaction
 from app.foundation.origin import Origin
+from app.foundation.principal import Principal
 from app.roles import rights
 from app.roles.errors import LastAdministrator, OwnRights, RightNotHeld
 from app.users.models import User
@@ -34,6 +35,11 @@ class Authority:
 
     user_id: UUID | None
     permissions: frozenset[str]
+
+    @classmethod
+    def of(cls, caller: Principal) -> "Authority":
+        """What a request to this service itself came with."""
+        return cls(user_id=caller.user_id, permissions=caller.scopes if caller.own else frozenset())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,15 +129,6 @@ def require_held(by: By, permissions: Collection[str]) -> None:
     missing = sorted(set(permissions) - by.authority.permissions)
     if missing:
         raise RightNotHeld(f"Only who holds {' and '.join(missing)} may give or take it.")
-
-
-async def require_above(tx: Transaction, by: By, user_id: UUID) -> None:
-    """Refuse to act on a user who may do more at this service than the caller may. Raises RightNotHeld.
-
-    For whatever could end in acting as that user: a new password, another address, factors taken away.
-    """
-    if by.authority is not None:
-        require_held(by, (await rights.rights_of(tx, user_id)).own)
 
 
 async def require_dispensable(tx: Transaction, user_id: UUID) -> None:

@@ -133,14 +133,14 @@ async def test_a_group_gives_its_members_a_role_and_takes_it_back_in_the_tokens_
     group = (await made(api, admin, "/admin/groups", name="Helpdesk", description="Answers")).json()
     url = f"/admin/groups/{group['id']}"
     await made(api, admin, f"{url}/roles", role="support", audience="orders-api")
-    await made(api, admin, f"{url}/members", user_id=str(ann.id))
+    await made(api, admin, f"{url}/members", sub=ann.sub)
     held = await api.get(f"{url}/roles", headers=admin)
     assert held.json() == {"items": [{"role": "support", "audience": "orders-api"}]}
     members = (await api.get(f"{url}/members", headers=admin)).json()
     assert [member["email"] for member in members["items"]] == ["ann@example.com"]
     tokens = await people.log_in(audience="orders-api")
     assert claims_of(tokens["access_token"])["permissions"] == ["orders:write"]
-    assert (await api.delete(f"{url}/members/{ann.id}", headers=admin)).status_code == 204
+    assert (await api.delete(f"{url}/members/{ann.sub}", headers=admin)).status_code == 204
     problem(await api.get("/auth/validate", headers=bearer(tokens)), 401, "invalid_token")
     fresh = await api.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
     assert claims_of(fresh.json()["access_token"])["permissions"] == []
@@ -230,8 +230,8 @@ async def test_an_administrator_cannot_raise_their_own_rights_by_any_route(
         ("PATCH", "/admin/roles/test-admin-1", {"permissions": {"orders-api": ["orders:write"]}}, "own_rights"),
         ("POST", "/admin/permissions", _permission("test-admin-1", "self", "admin:stats:read"), "right_not_held"),
         ("POST", "/admin/permissions", _permission("test-admin-1", "orders-api", "orders:write"), "own_rights"),
-        ("POST", f"/admin/groups/{group['id']}/members", {"user_id": str(me.id)}, "right_not_held"),
-        ("POST", f"/admin/groups/{harmless['id']}/members", {"user_id": str(me.id)}, "own_rights"),
+        ("POST", f"/admin/groups/{group['id']}/members", {"sub": me.sub}, "right_not_held"),
+        ("POST", f"/admin/groups/{harmless['id']}/members", {"sub": me.sub}, "own_rights"),
         ("POST", f"/admin/groups/{harmless['id']}/roles", {"role": "admin"}, "right_not_held"),
         ("DELETE", f"/admin/groups/{group['id']}/roles/admin", None, "right_not_held"),
         ("DELETE", f"/admin/groups/{group['id']}", None, "right_not_held"),

@@ -28,7 +28,7 @@ async def lose_the_assignment(services: Services, tx: Transaction, ann: User, _:
 
 
 async def leave_the_group(services: Services, tx: Transaction, ann: User, group: Group) -> None:
-    await services.groups.remove_member(tx, group.id, ann.id, by=AS_OPERATOR)
+    await services.groups.remove_member(tx, group.id, ann.sub, by=AS_OPERATOR)
 
 
 async def take_the_groups_role(services: Services, tx: Transaction, _: User, group: Group) -> None:
@@ -74,7 +74,7 @@ async def give(services: Services, group: Group, *, by_group: bool) -> User:
         assert ann is not None
         if by_group:
             await services.groups.assign_role(tx, group.id, role="support", audience=None, by=AS_OPERATOR)
-            await services.groups.add_member(tx, group.id, ann.id, by=AS_OPERATOR)
+            await services.groups.add_member(tx, group.id, ann.sub, by=AS_OPERATOR)
         else:
             await services.role_assignments.assign(tx, user_id=ann.id, role="support", audience=None, **BY)
     return ann
