@@ -2,8 +2,8 @@
 
 from app.admin.audiences import router as audiences
 from app.admin.audit_logs import router as audit_logs
-from app.admin.oauth_clients import router as oauth_clients
 from app.admin.groups import router as groups
+from app.admin.oauth_clients import router as oauth_clients
 from app.admin.permissions import router as permissions
 from app.admin.roles import router as roles
 from app.admin.routing import AdminRouter

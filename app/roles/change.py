@@ -128,7 +128,8 @@ def require_held(by: By, permissions: Collection[str]) -> None:
         return
     missing = sorted(set(permissions) - by.authority.permissions)
     if missing:
-        raise RightNotHeld(f"Only who holds {' and '.join(missing)} may give or take it.")
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise RightNotHeld(f"Only who holds {missing[0]}{more} at this service may give or take that.")
 
 
 async def require_dispensable(tx: Transaction, user_id: UUID) -> None:

@@ -127,7 +127,7 @@ async def test_nobody_gives_a_right_that_they_lack_or_changes_who_has_it(
 ):
     user = await made(api, admin)
     address = f"/admin/users/{user['sub']}"
-    problem(await api.post(f"{address}/roles", json={"role": "admin"}, headers=admin), 403, "above_caller")
+    problem(await api.post(f"{address}/roles", json={"role": "admin"}, headers=admin), 403, "right_not_held")
     assert (await api.get(f"{address}/roles", headers=admin)).json() == []
     everything = await admins.all_powerful()
     assert (await api.post(f"{address}/roles", json={"role": "admin"}, headers=everything)).status_code == 200
