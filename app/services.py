@@ -7,6 +7,7 @@ from app.account.history import SignInHistory
 from app.account.keys.service import OwnAPIKeys
 from app.account.mfa.service import OwnSecondFactors
 from app.account.service import Account
+from app.admin.configuration.service import Configuration
 from app.admin.counting import Counting
 from app.apikeys.parts import APIKeyParts
 from app.audiences.define import AudienceRegistration
@@ -170,6 +171,7 @@ class Services:
     idempotent_answers: IdempotentAnswers
     own_api_keys: OwnAPIKeys
     counting: Counting
+    configuration: Configuration
     cursors: Cursors
     cookies: Cookies
     csrf: CSRF

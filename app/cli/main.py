@@ -27,6 +27,8 @@ COMMANDS = {
     "keys": "app.cli.keys",
     "rotate-signing-key": "app.cli.rotate_signing_key",
     "audit": "app.cli.audit",
+    "export-config": "app.cli.export_config",
+    "apply-config": "app.cli.apply_config",
     "purge": "app.cli.purge",
     "verify-audit-log": "app.cli.verify_audit_log",
     "settings": "app.cli.settings",

@@ -111,3 +111,13 @@ async def list_after(tx: Transaction, *, after: UUID | None, limit: int) -> Sequ
     """Clients in the order in which they were made."""
     statement = select(OAuthClient.__table__).order_by(OAuthClient.id).limit(limit)
     return (await tx.execute(statement if after is None else statement.where(OAuthClient.id > after))).all()
+
+
+async def has_lasting_secret(tx: Transaction, client_row_id: UUID, secret_hash: SecretHash) -> bool:
+    """Whether this is a secret of a client that no rotation has given an end."""
+    statement = select(ClientSecret.id).where(
+        ClientSecret.client_row_id == client_row_id,
+        ClientSecret.secret_hash == secret_hash,
+        ClientSecret.expires_at.is_(None),
+    )
+    return await tx.scalar(statement) is not None

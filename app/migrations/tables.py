@@ -1,5 +1,6 @@
 """Every feature's tables in one metadata, for the migrations and the check that both agree."""
 
+import app.admin.configuration.models
 import app.apikeys.models
 import app.audiences.models
 import app.audit.models

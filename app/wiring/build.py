@@ -53,6 +53,7 @@ from app.signing_keys.withdraw import KeyWithdrawal
 from app.stepup.parts import StepUp
 from app.wiring import purge, webhooks
 from app.wiring.api_keys import build_api_keys
+from app.wiring.configuration import build_configuration
 from app.wiring.entrances import Entrances
 from app.wiring.ground import Ground
 from app.wiring.oauth import build_oauth
@@ -69,6 +70,7 @@ def build(settings: Settings) -> Services:
     lockout = Lockout(clock, audit, most=settings.limits.login_failures * ground.width)
     rights = RightsParts.build(ground)
     role_registration, role_assignments = rights.registration, rights.assignments
+    audience_registration = AudienceRegistration(db, clock, audit, audiences, keys, issuer=issuer)
     composer, languages = Composer(service=settings.host), Languages()
     links = Links(db, clock, settings.links, public_url=issuer)
     hasher = PasswordHasher(threads=settings.passwords.threads, queue=settings.passwords.hash_queue)
@@ -157,6 +159,7 @@ def build(settings: Settings) -> Services:
         issuer=issuer,
     )
     people = People.build(ground, post, factors=factors.registry, assignments=role_assignments, minter=minter)
+    hooks = webhooks.build(ground, outbox=outbox)
     withdrawal = KeyWithdrawal(db, clock, keyring, audit, revocations=revocations, keys=keys)
     fresh = FreshAuth(clock, within=timedelta(seconds=settings.account.fresh_auth_seconds))
     return Services(
@@ -184,7 +187,10 @@ def build(settings: Settings) -> Services:
         ),
         key_withdrawal=withdrawal,
         audiences=audiences,
-        audience_registration=AudienceRegistration(db, clock, audit, audiences, keys, issuer=issuer),
+        audience_registration=audience_registration,
+        configuration=build_configuration(
+            ground, audiences=audience_registration, rights=rights, clients=clients, webhooks=hooks.registry
+        ),
         roles=roles,
         role_registration=role_registration,
         role_assignments=role_assignments,
@@ -293,6 +299,6 @@ def build(settings: Settings) -> Services:
         csrf=CSRF(keyring, public_url=issuer, origins=settings.cors.origins),
         purge=purge.build(ground),
         audit_search=AuditSearch(db, clock, audit),
-        webhooks=webhooks.build(ground, outbox=outbox),
         audit_erasure=audit_erasure,
+        webhooks=hooks,
     )

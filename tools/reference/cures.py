@@ -1,6 +1,9 @@
 """What to do about each stable code, in the words of the page `errors.md`. A test sees that none lacks its words."""
 
 CURES = {
+    "ambiguous_name": "Give all but one another name; a configuration calls things by their names.",
+    "invalid_configuration": "`detail` says what and where; `auth-service export-config --schema` prints what "
+    "is allowed.",
     "signing_key_in_use": "Rotate first (`auth-service rotate-signing-key`), and retire the former key once its last "
     "token has expired: `detail` says when. A key that leaked is revoked instead.",
     "signing_key_not_found": "`auth-service keys list` shows every key.",

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from app.admin.configuration.document import schema
 from app.audit.event import Event
 from app.cli.main import COMMANDS, program
 from app.foundation.environment import Variable, variables
@@ -123,6 +124,11 @@ def openapi_document() -> str:
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+def configuration_schema() -> str:
+    """The JSON schema of the document that `export-config` and `apply-config` speak."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
 PAGES: dict[Path, Callable[[], str]] = {
     Path("settings.md"): settings_page,
     Path("errors.md"): errors_page,
@@ -130,6 +136,7 @@ PAGES: dict[Path, Callable[[], str]] = {
     Path("metrics.md"): metrics_page,
     Path("cli.md"): cli_page,
     Path("openapi.json"): openapi_document,
+    Path("configuration.schema.json"): configuration_schema,
 }
 
 
