@@ -54,6 +54,8 @@ from app.recovery import pages as recovery_pages
 from app.recovery import routes as recovery
 from app.registration import pages as registration_pages
 from app.registration import routes as registration
+from app.revocation.follow import STALE_SECONDS
+from app.revocation.pending import sample_feed
 from app.settings import Settings, load_settings
 from app.signing_keys import routes as signing_keys
 from app.stepup import routes as stepup
@@ -228,7 +230,8 @@ async def _sample(services: Services, health: Health) -> None:
     db, clock = services.db, services.clock
     # Looked at here too: what waits for a worker must be seen where none runs.
     waiting = [partial(sample_pending, db, clock), partial(sample_mails, db, clock), partial(sample_jobs, db)]
-    await keep_sampling([db.sample, health.sample, *waiting])
+    feed = partial(sample_feed, db, clock, services.follower)
+    await keep_sampling([db.sample, health.sample, feed, *waiting])
 
 
 def _checks(services: Services, background: Background) -> list[Check]:
@@ -252,11 +255,17 @@ def _checks(services: Services, background: Background) -> list[Check]:
         await services.cache.ping()
         return None
 
+    async def revocations() -> str | None:
+        age = services.follower.age_seconds
+        # Where nothing was ever heard, the database is away, or nobody started it.
+        return None if age is None or age < STALE_SECONDS else f"has heard of none for {age:.0f} seconds"
+
     checks = [
         Check("database", database, essential=True),
         Check("schema", partial(schema_fault, services.db, newest), essential=True),
         Check("clock", clock, essential=True),
         Check("signing_keys", keys, essential=True),
         Check("background", work, essential=True),
+        Check("revocations", revocations),
     ]
     return [*checks, Check("cache", cache)] if services.cache.exists else checks

@@ -18,6 +18,7 @@ from app.cli.diagnosis.hashing import examine_hashing
 from app.cli.diagnosis.issuer import examine_issuer
 from app.cli.diagnosis.keys import examine_demo, examine_keys
 from app.cli.diagnosis.mail import examine_mail
+from app.cli.diagnosis.publishing import examine_publishing
 from app.cli.environment import environment_for, prepare_instance
 from app.cli.options import AsJson, DataDir
 from app.cli.printing import print_columns, print_json
@@ -92,6 +93,7 @@ async def _examine_engines(settings: Settings | None, own: OwnServers) -> list[F
         keys, found = await examine_keys(settings)
         findings += found
         findings += await examine_demo(settings) if keys else []
+        findings += [await examine_publishing(settings)] if keys else []
     else:
         findings.append(skipped("signing keys", "Mend the database first."))
     findings.append(await examine_hashing(settings.passwords.threads, settings.passwords.hash_queue))

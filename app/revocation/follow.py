@@ -14,6 +14,8 @@ from app.revocation.kinds import RevocationKind
 from app.revocation.publish import Position
 
 BATCH = 1000
+# Twenty looks that came to nothing.
+STALE_SECONDS = 2.0
 
 _READ = """
     SELECT seq, kind, target, audience, at, expires_at, created_at FROM revocations

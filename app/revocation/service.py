@@ -62,7 +62,3 @@ class Revocations:
             )
             after_commit(tx, self._wake.note_written)
         return at
-
-    async def remove_expired(self, tx: Transaction, *, limit: int) -> int:
-        """Remove so many at most of those that can match nothing any more, and return how many there were."""
-        return await store.remove_expired(tx, self._clock.now(), limit=limit)

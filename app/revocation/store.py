@@ -15,15 +15,6 @@ _ADD = text(
     """
 )
 
-_REMOVE_EXPIRED = text(
-    """
-    DELETE FROM revocations WHERE id IN (
-      SELECT id FROM revocations WHERE expires_at < :now AND seq IS NOT NULL
-      ORDER BY expires_at LIMIT :limit FOR UPDATE SKIP LOCKED
-    )
-    """
-)
-
 
 async def add(
     tx: Transaction,
@@ -47,8 +38,3 @@ async def add(
         "created_at": created_at,
     }
     await tx.execute(_ADD, parameters)
-
-
-async def remove_expired(tx: Transaction, now: datetime, *, limit: int) -> int:
-    """Remove so many revocations at most that can match nothing any more, and return how many there were."""
-    return (await tx.execute(_REMOVE_EXPIRED, {"now": now, "limit": limit})).rowcount

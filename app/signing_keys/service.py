@@ -1,6 +1,7 @@
 """Signing, verifying and publishing from memory; the key set is read again each second."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 from datetime import datetime
@@ -75,6 +76,7 @@ class SigningKeys:
         self._prepared: dict[str, PreparedKey] = {}
         self._unreadable: frozenset[str] = frozenset()
         self._turn = asyncio.Lock()
+        self._hurry = asyncio.Event()
         self._look_began_at = float("-inf")
         self._look_failure: Unavailable | None = None
 
@@ -167,6 +169,10 @@ class SigningKeys:
         async with self._turn:
             await self._read()
 
+    def look_soon(self) -> None:
+        """Let `poll` read the key sets at once: somebody was heard to change them."""
+        self._hurry.set()
+
     async def poll(self) -> None:
         """Keep the key sets fresh for as long as the process lives: the coroutine of a background task.
 
@@ -174,7 +180,10 @@ class SigningKeys:
         """
         failing = False
         while True:
-            await asyncio.sleep(POLL_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._hurry.wait()
+            self._hurry.clear()
             try:
                 await (self.refresh() if self._set.signers else self.load())
             except (Unavailable, StartupRefused, DBAPIError) as error:

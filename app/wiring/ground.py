@@ -12,6 +12,7 @@ from app.foundation.http.outbound import Outbound
 from app.foundation.ratelimit import RateLimiter
 from app.limits.service import DEVELOPMENT_WIDTH, Limits
 from app.revocation.follow import Follower
+from app.revocation.kinds import RevocationKind
 from app.revocation.service import Revocations
 from app.revocation.wake import Wake
 from app.roles.service import Roles
@@ -62,6 +63,8 @@ class Ground:
         limiter = RateLimiter(cache, processes=settings.limits.processes)
         jwks_seconds = settings.signing.jwks_max_age_seconds
         keys = SigningKeys(db, clock, keyring, audit, settings.jwt, jwks_max_age_seconds=jwks_seconds)
+        follower = Follower()
+        follower.listen(RevocationKind.KID, lambda _: keys.look_soon(), forget=keys.look_soon)
         issuer = settings.public_url
         return cls(
             settings=settings,
@@ -74,7 +77,7 @@ class Ground:
             audit=audit,
             wake=wake,
             revocations=Revocations(clock, wake),
-            follower=Follower(),
+            follower=follower,
             limits=Limits(limiter, db, audit, settings.limits, key=keyring.derive("rate limits"), width=width),
             keys=keys,
             audiences=Audiences(db, keys, issuer=issuer, default_algorithm=settings.jwt.algorithm),

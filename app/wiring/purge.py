@@ -14,6 +14,7 @@ from app.foundation.purge import Pace, PartitionRule, Purge, PurgeRule
 from app.grants import purge as grants
 from app.links import purge as links
 from app.login import purge as login
+from app.revocation import purge as revocation
 from app.sessions import purge as sessions
 from app.settings import Settings
 from app.stepup import purge as stepup
@@ -44,6 +45,7 @@ def rules(settings: Settings) -> Sequence[PurgeRule]:
         *mail.RULES,
         *kept_answers.RULES,
         *webhooks.rules(settings.webhooks),
+        *revocation.RULES,
         *audit.RULES,
         *job_purge.RULES,
     )

@@ -19,7 +19,7 @@ FINISHED = frozenset(
         *(f"MFA-{number:02}" for number in range(1, 9)),
         *(f"PKY-{number:02}" for number in range(1, 8)),
         *("PWD-01", "PWD-02", "PWD-03", "PWD-04", "PWD-05", "PWD-13"),
-        *("KEY-01", "KEY-03", "KEY-04", "KEY-05", "KEY-06"),
+        *("KEY-01", "KEY-02", "KEY-03", "KEY-04", "KEY-05", "KEY-06"),
         *("DOS-01", "DOS-02", "DOS-03", "OPS-01", "OPS-02", "OPS-03", "OPS-05"),
         "AUD-03",
         *("F11", "F12"),

@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from app.foundation.settings import is_loopback
+from tests.cli.nouns.test_purge import statement as sql
 
 
 class JWKS(http.server.BaseHTTPRequestHandler):
@@ -87,6 +88,7 @@ def test_a_sound_deployment_has_no_fault(examined, kids, run, settings):
             "clock",
             "cache",
             "signing keys",
+            "publishing",
             "hashing",
             "mail",
             "issuer",
@@ -218,3 +220,23 @@ def test_without_any_deployment_it_says_what_is_missing(bare, monkeypatch, tmp_p
     assert (answer.code, answer.err) == (1, "")
     assert "auth-service dev" in answer.out
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        (
+            (
+                "INSERT INTO revocations (id, kind, target, at, expires_at, reason, created_at) "
+                "VALUES (gen_random_uuid(), 'sid', 's', now(), now(), 'test', now() - interval '1 minute')"
+            ),
+            "A revocation has waited",
+        ),
+        ("UPDATE audit_entries SET at = at - interval '1 hour'", "An audit entry has waited"),
+    ],
+)
+def test_what_waits_for_a_publisher_is_a_warning(examined, settings, statement, found):
+    sql(settings, statement)
+    (finding,) = of(examined(), "publishing")
+    assert (finding["result"], found in finding["found"]) == ("warning", True)
+    assert "auth-service serve" in finding["cure"]
