@@ -11,6 +11,7 @@ from app.admin.signing_keys import router as signing_keys
 from app.admin.stats import router as stats
 from app.admin.user_holdings import router as user_holdings
 from app.admin.users import router as users
+from app.admin.webhooks import router as webhooks
 
 ADMIN_ROUTERS: tuple[AdminRouter, ...] = (
     users,
@@ -22,6 +23,7 @@ ADMIN_ROUTERS: tuple[AdminRouter, ...] = (
     signing_keys,
     oauth_clients,
     audit_logs,
+    webhooks,
     stats,
 )
 """Every noun's router, in the order of the documentation."""

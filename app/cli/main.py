@@ -24,6 +24,7 @@ COMMANDS = {
     "permissions": "app.cli.permissions",
     "create-client": "app.cli.create_client",
     "clients": "app.cli.clients",
+    "webhooks": "app.cli.webhooks",
     "keys": "app.cli.keys",
     "rotate-signing-key": "app.cli.rotate_signing_key",
     "audit": "app.cli.audit",

@@ -23,6 +23,8 @@ _CURES = {
     "client_not_found": (
         "`auth-service clients list` shows every client; `auth-service create-client --name N` makes one."
     ),
+    "webhook_not_found": "`auth-service webhooks list` shows every webhook.",
+    "webhook_delivery_not_found": "`auth-service webhooks deliveries WEBHOOK_ID` shows those that are kept.",
     "user_suspended": "`auth-service users reactivate EMAIL` does.",
     "last_administrator": "`auth-service create-admin --email E` does.",
 }

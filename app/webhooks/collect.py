@@ -30,6 +30,10 @@ ON CONFLICT (endpoint_id, event_id) DO NOTHING
 """
 
 
+# Deliveries are listed by their ids: those of one claim in the order of their events too.
+_APART = timedelta(microseconds=1)
+
+
 class Collector:
     """Writes a delivery for each event and each endpoint that listens to its type."""
 
@@ -48,11 +52,11 @@ class Collector:
             return
         now = self._clock.now()
         rows = []
-        for event in told:
+        for place, event in enumerate(told):
             lane = rules.object_of(event.type, event.subject, event.id)
             body = rules.body_of(event.id, event.type, event.at, event.subject, event.details)
             rows += [
-                (new_id(now), endpoint["id"], event.id, event.type, lane, body)
+                (new_id(now + place * _APART), endpoint["id"], event.id, event.type, lane, body)
                 for endpoint in listening
                 if event.type in endpoint["event_types"] or rules.EVERY_TYPE in endpoint["event_types"]
             ]

@@ -196,7 +196,7 @@ class Webhooks:
             except TargetRefused as refused:
                 faults.append(("/url", f"This cannot be called: {refused}."))
         if faults:
-            raise InvalidWebhook(faults=faults)
+            raise InvalidWebhook(" ".join(words for _, words in faults), faults=faults)
 
 
 async def _get(tx: Transaction, endpoint_id: UUID, *, lock: bool = False) -> Endpoint:

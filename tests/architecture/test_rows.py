@@ -27,6 +27,7 @@ FINISHED = frozenset(
         *("TOK-12", "WEB-01", "WEB-03", "WEB-04"),
         *(f"SDK-{number:02}" for number in range(1, 7)),
         *("ADM-02", "ADM-03", "ADM-07", "ADM-08"),
+        *(f"HOK-{number:02}" for number in range(1, 7)),
     }
 )
 

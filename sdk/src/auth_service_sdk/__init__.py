@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from auth_service_sdk.identity import Identity
     from auth_service_sdk.logs import AuthContextFilter, log_context
     from auth_service_sdk.middleware import JWTAuthMiddleware
+    from auth_service_sdk.webhooks import WebhookVerificationError, verify_webhook
 
 __all__ = [
     "AuthContextFilter",
     "Identity",
     "JWTAuthMiddleware",
+    "WebhookVerificationError",
     "log_context",
     "require_acr",
     "require_action_token",
@@ -32,13 +34,16 @@ __all__ = [
     "require_role",
     "require_scope",
     "require_user",
+    "verify_webhook",
 ]
 
 _HOMES = {
     "AuthContextFilter": "logs",
     "Identity": "identity",
     "JWTAuthMiddleware": "middleware",
+    "WebhookVerificationError": "webhooks",
     "log_context": "logs",
+    "verify_webhook": "webhooks",
 } | dict.fromkeys(
     (
         "require_acr",
