@@ -33,6 +33,7 @@ nav = [
   {{ "Operations" = "docs/operations.md" }},
   {{ "Addresses and passwords" = "docs/accounts.md" }},
   {{ "Mail" = "docs/mail.md" }},
+  {{ "Webhooks" = "docs/webhooks.md" }},
   {{ "Rate limits" = "docs/rate-limits.md" }},
   {{ "Drills" = "docs/drills.md" }},
   {{ "Pages and languages" = "docs/pages-and-languages.md" }},

@@ -6,7 +6,6 @@ least once and must bear a second run.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -80,7 +79,6 @@ class Jobs:
         self._handlers: dict[str, Handler] = {}
         self._feeds: list[Claim] = []
         self._schedules: list[tuple[str, str, Work]] = []
-        self._woken = asyncio.Event()
 
     def handle(self, kind: str, handler: Handler) -> None:
         """Give jobs of a kind to `handler`. Every worker of a deployment has the same kinds."""
@@ -93,10 +91,6 @@ class Jobs:
     def schedule(self, name: str, cron: str, work: Work) -> None:
         """Do `work` at the times that a cron expression names (UTC), in one of all workers."""
         self._schedules.append((name, cron, work))
-
-    def wake(self) -> None:
-        """Ask the feeds now instead of within their interval."""
-        self._woken.set()
 
     async def run(self) -> None:
         """Work until cancelled; jobs in hand are finished first. While the database is away it is waited for."""
@@ -150,10 +144,7 @@ class Jobs:
                     fullest = max(fullest, await _claim_batch(connection, claim))
             if fullest == FEED_BATCH:
                 continue
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(FEED_SECONDS):
-                    await self._woken.wait()
-            self._woken.clear()
+            await asyncio.sleep(FEED_SECONDS)
 
 
 async def _claim_batch(connection: "asyncpg.Connection", claim: Claim) -> int:

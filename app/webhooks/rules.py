@@ -28,7 +28,7 @@ DETAILS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "session.revoked": ("sid", "reason"),
         "password.changed": (),
         "mfa.enrolled": ("factor",),
-        "api_key.created": ("key_id", "audience", "scopes", "expires_at"),
+        "api_key.created": ("key_id", "audience", "scopes"),
         "api_key.revoked": ("key_id", "reason"),
         "signing_key.rotated": ("algorithm", "former_kid", "active_kid", "next_kid", "retires_at", "forced"),
         "login.failed": ("audience",),

@@ -28,6 +28,7 @@ FINISHED = frozenset(
         *(f"SDK-{number:02}" for number in range(1, 7)),
         *("ADM-02", "ADM-03", "ADM-07", "ADM-08"),
         *(f"HOK-{number:02}" for number in range(1, 7)),
+        "F19",
     }
 )
 
