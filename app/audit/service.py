@@ -12,8 +12,15 @@ from app.audit.event import Event
 from app.foundation.clock import Clock
 from app.foundation.db import Transaction
 from app.foundation.ids import new_id
+from app.foundation.metrics import Counter
 
 MAX_TEXT_CHARACTERS = 1024
+
+_FAILURES = Counter(
+    "audit_write_failures",
+    "Entries that could not be written, so that what they speak of was not done.",
+    unit="entries",
+)
 
 
 class EntryValues(NamedTuple):
@@ -73,6 +80,18 @@ _RECORD = text(
 )
 
 
+class alarmed:  # noqa: N801 — reads as a statement: `with alarmed():`
+    """Count a statement that should have written an entry and did not: the alarm of a log that cannot be written."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        # Whoever hung up is no fault of the log's.
+        if isinstance(error, Exception):
+            _FAILURES.add()
+
+
 class AuditLog:
     """Writes events where the change they speak of is written."""
 
@@ -81,7 +100,8 @@ class AuditLog:
 
     async def record(self, tx: Transaction, event: Event) -> None:
         """Write the event's entry and its `events` row in the caller's transaction, by one statement."""
-        await tx.execute(_RECORD, self.values(event)._asdict())
+        with alarmed():
+            await tx.execute(_RECORD, self.values(event)._asdict())
 
     async def record_all(self, tx: Transaction, events: Sequence[Event]) -> None:
         """Write many events as `record` writes one; they travel to the database together."""

@@ -8,7 +8,7 @@ import asyncpg
 
 from app.audiences.service import Audiences, AudienceView
 from app.audit.event import ANONYMOUS, Actor, ActorKind, Event
-from app.audit.service import AuditLog
+from app.audit.service import AuditLog, alarmed
 from app.foundation.clock import Clock
 from app.foundation.db import Database
 from app.foundation.encryption import Keyring, UnknownKey
@@ -138,19 +138,20 @@ class RefreshTokenRotation:
     ) -> asyncpg.Record | None:
         """Rotate by one compare-and-set statement; None where another came first or the token is no good."""
         event = TokenRefreshed(actor=Actor(ActorKind.USER), origin=request.origin)
-        return await self._db.fetchrow(
-            store.ROTATE,
-            presented.id,
-            presented.secret_hash,
-            request.client_id,
-            self._clock.now(),
-            salt,
-            self._keyring.current_id,
-            successor_id,
-            hash_secret(raw_successor),
-            self._lifetimes.refresh,
-            *self._audit.values(event),
-        )
+        with alarmed():
+            return await self._db.fetchrow(
+                store.ROTATE,
+                presented.id,
+                presented.secret_hash,
+                request.client_id,
+                self._clock.now(),
+                salt,
+                self._keyring.current_id,
+                successor_id,
+                hash_secret(raw_successor),
+                self._lifetimes.refresh,
+                *self._audit.values(event),
+            )
 
     async def _judge(self, presented: PresentedToken, request: RefreshRequest) -> asyncpg.Record:
         """Decide on a token that could not be rotated: the same successor again, or a refusal that leaves a trace."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.audiences.service import Audiences
 from app.audit.event import Actor, ActorKind
-from app.audit.service import AuditLog
+from app.audit.service import AuditLog, alarmed
 from app.clients.authenticate import AuthenticatedClient
 from app.clients.rules import ServiceScope
 from app.foundation.clock import Clock
@@ -85,18 +85,19 @@ class ActionTokenConsumption:
             jti=claims["jti"],
         )
         ends_at = datetime.fromtimestamp(token.expires_at + LEEWAY_SECONDS, UTC)
-        row = await self._db.fetchrow(
-            store.CONSUME,
-            claims["jti"],
-            consumption.id,
-            client.client_id,
-            claims["sid"],
-            token.sub,
-            self._clock.now(),
-            # A minute more than it is accepted: a host whose clock lags must not find the row gone.
-            ends_at + timedelta(minutes=1),
-            *self._audit.values(event),
-        )
+        with alarmed():
+            row = await self._db.fetchrow(
+                store.CONSUME,
+                claims["jti"],
+                consumption.id,
+                client.client_id,
+                claims["sid"],
+                token.sub,
+                self._clock.now(),
+                # A minute more than it is accepted: a host whose clock lags must not find the row gone.
+                ends_at + timedelta(minutes=1),
+                *self._audit.values(event),
+            )
         return row is not None
 
 
