@@ -43,6 +43,7 @@ from app.foundation.pagination import Cursors
 from app.foundation.parts import Parts
 from app.foundation.principal import ResolverSlot
 from app.foundation.purge import Purge
+from app.foundation.restoration import Restoration
 from app.foundation.secrets import random_bytes
 from app.grants.by_cookie import BrowserInspection
 from app.grants.inspect import GrantInspection
@@ -176,6 +177,7 @@ class Services:
     cookies: Cookies
     csrf: CSRF
     purge: Purge
+    restoration: Restoration
     audit_search: AuditSearch
     webhooks: WebhookParts
     audit_erasure: AuditErasure

@@ -59,3 +59,13 @@ class AuditTrimmed(Event):
     partition: str
     entries: int
     last_number: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceRestored(Event):
+    """An operator said that a backup was restored: what was issued before `not_before` counts no more."""
+
+    type: ClassVar[str] = "service.restored"
+
+    not_before: str
+    changed: Mapping[str, int]

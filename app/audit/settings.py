@@ -10,6 +10,15 @@ class AuditSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    retention_days: int | None = Field(
+        default=None,
+        ge=30,
+        le=36_600,
+        description=(
+            "Months of the log are dropped whole once all of their entries are older. Without it everything is kept."
+        ),
+        examples=[730],
+    )
     head_seconds: int = Field(
         default=60, ge=1, le=86_400, description="The end of the audit chain is signed this often while entries come."
     )

@@ -31,6 +31,7 @@ COMMANDS = {
     "export-config": "app.cli.export_config",
     "apply-config": "app.cli.apply_config",
     "purge": "app.cli.purge",
+    "restored": "app.cli.restored",
     "verify-audit-log": "app.cli.verify_audit_log",
     "settings": "app.cli.settings",
     "token": "app.cli.token",

@@ -109,6 +109,10 @@ class PartitionRule:
         return month_at(month, 1) + self.kept <= now
 
 
+class _StillInUse(Exception):
+    """A partition could not be locked; what was prepared for its end is taken back."""
+
+
 @dataclass(slots=True, kw_only=True)
 class PurgeReport:
     """What a run removed, or would remove.
@@ -196,7 +200,10 @@ class Purge:
             timer = None if within is None else asyncio.get_running_loop().call_later(within.total_seconds(), end.set)
             try:
                 for partition, rule in await self._past(connection, now):
-                    dropped = await self._drop(connection, partition, rule)
+                    try:
+                        dropped = await self._drop(connection, partition, rule)
+                    except _StillInUse:
+                        dropped = False
                     (report.dropped if dropped else report.postponed).append(partition)
                 for each in self._rules:
                     async for removed in self._walk(connection, each, now, end):
@@ -241,17 +248,18 @@ class Purge:
 
     async def _drop(self, connection: "asyncpg.Connection", partition: str, rule: PartitionRule) -> bool:
         """Drop one partition. The lock on its table is asked for briefly and again, so that no request waits long."""
-        for _ in range(_DROP_TRIES):
-            try:
-                async with connection.transaction():
-                    if rule.prepare is not None and not await rule.prepare(connection, partition):
-                        return False
-                    await connection.execute(f"DROP TABLE {partition}")
-            except asyncpg.LockNotAvailableError:
-                await asyncio.sleep(self._pace.pause.total_seconds())
-            else:
-                return True
-        return False
+        async with connection.transaction():
+            if rule.prepare is not None and not await rule.prepare(connection, partition):
+                return False
+            for _ in range(_DROP_TRIES):
+                try:
+                    async with connection.transaction():
+                        await connection.execute(f"DROP TABLE {partition}")
+                except asyncpg.LockNotAvailableError:
+                    await asyncio.sleep(self._pace.pause.total_seconds())
+                else:
+                    return True
+            raise _StillInUse
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator["asyncpg.Connection"]:

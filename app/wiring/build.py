@@ -51,7 +51,7 @@ from app.sessions.service import SessionLifetimes, Sessions
 from app.settings import Settings
 from app.signing_keys.withdraw import KeyWithdrawal
 from app.stepup.parts import StepUp
-from app.wiring import purge, webhooks
+from app.wiring import purge, restore, webhooks
 from app.wiring.api_keys import build_api_keys
 from app.wiring.configuration import build_configuration
 from app.wiring.entrances import Entrances
@@ -298,6 +298,7 @@ def build(settings: Settings) -> Services:
         cookies=Cookies(secure=settings.is_production or issuer.startswith("https:")),
         csrf=CSRF(keyring, public_url=issuer, origins=settings.cors.origins),
         purge=purge.build(ground),
+        restoration=restore.build(ground),
         audit_search=AuditSearch(db, clock, audit),
         audit_erasure=audit_erasure,
         webhooks=hooks,

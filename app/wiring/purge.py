@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from app.audit import purge as audit
+from app.audit.retention import ChainCut
+from app.audit.trimming import LogTrimming
 from app.clients import purge as clients
 from app.factors.email_code import purge as email_code
 from app.factors.passkey import purge as passkey
@@ -27,7 +29,7 @@ def build(ground: Ground) -> Purge:
     settings = ground.settings
     pace = Pace(batch_rows=settings.purge.batch_rows, pause=timedelta(milliseconds=settings.purge.pause_milliseconds))
     url = settings.database.url.get_secret_value()
-    return Purge(url, ground.clock, rules(settings), partitions(settings), pace=pace)
+    return Purge(url, ground.clock, rules(settings), partitions(ground), pace=pace)
 
 
 def rules(settings: Settings) -> Sequence[PurgeRule]:
@@ -51,9 +53,12 @@ def rules(settings: Settings) -> Sequence[PurgeRule]:
     )
 
 
-def partitions(settings: Settings) -> Sequence[PartitionRule]:
+def partitions(ground: Ground) -> Sequence[PartitionRule]:
     """The rules for whole months."""
-    return grants.partitions(absolute=_longest(settings))
+    days = ground.settings.audit.retention_days
+    trimming = LogTrimming(ChainCut(ground.clock), ground.audit)
+    log = () if days is None else (PartitionRule(table="audit_entries", kept=timedelta(days=days), prepare=trimming),)
+    return (*grants.partitions(absolute=_longest(ground.settings)), *log)
 
 
 def _longest(settings: Settings) -> timedelta:
