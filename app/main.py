@@ -57,6 +57,7 @@ from app.registration import routes as registration
 from app.revocation.follow import STALE_SECONDS
 from app.revocation.pending import sample_feed
 from app.settings import Settings, load_settings
+from app.signals import routes as signals
 from app.signing_keys import routes as signing_keys
 from app.stepup import routes as stepup
 from app.wiring import Services, build
@@ -78,6 +79,7 @@ ROUTERS: tuple[Router, ...] = (
     grants.router,
     oauth_token.router,
     principals.router,
+    signals.router,
     stepup.router,
     account.router,
     account_pages.router,
@@ -187,7 +189,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
 
     optional = (password_grant.router,) if settings.serves_password_form else ()
     app = Application(*ROUTERS, *optional, policy=policy, lifespan=lifespan, spans=spans)
-    install(app, *services.each(), health)
+    install(app, *services.each(), health, drain)
     show_errors_by(app, ErrorPages(services.pages))
     return app
 
@@ -216,6 +218,7 @@ def _start(background: Background, services: Services) -> None:
     background.start("audiences", services.audiences.follow)
     background.start("roles", services.roles.follow)
     background.start("revocations", services.feed.run)
+    background.start("followers", services.batches.run)
     background.start("uses of API keys", services.api_keys.uses.keep)
     if services.anchors.are_set_up:
         background.start("audit anchors", partial(services.anchors.keep, lambda: services.feed.publisher.leads))

@@ -81,6 +81,7 @@ from app.roles.define import RoleRegistration
 from app.roles.service import Roles
 from app.sessions.service import Sessions
 from app.settings import Settings, refuse_demo_data
+from app.signals.service import RevocationBatches
 from app.signing_keys.service import SigningKeys
 from app.signing_keys.withdraw import KeyWithdrawal
 from app.stepup.actions import ActionTokens
@@ -111,6 +112,7 @@ class Services:
     feed: Feed
     follower: Follower
     anchors: Anchors
+    batches: RevocationBatches
     composer: Composer
     outbox: Outbox
     sent_mails: SentMails

@@ -35,6 +35,12 @@ class BadRequest(ServiceError):
     status, code, title = 400, "bad_request", "The request is not right"
 
 
+class InvalidCursor(BadRequest):
+    """The cursor was not made by us for this list, this filter, this order and this caller."""
+
+    code, title = "invalid_cursor", "This cursor belongs to another list"
+
+
 class NotAuthenticated(ServiceError):
     """No credential, or none that we accept. `challenge` is the WWW-Authenticate value. Spec: RFC 6750 §3."""
 
@@ -58,6 +64,12 @@ class Conflict(ServiceError):
     """The request is right and the present state forbids it."""
 
     status, code, title = 409, "conflict", "In conflict with the present state"
+
+
+class Gone(ServiceError):
+    """It was here and will not be again."""
+
+    status, code, title = 410, "gone", "No longer here"
 
 
 class Unprocessable(ServiceError):

@@ -15,7 +15,7 @@ from typing import Annotated, Generic, TypeVar
 from fastapi import Depends, Query
 
 from app.foundation.encryption import Keyring, UnknownKey
-from app.foundation.errors import BadRequest
+from app.foundation.errors import InvalidCursor
 from app.foundation.secrets import encode_secret, equal
 
 DEFAULT_LIMIT = 50
@@ -26,12 +26,6 @@ _TAG_BYTES = 32
 _KEY_ID_BYTES = 4
 
 Item = TypeVar("Item")
-
-
-class InvalidCursor(BadRequest):
-    """The cursor was not made by us for this list, this filter, this order and this caller."""
-
-    code, title = "invalid_cursor", "This cursor belongs to another list"
 
 
 @dataclass(frozen=True, slots=True)

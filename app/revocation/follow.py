@@ -68,6 +68,11 @@ class Follower:
             self._forgetters.append(forget)
 
     @property
+    def epoch(self) -> UUID | None:
+        """Which counting `position` belongs to; None before the first reading."""
+        return self._epoch
+
+    @property
     def age_seconds(self) -> float | None:
         """How long ago this process last knew all there was to know; None before the first time."""
         return None if self._heard_at is None else time.monotonic() - self._heard_at

@@ -60,6 +60,7 @@ from app.wiring.oauth import build_oauth
 from app.wiring.people import People
 from app.wiring.revocation import build_feed
 from app.wiring.rights import RightsParts
+from app.wiring.signals import build_batches
 
 
 def build(settings: Settings) -> Services:
@@ -178,6 +179,7 @@ def build(settings: Settings) -> Services:
         follower=ground.follower,
         feed=build_feed(ground),
         anchors=Anchors(db, clock, ground.outbound, settings.audit),
+        batches=build_batches(ground),
         composer=composer,
         outbox=outbox,
         sent_mails=SentMails(db, keyring=keyring, composer=composer, development=not settings.is_production),

@@ -1,0 +1,280 @@
+"""The feed: signs batches and hands them to followers."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from app.audiences.errors import InvalidTarget
+from app.audiences.service import Audiences, AudienceView
+from app.foundation.clock import Clock
+from app.foundation.db import Database
+from app.foundation.metrics import Counter, Gauge
+from app.revocation.follow import Follower, Revoked
+from app.revocation.kinds import RevocationKind
+from app.signals import store
+from app.signals.batch import BATCH_TYPE, MAX_ENTRIES, Cursor, SnapshotPart, Span, batch_claims, parse_cursor
+from app.signals.channel import Channel, Link
+from app.signals.errors import CursorExpired, FeedNotReady
+from app.signing_keys.service import SigningKeys
+
+HEARTBEAT_SECONDS = 1.0
+LEAST_SECONDS = 0.025
+"""In a storm a batch is signed no more often than this: so many revocations share one signature."""
+MAX_FOLLOWERS = 20_000
+"""Followers of one process. More are sent away, to another process behind the same proxy."""
+MAX_BEHIND = 100_000
+"""Who is further behind begins with a snapshot, which holds only what still matters."""
+MAX_WAIT_SECONDS = 30
+_SNAPSHOT_KEPT_SECONDS = 2.0
+
+_BATCHES = Counter("revocation_batches", "Batches signed for followers.", unit="batches")
+_FOLLOWERS = Gauge("revocation_followers", "Services that follow the feed.", unit="followers", across="sum")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedBatch:
+    """A batch as it goes out, and the cursor of who has read it."""
+
+    token: bytes
+    cursor: str
+
+
+@dataclass(slots=True)
+class _Snapshot:
+    """A snapshot with the link at which it was taken: whoever reads on from there misses nothing."""
+
+    batches: Sequence[SignedBatch]
+    link: Link
+    taken_at: float
+
+
+class RevocationBatches:
+    """Everything about the feed that one process holds. `run` is its background task."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        *,
+        audiences: Audiences,
+        keys: SigningKeys,
+        follower: Follower,
+        issuer: str,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._audiences = audiences
+        self._keys = keys
+        self._follower = follower
+        self._issuer = issuer
+        self._channels: dict[str, Channel] = {}
+        self._snapshots: dict[str, asyncio.Task[_Snapshot]] = {}
+        self._news: list[Revoked] = []
+        self._woken = asyncio.Event()
+        self._followers = 0
+        self._refused_at: dict[str, float] = {}
+        for kind in RevocationKind:
+            # One of them tells of a gap; all would tell of the same one.
+            follower.listen(kind, self._hear, forget=self.lose_place if kind is RevocationKind.SID else None)
+
+    async def run(self) -> None:
+        """Give followers what is new, and a heartbeat each second: the coroutine of a background task."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    await self._woken.wait()
+            self._woken.clear()
+            await self._publish()
+            await asyncio.sleep(LEAST_SECONDS)
+
+    async def follow(self, audience: str, cursor: str | None, *, client_id: str) -> AsyncGenerator[SignedBatch, None]:
+        """Batches without end: first what the follower has missed, or a snapshot where it has no cursor.
+
+        Ends where the process has lost its own place, the audience is gone, or the client is refused from now on:
+        come again with the last cursor. Raises CursorExpired, InvalidCursor and FeedNotReady before the first batch.
+        """
+        began_at = asyncio.get_running_loop().time()
+        with self._joined(audience):
+            missed, link = await self._begin(audience, cursor)
+            for batch in missed:
+                yield batch
+            following = await link.next()
+            while following is not None and self._refused_at.get(client_id, began_at) <= began_at:
+                yield SignedBatch(following.batch, following.cursor)
+                following = await following.next()
+
+    async def poll(self, audience: str, cursor: str | None, *, wait_seconds: float) -> Sequence[SignedBatch]:
+        """What a follower has missed; where there is nothing, the first batch within `wait_seconds` that has entries.
+
+        The last batch always tells how new the answer is. Raises as `follow` does.
+        """
+        with self._joined(audience):
+            missed, link = await self._begin(audience, cursor)
+            # One empty batch is what having missed nothing looks like.
+            if cursor is None or len(missed) != 1 or missed[0].cursor != cursor or wait_seconds <= 0:
+                return missed
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_seconds):
+                    following = await link.next()
+                    while following is not None:
+                        missed = [SignedBatch(following.batch, following.cursor)]
+                        if following.has_entries:
+                            break
+                        following = await following.next()
+        return missed
+
+    @contextlib.contextmanager
+    def _joined(self, audience: str) -> Iterator[None]:
+        """Keep the audience's chain going for as long as somebody reads it."""
+        if self._followers >= MAX_FOLLOWERS:
+            raise FeedNotReady(detail=f"{self._followers} followers")
+        channel = self._channel(audience)
+        channel.followers += 1
+        self._count(1)
+        try:
+            yield
+        finally:
+            channel.followers -= 1
+            self._count(-1)
+
+    async def _begin(self, audience: str, cursor: str | None) -> tuple[Sequence[SignedBatch], Link]:
+        if cursor is not None:
+            return await self._missed(audience, parse_cursor(cursor))
+        snapshot = await self._snapshot(audience)
+        return snapshot.batches, snapshot.link
+
+    async def _missed(self, audience: str, cursor: Cursor) -> tuple[Sequence[SignedBatch], Link]:
+        end, as_of = self._position()
+        if cursor.epoch != end.epoch or end.seq - cursor.seq > MAX_BEHIND:
+            raise CursorExpired("Ask without a cursor: the answer begins with a snapshot.")
+        # Before the reading: what comes meanwhile waits in the chain.
+        link = self._channel(audience).last
+        view = await self._audiences.get(audience)
+        if cursor.seq >= end.seq:
+            # Another process was a moment ahead of this one: nothing was missed here, and the chain brings the rest.
+            end = Cursor(end.epoch, cursor.seq)
+        entries: list[Revoked] = []
+        if cursor.seq < end.seq:
+            async with self._db.transaction() as tx:
+                entries = await store.read(
+                    tx, audience, after=cursor.seq, upto=end.seq, now=self._clock.now(), limit=MAX_BEHIND
+                )
+        return self._sign(view, entries, Span(start=cursor.seq, end=end, as_of=as_of)), link
+
+    async def _snapshot(self, audience: str) -> _Snapshot:
+        """One that was taken a moment ago, or a new one, shared by all who ask at the same time."""
+        loop = asyncio.get_running_loop()
+        task = self._snapshots.get(audience)
+        if task is not None and task.done():
+            is_stale = task.cancelled() or task.exception() is not None
+            if is_stale or loop.time() - task.result().taken_at > _SNAPSHOT_KEPT_SECONDS:
+                task = None
+        if task is None:
+            task = loop.create_task(self._take_snapshot(audience))
+            task.add_done_callback(partial(self._drop_snapshot_later, audience))
+            self._snapshots[audience] = task
+        # Shielded: a follower that hangs up must not take the snapshot away from the others.
+        return await asyncio.shield(task)
+
+    def _drop_snapshot_later(self, audience: str, task: "asyncio.Task[_Snapshot]") -> None:
+        def drop() -> None:
+            if self._snapshots.get(audience) is task:
+                del self._snapshots[audience]
+
+        asyncio.get_running_loop().call_later(_SNAPSHOT_KEPT_SECONDS, drop)
+
+    async def _take_snapshot(self, audience: str) -> _Snapshot:
+        taken_at = asyncio.get_running_loop().time()
+        end, as_of = self._position()
+        link = self._channel(audience).last
+        view = await self._audiences.get(audience)
+        now, after = self._clock.now(), 0
+        batches: list[SignedBatch] = []
+        async with self._db.transaction() as tx:
+            count = await store.count(tx, audience, after=0, upto=end.seq, now=now)
+            parts = max(1, -(-count // MAX_ENTRIES))
+            for part in range(1, parts + 1):
+                entries = await store.read(tx, audience, after=after, upto=end.seq, now=now, limit=MAX_ENTRIES)
+                after = entries[-1].seq if entries else after
+                span = Span(start=0, end=end, as_of=as_of)
+                of = SnapshotPart(part=part, parts=parts, count=count)
+                batches.append(self._signed(view, entries, span, of))
+        return _Snapshot(batches, link, taken_at)
+
+    def _sign(self, view: AudienceView, entries: Sequence[Revoked], span: Span) -> list[SignedBatch]:
+        """The entries in as many batches as they need, one at least; the last one ends where the span does."""
+        batches: list[SignedBatch] = []
+        start, rest = span.start, entries
+        while len(rest) > MAX_ENTRIES:
+            some, rest = rest[:MAX_ENTRIES], rest[MAX_ENTRIES:]
+            end = Cursor(span.end.epoch, some[-1].seq)
+            batches.append(self._signed(view, some, Span(start=start, end=end, as_of=span.as_of)))
+            start = end.seq
+        batches.append(self._signed(view, rest, Span(start=start, end=span.end, as_of=span.as_of)))
+        return batches
+
+    def _signed(
+        self, view: AudienceView, entries: Sequence[Revoked], span: Span, snapshot: SnapshotPart | None = None
+    ) -> SignedBatch:
+        _BATCHES.add()
+        claims = batch_claims(entries, span, issuer=self._issuer, audience=view.aud, snapshot=snapshot)
+        token = self._keys.sign(claims, algorithm=view.algorithm, typ=BATCH_TYPE)
+        return SignedBatch(token.encode("ascii"), str(span.end))
+
+    async def _publish(self) -> None:
+        if self._follower.epoch is None or self._follower.as_of is None:
+            return
+        # Taken together, with nothing awaited in between: the news are exactly what leads up to the position.
+        (end, as_of), news, self._news = self._position(), self._news, []
+        for name, channel in list(self._channels.items()):
+            if channel.followers == 0 and name not in self._snapshots:
+                self._close(name, channel)
+                continue
+            try:
+                view = await self._audiences.get(name)
+            except InvalidTarget:
+                self._close(name, channel)
+                continue
+            entries = [revoked for revoked in news if revoked.audience in (None, name) and revoked.seq > channel.to]
+            for batch in self._sign(view, entries, Span(start=channel.to, end=end, as_of=as_of)):
+                channel.put(batch.token, batch.cursor, to=parse_cursor(batch.cursor).seq, has_entries=bool(entries))
+
+    def _close(self, name: str, channel: Channel) -> None:
+        if self._channels.get(name) is channel:
+            del self._channels[name]
+        channel.end()
+
+    def _position(self) -> tuple[Cursor, datetime]:
+        epoch, as_of = self._follower.epoch, self._follower.as_of
+        if epoch is None or as_of is None:
+            raise FeedNotReady(detail="the registry was not read yet")
+        return Cursor(epoch, self._follower.position), as_of
+
+    def _channel(self, audience: str) -> Channel:
+        channel = self._channels.get(audience)
+        if channel is None:
+            # What is new and not yet published is before this channel's time: who begins here reads it.
+            channel = self._channels[audience] = Channel(self._follower.position)
+        return channel
+
+    def _hear(self, revoked: Revoked) -> None:
+        if self._channels:
+            self._news.append(revoked)
+        if revoked.kind is RevocationKind.CLIENT_ID:
+            self._refused_at[revoked.target] = asyncio.get_running_loop().time()
+        self._woken.set()
+
+    def lose_place(self) -> None:
+        """Some numbers may have been missed: followers come again and are given them from the registry."""
+        self._news = []
+        channels, self._channels = self._channels, {}
+        self._snapshots.clear()
+        for channel in channels.values():
+            channel.end()
+
+    def _count(self, change: int) -> None:
+        self._followers += change
+        _FOLLOWERS.set(self._followers)
