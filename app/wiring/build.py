@@ -37,7 +37,6 @@ from app.grants.inspect import GrantInspection
 from app.grants.issue import GrantIssuance
 from app.grants.mint import AccessTokenMinter
 from app.grants.reissue import AccessTokenReissue
-from app.grants.rotate import RefreshTokenRotation, RotationLifetimes
 from app.lifecycle.administrator import AdministratorCreation
 from app.lifecycle.closing import AccountClosing
 from app.lifecycle.factor_set import FactorSet
@@ -60,6 +59,7 @@ from app.wiring.oauth import build_oauth
 from app.wiring.people import People
 from app.wiring.revocation import build_feed
 from app.wiring.rights import RightsParts
+from app.wiring.rotation import build_rotation
 from app.wiring.signals import build_batches
 
 
@@ -228,17 +228,7 @@ def build(settings: Settings) -> Services:
         lockout=lockout,
         sessions=sessions,
         issuance=issuance,
-        rotation=RefreshTokenRotation(
-            db,
-            clock,
-            audit=audit,
-            keyring=keyring,
-            audiences=audiences,
-            roles=roles,
-            sessions=sessions,
-            minter=minter,
-            lifetimes=RotationLifetimes.of(settings.jwt),
-        ),
+        rotation=build_rotation(ground, sessions, minter),
         inspection=inspection,
         lifecycle=lifecycle,
         verification=post.verification,

@@ -139,7 +139,9 @@ async def test_two_cursors_or_a_wait_without_sense_are_refused(reader: Reader) -
 
 
 async def test_only_a_service_with_the_scope_may_read_the_feed(reader: Reader, services: Services) -> None:
-    problem(await reader.client.get(PATH), 401, "invalid_client")
+    refused = await reader.client.get(PATH)
+    assert (refused.status_code, refused.json()["code"]) == (401, "invalid_client")
+    assert refused.headers["www-authenticate"].startswith("Basic")
     narrow = await make_reader(services, reader.client, audience="orders-api", scope="introspection")
     problem(await reader.client.get(PATH, headers=narrow.headers), 403, "insufficient_scope")
 

@@ -179,5 +179,5 @@ CURES = {
     "webhook_delivery_under_way": "Wait: it is tried again by itself. Only a delivery that has ended can be replayed.",
     "gone": "Begin again: what the request names will not come back.",
     "cursor_expired": "Ask for the feed without a cursor; the answer begins with a snapshot.",
-    "feed_not_ready": "Try again in a second, or another process: this one has just started, or has all followers it may.",
+    "feed_not_ready": "Try again in a second, or another process: this one has just begun, or is full.",
 }

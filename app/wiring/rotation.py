@@ -1,0 +1,21 @@
+"""Refreshing."""
+
+from app.grants.mint import AccessTokenMinter
+from app.grants.rotate import RefreshTokenRotation, RotationLifetimes
+from app.sessions.service import Sessions
+from app.wiring.ground import Ground
+
+
+def build_rotation(ground: Ground, sessions: Sessions, minter: AccessTokenMinter) -> RefreshTokenRotation:
+    """What gives new tokens for a refresh token."""
+    return RefreshTokenRotation(
+        ground.db,
+        ground.clock,
+        audit=ground.audit,
+        keyring=ground.keyring,
+        audiences=ground.audiences,
+        roles=ground.roles,
+        sessions=sessions,
+        minter=minter,
+        lifetimes=RotationLifetimes.of(ground.settings.jwt),
+    )
