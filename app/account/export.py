@@ -18,6 +18,7 @@ from app.foundation.db import Database, Transaction
 from app.foundation.fresh import FreshAuth
 from app.foundation.origin import Origin
 from app.foundation.principal import Principal
+from app.groups.service import Groups
 from app.lifecycle.factor_set import FactorSet
 from app.roles.assign import RoleAssignments
 from app.sessions.listed import ListedSession
@@ -53,6 +54,7 @@ class AccountExport:
         users: Users,
         sessions: Sessions,
         roles: RoleAssignments,
+        groups: Groups,
         factors: FactorSet,
         fresh: FreshAuth,
         per_hour: int,
@@ -63,6 +65,7 @@ class AccountExport:
         self._users = users
         self._sessions = sessions
         self._roles = roles
+        self._groups = groups
         self._factors = factors
         self._fresh = fresh
         self._per_hour = per_hour
@@ -104,6 +107,7 @@ class AccountExport:
 
     async def _head(self, tx: Transaction, user: User) -> dict[str, object]:
         roles = await self._roles.list_of(tx, user.id)
+        groups = await self._groups.list_of(tx, user.id)
         return {
             "profile": {
                 "sub": user.sub,
@@ -115,6 +119,7 @@ class AccountExport:
             "identifiers": [{"type": "email", "value": user.email, "verified_at": _time(user.email_verified_at)}],
             "factors": await self._proofs(tx, user),
             "roles": [{"role": held.role, "audience": held.audience} for held in roles],
+            "groups": [group.name for group in groups],
         }
 
     async def _proofs(self, tx: Transaction, user: User) -> list[dict[str, object]]:

@@ -9,13 +9,14 @@ from uuid import UUID
 
 from sqlalchemy import func, select, text
 
+from app.audiences.own import SELF
 from app.audit.event import Actor
 from app.audit.service import AuditLog
 from app.foundation.db import Transaction
 from app.foundation.ids import new_id
 from app.foundation.origin import Origin
 from app.roles.events import RoleAssigned
-from app.roles.models import Role, RoleAssignment
+from app.roles.models import Role, RoleAssignment, RolePermission
 from app.roles.rules import AssignedRole
 
 _ADD = text(
@@ -48,6 +49,18 @@ class BulkAssignments:
     async def ids(self, tx: Transaction) -> Mapping[str, UUID]:
         """The row id of every role, by its name."""
         return {row.name: row.id for row in await tx.execute(select(Role.name, Role.id))}
+
+    async def own_permissions(self, tx: Transaction) -> Mapping[str, frozenset[str]]:
+        """What roles permit at this service itself, by the role's name."""
+        statement = (
+            select(Role.name, RolePermission.permission)
+            .join(RolePermission, RolePermission.role_id == Role.id)
+            .where(RolePermission.audience == SELF)
+        )
+        found: dict[str, set[str]] = defaultdict(set)
+        for row in await tx.execute(statement):
+            found[row.name].add(row.permission)
+        return {name: frozenset(permissions) for name, permissions in found.items()}
 
     async def add(
         self, tx: Transaction, assignments: Sequence[NewAssignment], *, now: datetime, actor: Actor, origin: Origin

@@ -11,6 +11,8 @@ from app.factors.password.service import Passwords
 from app.foundation.clock import Clock
 from app.foundation.db import Transaction
 from app.foundation.origin import Origin
+from app.groups.bulk import BulkMembers, KnownGroup, NewMember
+from app.groups.rules import MAX_GROUPS_OF_A_USER
 from app.roles.bulk import BulkAssignments, NewAssignment
 from app.transfer.line import ReadUser
 from app.transfer.progress import Refusal
@@ -32,27 +34,45 @@ class Admission:
     """Writes a batch of users, in the caller's transaction."""
 
     def __init__(
-        self, clock: Clock, *, users: BulkUsers, passwords: Passwords, roles: BulkAssignments, audiences: Audiences
+        self,
+        clock: Clock,
+        *,
+        users: BulkUsers,
+        passwords: Passwords,
+        roles: BulkAssignments,
+        groups: BulkMembers,
+        audiences: Audiences,
     ) -> None:
         self._clock = clock
         self._users = users
         self._passwords = passwords
         self._roles = roles
+        self._groups = groups
         self._audiences = audiences
 
     async def admit(
-        self, tx: Transaction, batch: Sequence[Numbered], *, by: Actor, origin: Origin, may_assign: bool
+        self,
+        tx: Transaction,
+        batch: Sequence[Numbered],
+        *,
+        by: Actor,
+        origin: Origin,
+        may_assign: bool,
+        own_permissions: frozenset[str] | None,
     ) -> Outcome:
-        """Write those who are not there yet. Roles must exist, and may be given only where `may_assign` says so."""
+        """Write those who are not there yet.
+
+        Roles and groups must exist, and may be given only where `may_assign` says so: of what they permit at this
+        service itself no more than `own_permissions`, which bound nobody where they are None.
+        """
         outcome = Outcome()
         if not batch:
             return outcome
         new = await self._new(tx, batch, outcome)
-        role_ids = await self._roles.ids(tx)
-        audiences = {SELF, *(audience.name for audience in await self._audiences.list_all(tx))}
+        known = await self._known(tx, may_assign=may_assign, own_permissions=own_permissions)
         allowed = []
         for line, read in new:
-            fault = _fault(read, role_ids, audiences, may_assign=may_assign)
+            fault = known.fault(read)
             if fault is None:
                 allowed.append(read)
             else:
@@ -65,8 +85,19 @@ class Admission:
         await self._passwords.add_imported(
             tx, {read.user.id: read.password_hash for read in made if read.password_hash is not None}
         )
-        await self._roles.add(tx, _assignments(made, role_ids), now=now, actor=by, origin=origin)
+        await self._roles.add(tx, _assignments(made, known.roles), now=now, actor=by, origin=origin)
+        await self._groups.add(tx, _members(made, known.groups), now=now, actor=by, origin=origin)
         return outcome
+
+    async def _known(self, tx: Transaction, *, may_assign: bool, own_permissions: frozenset[str] | None) -> "_Known":
+        return _Known(
+            roles=await self._roles.ids(tx),
+            role_permissions=await self._roles.own_permissions(tx),
+            groups=await self._groups.known(tx),
+            audiences=frozenset({SELF, *(audience.name for audience in await self._audiences.list_all(tx))}),
+            may_assign=may_assign,
+            own_permissions=own_permissions,
+        )
 
     async def _new(self, tx: Transaction, batch: Sequence[Numbered], outcome: Outcome) -> list[Numbered]:
         """Those whom nobody is yet; the others are counted, or refused where subject and address contradict."""
@@ -91,19 +122,44 @@ class Admission:
         return new
 
 
-def _fault(
-    read: ReadUser, role_ids: Mapping[str, UUID], audiences: set[str], *, may_assign: bool
-) -> tuple[str, str] | None:
-    """What is wrong with the roles of a line, as its code and words."""
-    if read.roles and not may_assign:
-        return "insufficient_scope", "To give roles takes admin:roles:write as well."
-    if any(held.role not in role_ids for held in read.roles):
-        return "role_not_found", "There is no role of that name."
-    if any(held.audience is not None and held.audience not in audiences for held in read.roles):
-        return "audience_not_found", "There is no audience of that name."
-    if read.groups:
-        return "group_not_found", "There is no group of that name."
-    return None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What there is to be given, and how far whoever imports may go."""
+
+    roles: Mapping[str, UUID]
+    role_permissions: Mapping[str, frozenset[str]]
+    groups: Mapping[str, KnownGroup]
+    audiences: frozenset[str]
+    may_assign: bool
+    own_permissions: frozenset[str] | None
+
+    def fault(self, read: ReadUser) -> tuple[str, str] | None:
+        """What is wrong with the roles and groups of a line, as its code and words."""
+        if (read.roles or read.groups) and not self.may_assign:
+            return "insufficient_scope", "To give roles or groups takes admin:roles:write as well."
+        missing = self._missing(read)
+        if missing is not None:
+            return f"{missing}_not_found", f"There is no {missing} of that name."
+        if len(set(read.groups)) > MAX_GROUPS_OF_A_USER:
+            return "too_many_groups", f"A user is in at most {MAX_GROUPS_OF_A_USER} groups."
+        if self.own_permissions is not None and not self._given(read) <= self.own_permissions:
+            return "right_not_held", "Nobody gives a right at this service that they do not hold."
+        return None
+
+    def _missing(self, read: ReadUser) -> str | None:
+        """What a line speaks of that is not there."""
+        if any(held.role not in self.roles for held in read.roles):
+            return "role"
+        if any(held.audience is not None and held.audience not in self.audiences for held in read.roles):
+            return "audience"
+        return "group" if any(name not in self.groups for name in read.groups) else None
+
+    def _given(self, read: ReadUser) -> frozenset[str]:
+        """What a line would permit its user at this service itself."""
+        own = (held.role for held in read.roles if held.audience in {None, SELF})
+        by_roles = (self.role_permissions.get(role, frozenset()) for role in own)
+        by_groups = (self.groups[name].own_permissions for name in read.groups)
+        return frozenset().union(*by_roles, *by_groups)
 
 
 def _assignments(made: Sequence[ReadUser], role_ids: Mapping[str, UUID]) -> list[NewAssignment]:
@@ -117,4 +173,12 @@ def _assignments(made: Sequence[ReadUser], role_ids: Mapping[str, UUID]) -> list
         )
         for read in made
         for held in dict.fromkeys(read.roles)
+    ]
+
+
+def _members(made: Sequence[ReadUser], groups: Mapping[str, KnownGroup]) -> list[NewMember]:
+    return [
+        NewMember(user_id=read.user.id, sub=read.user.sub, group_id=groups[name].id, group=name)
+        for read in made
+        for name in dict.fromkeys(read.groups)
     ]

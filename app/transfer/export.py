@@ -9,6 +9,7 @@ from app.audit.service import AuditLog
 from app.factors.password.service import Passwords
 from app.foundation.db import Database
 from app.foundation.origin import Origin
+from app.groups.bulk import BulkMembers
 from app.roles.bulk import BulkAssignments
 from app.transfer.events import UsersExported
 from app.transfer.line import as_line
@@ -19,13 +20,21 @@ class UserExport:
     """Reads every user into lines that an import elsewhere understands. Secrets stay here, hashes unless asked for."""
 
     def __init__(
-        self, db: Database, audit: AuditLog, *, users: Users, passwords: Passwords, roles: BulkAssignments
+        self,
+        db: Database,
+        audit: AuditLog,
+        *,
+        users: Users,
+        passwords: Passwords,
+        roles: BulkAssignments,
+        groups: BulkMembers,
     ) -> None:
         self._db = db
         self._audit = audit
         self._users = users
         self._passwords = passwords
         self._roles = roles
+        self._groups = groups
 
     async def begin(self, *, with_hashes: bool, actor: Actor, origin: Origin) -> AsyncIterator[bytes]:
         """Record that all users are read, and return their lines in pieces, which are read as they are asked for.
@@ -43,10 +52,16 @@ class UserExport:
                 users = await self._users.list(tx, limit=MAX_PAGE, after=after)
                 ids = [user.id for user in users]
                 roles = await self._roles.list_of(tx, ids)
+                groups = await self._groups.list_of(tx, ids)
                 hashes = await self._passwords.stored_of(tx, ids) if with_hashes else {}
             if users:
                 lines = [
-                    as_line(user, roles=roles.get(user.id, []), groups=[], password_hash=hashes.get(user.id))
+                    as_line(
+                        user,
+                        roles=roles.get(user.id, []),
+                        groups=groups.get(user.id, []),
+                        password_hash=hashes.get(user.id),
+                    )
                     for user in users
                 ]
                 yield b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in lines)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from app.audit.event import Actor
+from app.audit.event import Actor, ActorKind
 from app.audit.service import AuditLog
 from app.foundation.clock import Clock
 from app.foundation.db import Database
@@ -31,11 +31,20 @@ Observer = Callable[[Progress], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class By:
-    """Who imports, and from where; `may_assign` is whether they may give roles and groups, too."""
+    """Who imports, and from where; `may_assign` is whether they may give roles and groups, too.
+
+    Over the network nobody gives more of this service than their own `permissions`.
+    """
 
     actor: Actor
     origin: Origin
     may_assign: bool
+    permissions: frozenset[str] = frozenset()
+
+    @property
+    def bound_to(self) -> frozenset[str] | None:
+        """The rights at this service that may be given; None where an operator gives them, who is bound to nothing."""
+        return None if self.actor.kind in {ActorKind.OPERATOR, ActorKind.SYSTEM} else self.permissions
 
 
 @dataclass(slots=True)
@@ -152,7 +161,12 @@ class UserImports:
             held = await store.hold(tx, progress.id, position=batch.first)
             if held:
                 outcome = await self._admission.admit(
-                    tx, batch.read, by=by.actor, origin=by.origin, may_assign=by.may_assign
+                    tx,
+                    batch.read,
+                    by=by.actor,
+                    origin=by.origin,
+                    may_assign=by.may_assign,
+                    own_permissions=by.bound_to,
                 )
                 refused = sorted([*batch.refused, *outcome.refused])
                 progress = progress._replace(

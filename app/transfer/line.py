@@ -19,7 +19,7 @@ from app.foundation.validation import body_faults
 from app.roles.rules import AssignedRole
 from app.users.bulk import MAX_SUB_CHARACTERS, NewUser
 from app.users.email import parse_email
-from app.users.user import AttributeValue, User, UserStatus, check_attribute, parse_name
+from app.users.user import AttributeValue, User, UserStatus, check_attribute, check_attributes, parse_name
 
 MAX_LINE_BYTES = 64 * 1024
 MAX_ATTRIBUTES = 64
@@ -102,6 +102,7 @@ def _read(line: UserLine, *, now: datetime) -> ReadUser:
     attributes: Mapping[str, AttributeValue] = line.attributes
     for name, value in attributes.items():
         check_attribute(name, value)
+    check_attributes(attributes)
     if line.password_hash is not None:
         foreign.check(line.password_hash)
     user = NewUser(

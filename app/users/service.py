@@ -17,7 +17,7 @@ from app.users.email import EmailKey, find_key, fold, parse_email
 from app.users.errors import EmailTaken, SignUpClosed, UserNotFound
 from app.users.events import UserClosed, UserCreated, UserDeleted, UserReactivated, UserSuspended, UserUpdated
 from app.users.search import UserQuery, search
-from app.users.user import AttributeValue, Entry, User, UserStatus, check_attribute, parse_name
+from app.users.user import AttributeValue, Entry, User, UserStatus, check_attribute, check_attributes, parse_name
 
 MAX_PAGE = 200
 
@@ -56,6 +56,7 @@ class Users:
         self.require_open(entry)
         for attribute, value in (attributes or {}).items():
             check_attribute(attribute, value)
+        check_attributes(attributes or {})
         address, now = parse_email(email), self._clock.now()
         user = User(
             id=new_id(now),
@@ -131,6 +132,8 @@ class Users:
         """
         check_attribute(name, value)
         user = _present(await store.change_attribute(tx, user_id, now=self._clock.now(), name=name, value=value))
+        if value is not None:
+            check_attributes(user.attributes)
         changed = f"attributes.{name}"
         await self._audit.record(tx, UserUpdated(actor=actor, origin=origin, subject=user.sub, changed=changed))
         return user

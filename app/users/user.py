@@ -11,6 +11,8 @@ from app.users.errors import AttributeRefused, NameRefused
 
 MAX_NAME_CHARACTERS = 200
 MAX_ATTRIBUTE_CHARACTERS = 1024
+MAX_ATTRIBUTES = 64
+MAX_ATTRIBUTES_CHARACTERS = 16_384
 
 AttributeValue = str | int | float | bool
 
@@ -108,6 +110,14 @@ def check_attribute(name: str, value: AttributeValue | None) -> None:
     # NaN differs from itself; JSON knows neither it nor the infinities.
     if isinstance(value, float) and (value != value or value in {float("inf"), float("-inf")}):  # noqa: PLR0124
         raise AttributeRefused("An attribute's number is finite.")
+
+
+def check_attributes(attributes: Mapping[str, AttributeValue]) -> None:
+    """Refuse more attributes than a user may have, by number and altogether by size. Raises AttributeRefused."""
+    if len(attributes) > MAX_ATTRIBUTES:
+        raise AttributeRefused(f"A user has at most {MAX_ATTRIBUTES} attributes.")
+    if sum(len(name) + len(str(value)) for name, value in attributes.items()) > MAX_ATTRIBUTES_CHARACTERS:
+        raise AttributeRefused(f"A user's attributes have at most {MAX_ATTRIBUTES_CHARACTERS} characters altogether.")
 
 
 def _is_storable(text: str) -> bool:

@@ -276,6 +276,7 @@ def build(settings: Settings) -> Services:
             users=users,
             sessions=sessions,
             roles=role_assignments,
+            groups=rights.groups,
             factors=factors,
             fresh=fresh,
             per_hour=settings.account.exports_per_hour * ground.width,

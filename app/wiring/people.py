@@ -6,6 +6,7 @@ from app.correspondence import Correspondence
 from app.factors.service import Factors
 from app.grants.act import ActingTokens
 from app.grants.mint import AccessTokenMinter
+from app.groups.bulk import BulkMembers
 from app.lifecycle.administration import UserAdministration, UserAdministrationParts
 from app.lifecycle.impersonation import Impersonation
 from app.roles.assign import RoleAssignments
@@ -54,13 +55,18 @@ class People:
             outbox=post.outbox,
             interruption=post.interruption,
         )
-        roles = BulkAssignments(audit)
+        roles, groups = BulkAssignments(audit), BulkMembers(audit)
         admission = Admission(
-            clock, users=BulkUsers(audit), passwords=passwords, roles=roles, audiences=ground.audiences
+            clock,
+            users=BulkUsers(audit),
+            passwords=passwords,
+            roles=roles,
+            groups=groups,
+            audiences=ground.audiences,
         )
         return cls(
             imports=UserImports(db, clock, audit, admission),
-            export=UserExport(db, audit, users=ground.users, passwords=passwords, roles=roles),
+            export=UserExport(db, audit, users=ground.users, passwords=passwords, roles=roles, groups=groups),
             administration=UserAdministration(parts),
             impersonation=Impersonation(
                 db,

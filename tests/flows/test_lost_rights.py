@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import httpx2
 import pytest
+from sqlalchemy import text
 
 from app.audit.event import Actor, ActorKind
 from app.foundation.db import Transaction
@@ -151,6 +152,9 @@ async def test_each_replaced_grant_is_recorded_with_its_owner_and_the_reason(
     told = [entry["details"] for entry in entries]
     wanted = [{"sid": one["sid"], "grant_id": one["grant_id"], "reason": "role_removed"} for one in claims]
     assert sorted(told, key=str) == sorted(wanted, key=str)
+    async with services.db.transaction() as tx:
+        revoked = await tx.execute(text("SELECT target FROM revocations WHERE kind = 'grant_id'"))
+        assert sorted(row.target for row in revoked) == sorted(one["grant_id"] for one in claims)
 
 
 async def test_what_is_given_comes_with_the_next_refresh_and_ends_nothing(

@@ -15,7 +15,7 @@ from app.foundation.origin import Origin
 from app.users.email import EmailRefused
 from app.users.errors import AttributeRefused, EmailTaken, NameRefused, SignUpClosed, UserNotFound
 from app.users.service import Users
-from app.users.user import Entry, User, UserStatus
+from app.users.user import MAX_ATTRIBUTES, Entry, User, UserStatus
 
 pytestmark = pytest.mark.anyio
 
@@ -213,6 +213,16 @@ async def test_an_attribute_that_could_be_no_claim_is_refused(
     async with db.transaction() as tx:
         with pytest.raises(AttributeRefused):
             await users.set_attribute(tx, made.id, name=name, value=value, actor=OPERATOR, origin=ORIGIN)
+
+
+async def test_a_user_has_so_many_attributes_and_no_more(db: Database, users: Users) -> None:
+    made = await make(db, users, attributes={f"a{number}": "x" * 250 for number in range(MAX_ATTRIBUTES)})
+    for name, value in (("one_more", "x"), ("a0", "x" * 1000)):
+        async with db.transaction() as tx:
+            with pytest.raises(AttributeRefused):
+                await users.set_attribute(tx, made.id, name=name, value=value, actor=OPERATOR, origin=ORIGIN)
+    with pytest.raises(AttributeRefused):
+        await make(db, users, attributes={f"a{number}": 1 for number in range(MAX_ATTRIBUTES + 1)})
 
 
 async def test_attributes_set_at_once_do_not_undo_each_other(db: Database, users: Users) -> None:
