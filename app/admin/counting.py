@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, func, select, text
 
+from app.apikeys.models import APIKeyRow
 from app.audiences.models import Audience
 from app.clients.models import OAuthClient
 from app.foundation.db import Database, Model, Transaction
@@ -13,6 +14,7 @@ from app.roles.models import Role
 from app.sessions.models import Session
 from app.signing_keys.models import SigningKey
 from app.users.models import User
+from app.webhooks.models import WebhookEndpoint
 
 COUNTED_AT_MOST = 10_000
 
@@ -41,8 +43,11 @@ _EVERYTHING = (
     _Counted("open_sessions", "admin:users:read", Session, Session.ended_at.is_(None)),
     _Counted("roles", "admin:roles:read", Role),
     _Counted("groups", "admin:groups:read", Group),
+    _Counted("groups", "admin:groups:read", Group),
     _Counted("audiences", "admin:audiences:read", Audience),
     _Counted("oauth_clients", "admin:oauth-clients:read", OAuthClient),
+    _Counted("api_keys", "admin:api-keys:read", APIKeyRow, APIKeyRow.revoked_at.is_(None)),
+    _Counted("webhooks", "admin:webhooks:read", WebhookEndpoint, WebhookEndpoint.deleted_at.is_(None)),
     _Counted("signing_keys", "admin:signing-keys:read", SigningKey),
 )
 

@@ -81,11 +81,26 @@ async def test_every_route_is_open_to_exactly_those_who_hold_its_scope(
     assert operations
     await admins.all_powerful()
     callers = Callers(people, "admin1@example.com")
-    user = bearer(await people.signed_in())
+    signed_up = await people.sign_up()
+    tokens = await people.log_in()
+    user = bearer(tokens)
+    key = await api.post("/auth/api-keys", json={"name": "matrix", "scopes": []}, headers=user)
+    assert key.status_code == 201, key.text
+    raw_key = key.json()["api_key"]
     elsewhere = bearer(await people.log_in("admin1@example.com", audience="orders-api"))
     reader = await callers.holding(*(scope for scope in ADMIN_SCOPES if scope.endswith(":read")))
+    acting = await api.post(
+        f"/admin/users/{signed_up['sub']}/impersonate",
+        json={"audience": "self", "reason": "the matrix"},
+        headers=await callers.holding("admin:users:impersonate"),
+    )
+    assert acting.status_code == 200, acting.text
     matrix = Matrix(api)
     for operation in operations:
+        await matrix.refused("API key", operation, {"X-API-Key": raw_key}, 401, "missing_token")
+        as_bearer = {"Authorization": f"Bearer {raw_key}"}
+        await matrix.refused("API key as a token", operation, as_bearer, 401, "invalid_token")
+        await matrix.refused("impersonation", operation, bearer(acting.json()), 403, "not_while_acting")
         await matrix.refused("no token", operation, {}, 401, "missing_token")
         await matrix.refused("forged token", operation, {"Authorization": "Bearer x.y.z"}, 401, "invalid_token")
         await matrix.refused("user token", operation, user, 403, "insufficient_scope")
