@@ -10,7 +10,19 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from bench import crowd, enumeration, login, peer_routes, refresh, routes, spraying, start, statements, verification
+from bench import (
+    client_credentials,
+    crowd,
+    enumeration,
+    login,
+    peer_routes,
+    refresh,
+    routes,
+    spraying,
+    start,
+    statements,
+    verification,
+)
 from bench.measure import CONNECTIONS, Load
 from bench.processes import LOAD_CORE, PROJECT, BenchError, pin
 from bench.report import table
@@ -18,7 +30,7 @@ from bench.run import Run
 from bench.service import backend
 from bench.summary import draw, summary, write
 
-COMPARED = {"routes": routes, "peers": peer_routes, "login": login, "refresh": refresh}
+COMPARED = {"routes": routes, "peers": peer_routes, "login": login, "refresh": refresh, "clients": client_credentials}
 OTHERS = {
     "verification": verification,
     "statements": statements,

@@ -46,7 +46,7 @@ def token_hash(token: str) -> bytes:
 def application() -> Starlette:
     """The floor, for `uvicorn --factory`."""
     key = ec.generate_private_key(ec.SECP256R1())
-    header = _base64(json.dumps({"alg": "ES256", "kid": secrets.token_urlsafe(32), "typ": "at+jwt"}).encode())
+    header = encoded(json.dumps({"alg": "ES256", "kid": secrets.token_urlsafe(32), "typ": "at+jwt"}).encode())
     pool: asyncpg.Pool
 
     async def refresh(request: Request) -> Response:
@@ -55,7 +55,7 @@ def application() -> Starlette:
         row = await pool.fetchrow(_ROTATE, spent, token_hash(successor))
         if row is None:
             return JSONResponse({"error": "invalid_grant"}, 400)
-        token = _sign(header, _claims(row["subject"]), key)
+        token = signed(header, plain_claims(row["subject"]), key)
         return JSONResponse(
             {"access_token": token, "token_type": "Bearer", "expires_in": 600, "refresh_token": successor}
         )
@@ -69,7 +69,8 @@ def application() -> Starlette:
     return Starlette(routes=[Route("/refresh", refresh, methods=["POST"])], lifespan=lifespan)
 
 
-def _claims(subject: str) -> dict[str, Any]:
+def plain_claims(subject: str) -> dict[str, Any]:
+    """The claims of an access token, with nothing looked up."""
     now = int(time.time())
     return {
         "iss": "http://127.0.0.1:8000",
@@ -83,11 +84,13 @@ def _claims(subject: str) -> dict[str, Any]:
     }
 
 
-def _sign(header: bytes, claims: dict[str, Any], key: ec.EllipticCurvePrivateKey) -> str:
-    signed = header + b"." + _base64(json.dumps(claims).encode())
+def signed(header: bytes, claims: dict[str, Any], key: ec.EllipticCurvePrivateKey) -> str:
+    """A compact token by ES256."""
+    signed = header + b"." + encoded(json.dumps(claims).encode())
     r, s = decode_dss_signature(key.sign(signed, ec.ECDSA(SHA256())))
-    return (signed + b"." + _base64(r.to_bytes(32, "big") + s.to_bytes(32, "big"))).decode()
+    return (signed + b"." + encoded(r.to_bytes(32, "big") + s.to_bytes(32, "big"))).decode()
 
 
-def _base64(value: bytes) -> bytes:
+def encoded(value: bytes) -> bytes:
+    """Unpadded base64url."""
     return base64.urlsafe_b64encode(value).rstrip(b"=")

@@ -28,6 +28,7 @@ nav = [
   {{ "Protect a service" = "docs/integrate-sdk.md" }},
   {{ "Step-up" = "docs/step-up.md" }},
   {{ "Second factors" = "docs/second-factors.md" }},
+  {{ "Service clients" = "docs/service-clients.md" }},
   {{ "HTTP API" = "docs/service-api.md" }},
   {{ "Browser apps" = "docs/browser-apps.md" }},
   {{ "Operations" = "docs/operations.md" }},

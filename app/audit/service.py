@@ -118,10 +118,10 @@ class AuditLog:
             type=event.type,
             outcome=event.outcome.value,
             actor_kind=event.actor.kind.value,
-            actor_id=_clean(event.actor.id),
-            subject=_clean(event.subject),
+            actor_id=one_line(event.actor.id),
+            subject=one_line(event.subject),
             ip=event.origin.ip,
-            user_agent=_clean(event.origin.user_agent),
+            user_agent=one_line(event.origin.user_agent),
             trace_id=event.origin.trace_id,
             details=json.dumps(details),
         )
@@ -130,7 +130,7 @@ class AuditLog:
 def _cleaned(value: object) -> object:
     """The same of a detail, whatever it is made of."""
     if isinstance(value, str):
-        return _clean(value)
+        return one_line(value)
     if isinstance(value, Mapping):
         return {name: _cleaned(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
@@ -138,9 +138,11 @@ def _cleaned(value: object) -> object:
     return value
 
 
-def _clean(value: str | None) -> str | None:
+def one_line(value: str | None) -> str | None:
     """One line of printable text within the limit: what a stranger typed must not forge lines or fill the log."""
     if value is None:
         return None
+    if value.isprintable():
+        return value[:MAX_TEXT_CHARACTERS]
     printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in value)
     return printable[:MAX_TEXT_CHARACTERS]

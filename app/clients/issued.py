@@ -3,12 +3,14 @@
 import json
 from collections.abc import Sequence
 
-from app.audit.service import AuditLog
+from app.audit.service import one_line
 from app.clients import store
 from app.clients.events import ClientTokenIssued
 from app.clients.registered import ClientDirectory, RegisteredClient
+from app.foundation.clock import Clock
 from app.foundation.db import Database
 from app.foundation.group_commit import GroupCommit
+from app.foundation.ids import new_id
 
 
 class IssuedTokens:
@@ -18,24 +20,24 @@ class IssuedTokens:
     read it gets no token by what was read, whether or not word of the change has come.
     """
 
-    def __init__(self, db: Database, audit: AuditLog, directory: ClientDirectory) -> None:
+    def __init__(self, db: Database, clock: Clock, directory: ClientDirectory) -> None:
         self._db = db
-        self._audit = audit
+        self._clock = clock
         self._directory = directory
         self._commit = GroupCommit[dict[str, object], bool](self._write)
 
     async def record(self, client: RegisteredClient, event: ClientTokenIssued) -> bool:
         """Record one token; False where the client is no longer what was read. Raises DatabaseUnavailable."""
-        values = self._audit.values(event)
+        now, origin = self._clock.now(), event.origin
         entry = {
-            "id": str(values.id),
-            "at": values.at.isoformat(),
+            "id": str(new_id(now)),
+            "at": now.isoformat(),
             "client": client.client_id,
             "version": client.version,
-            "ip": values.ip,
-            "user_agent": values.user_agent,
-            "trace_id": values.trace_id,
-            "details": dict(event.details()),
+            "ip": origin.ip,
+            "user_agent": one_line(origin.user_agent),
+            "trace_id": origin.trace_id,
+            "details": {"audience": event.audience, "scope": event.scope, "jti": event.jti},
         }
         granted = await self._commit.join(entry)
         if not granted:

@@ -62,13 +62,13 @@ class GroupCommit(Generic[Entry, Outcome]):
             self._writer = None
 
     async def _write_group(self, group: list[_Waiting[Entry, Outcome]]) -> None:
-        try:
-            outcomes = await self._write([entry for entry, _ in group])
-        except Exception as error:  # noqa: BLE001 — whatever it is, it is each caller's answer
+        # Each caller is answered by whatever the write ends with, an exception too; the writer goes on.
+        [ended] = await asyncio.gather(self._write([entry for entry, _ in group]), return_exceptions=True)
+        if isinstance(ended, BaseException):
             for _, written in group:
                 if not written.done():
-                    written.set_exception(error)
+                    written.set_exception(ended)
             return
-        for (_, written), outcome in zip(group, outcomes, strict=True):
+        for (_, written), outcome in zip(group, ended, strict=True):
             if not written.done():
                 written.set_result(outcome)

@@ -4,6 +4,7 @@ Entries of the standard library's loggers (uvicorn, SQLAlchemy, our own) and of 
 trace id is added, secrets are taken out, control characters are escaped.
 """
 
+import asyncio
 import json
 import logging
 import sys
@@ -113,11 +114,23 @@ class _AccessHandler(logging.StreamHandler[TextIO]):
     def __init__(self, stream: TextIO, render: Processor) -> None:
         super().__init__(stream)
         self._render = render
+        self._waiting: list[str] = []
 
     def write(self, fields: MutableMapping[str, Any]) -> None:
-        """Write one entry at once."""
+        """Write one entry, together with the others of this turn of the event loop: handing over costs the most."""
         line = str(self._render(_access, "info", _stamp(_access, "info", fields)))
-        self.stream.write(f"{line}\n")
+        self._waiting.append(f"{line}\n")
+        if len(self._waiting) > 1:
+            return
+        try:
+            asyncio.get_running_loop().call_soon(self.hand_over)
+        except RuntimeError:
+            self.hand_over()
+
+    def hand_over(self) -> None:
+        """Give what was written to the stream."""
+        lines, self._waiting = self._waiting, []
+        self.stream.write("".join(lines))
         self.stream.flush()
 
 

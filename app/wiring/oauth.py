@@ -31,7 +31,7 @@ def build_oauth(ground: Ground, clients: Clients) -> OAuthParts:
         clock,
         ground.keys,
         ground.audiences,
-        IssuedTokens(db, audit, directory),
+        IssuedTokens(db, clock, directory),
         issuer=issuer,
         default_seconds=ground.settings.jwt.access_token_seconds,
     )

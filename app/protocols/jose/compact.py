@@ -78,7 +78,7 @@ def read_object(encoded: bytes) -> dict[str, Any]:
 
 def write_object(members: Mapping[str, object]) -> bytes:
     """A JSON object without blanks. Raises ValueError for a number that JSON has no word for."""
-    return json.dumps(members, separators=(",", ":"), allow_nan=False).encode()
+    return _plain.encode(members).encode()
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -92,4 +92,6 @@ def _refuse_constant(_: str) -> NoReturn:
     raise MalformedToken("a number that is not finite")
 
 
+# Made once: an encoder costs as much as what it writes of a token.
+_plain = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _strict = json.JSONDecoder(object_pairs_hook=_each_once, parse_constant=_refuse_constant)

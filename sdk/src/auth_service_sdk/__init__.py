@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from auth_service_sdk.identity import Identity
     from auth_service_sdk.logs import AuthContextFilter, log_context
     from auth_service_sdk.middleware import JWTAuthMiddleware
+    from auth_service_sdk.service_client import ServiceClient
     from auth_service_sdk.webhooks import WebhookVerificationError, verify_webhook
 
 __all__ = [
     "AuthContextFilter",
     "Identity",
     "JWTAuthMiddleware",
+    "ServiceClient",
     "WebhookVerificationError",
     "log_context",
     "require_acr",
@@ -41,6 +43,7 @@ _HOMES = {
     "AuthContextFilter": "logs",
     "Identity": "identity",
     "JWTAuthMiddleware": "middleware",
+    "ServiceClient": "service_client",
     "WebhookVerificationError": "webhooks",
     "log_context": "logs",
     "verify_webhook": "webhooks",

@@ -50,7 +50,7 @@ class ActionTokens:
         self._expected = expected
         self._keys = keys
         self._connection = connection
-        self._headers = None if credentials is None else {"authorization": _basic(*credentials)}
+        self._headers = None if credentials is None else {"authorization": basic_credentials(*credentials)}
         self._clock = clock
 
     async def spend(self, connection: HTTPConnection, identity: Identity, action: str) -> None:
@@ -166,7 +166,7 @@ def _targets(scope: Any) -> Iterator[bytes]:
         yield path.partition(b"?")[0] + b"?"
 
 
-def _basic(client_id: str, client_secret: str) -> str:
+def basic_credentials(client_id: str, client_secret: str) -> str:
     """Spec: RFC 6749 §2.3.1."""
     pair = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
     return "Basic " + b64encode(pair.encode()).decode()

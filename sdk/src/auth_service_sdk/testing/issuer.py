@@ -3,11 +3,14 @@
 import base64
 import hmac
 import json
+import time
+import uuid
 from contextlib import ExitStack
 from functools import cache
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Self
+from urllib.parse import parse_qsl, unquote_plus
 
 import httpx2
 from joserfc import jws
@@ -18,7 +21,10 @@ from auth_service_sdk.client import answered_by, forget_answers
 from auth_service_sdk.errors import InvalidToken
 from auth_service_sdk.gate import ACTION_TOKEN_TYPES, parse
 from auth_service_sdk.keyset import JWKS_PATH
+from auth_service_sdk.service_client import TOKEN_PATH
 from auth_service_sdk.session_state import VALIDATE_PATH
+
+_LIFETIME_SECONDS = 600
 
 
 @cache
@@ -98,9 +104,33 @@ class Issuer:
             return _response(200, self.jwks())
         if path.endswith(VALIDATE_PATH):
             return self._validate(request.headers.get("authorization", ""))
+        if path.endswith(TOKEN_PATH):
+            return self._issue(request)
         if path.endswith(CONSUME_PATH):
             return self._consume(json.loads(request.content))
         return _response(404, {})
+
+    def _issue(self, request: httpx2.Request) -> httpx2.Response:
+        """A token of the client's own, for whatever audience and scopes it asks."""
+        form = dict(parse_qsl(request.content.decode()))
+        pair = base64.b64decode(request.headers["authorization"].removeprefix("Basic ")).decode()
+        client_id, now = unquote_plus(pair.partition(":")[0]), int(time.time())
+        issuer = str(request.url).removesuffix(TOKEN_PATH)
+        scope = form.get("scope", "")
+        claims = {
+            "iss": issuer,
+            "sub": client_id,
+            "client_id": client_id,
+            "aud": form.get("audience", issuer),
+            "iat": now,
+            "exp": now + _LIFETIME_SECONDS,
+            "jti": uuid.uuid4().hex,
+            "scope": scope,
+            "roles": [],
+            "permissions": [],
+        }
+        members = {"access_token": self.sign(claims), "token_type": "Bearer", "expires_in": _LIFETIME_SECONDS}
+        return _response(200, {**members, "scope": scope})
 
     def _consume(self, body: dict[str, Any]) -> httpx2.Response:
         # The rule of the middleware asks only about tokens that it has found to fit.
