@@ -16,6 +16,7 @@ from app.foundation.errors import Unavailable
 from app.foundation.form import FORM_TYPE, read_parameters
 from app.foundation.oauth_errors import InvalidRequest, UnauthorizedClient, UnsupportedGrantType
 from app.foundation.origin import Origin
+from app.foundation.problems import oauth_error_schema
 from app.foundation.provide import provided
 from app.foundation.routing import Router
 from app.oauth.grant_types.grant_type import GrantType, TokenRequest
@@ -47,6 +48,7 @@ _ANSWER: dict[str, Any] = {
     "required": ["access_token", "token_type", "expires_in", "scope"],
     "properties": {"access_token": _TEXT, "token_type": _TEXT, "expires_in": {"type": "integer"}, "scope": _TEXT},
 }
+_ANSWERED = {"description": "Tokens (RFC 6749 §5.1)", "content": {"application/json": {"schema": _ANSWER}}}
 _HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
@@ -94,10 +96,7 @@ class TokenEndpoint:
     summary="Redeem a grant for tokens",
     openapi_extra={
         "requestBody": {"required": True, "content": {FORM_TYPE: {"schema": _FORM}}},
-        "security": [{"client": []}, {}],
-        "responses": {
-            "200": {"description": "Tokens (RFC 6749 §5.1)", "content": {"application/json": {"schema": _ANSWER}}}
-        },
+        "responses": {"200": _ANSWERED, "default": oauth_error_schema()},
     },
 )
 async def token(request: Request) -> Response:

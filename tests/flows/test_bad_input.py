@@ -84,9 +84,13 @@ def fields_of(schema: dict[str, Any], method: str, path: str) -> list[str]:
 
 def refused(answer: httpx2.Response, case: str) -> None:
     assert 400 <= answer.status_code < 500, f"{case}: {answer.status_code} {answer.text}"
-    assert answer.headers["content-type"] == "application/problem+json", case
     body = answer.json()
-    assert re.fullmatch(r"[a-z][a-z0-9_]*", body["code"]), case
+    if answer.url.path.startswith("/oauth/"):
+        assert answer.headers["content-type"] == "application/json", case
+        assert body["error"] == "invalid_request", case
+    else:
+        assert answer.headers["content-type"] == "application/problem+json", case
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", body["code"]), case
     assert body["trace_id"] == answer.headers["x-trace-id"], case
     assert SECRET not in answer.text, case
 
@@ -144,7 +148,7 @@ async def test_a_wrong_method_is_refused_and_the_right_ones_are_named(
         answer = await api.request(wrong, concrete(path))
         refused(answer, wrong)
         assert answer.status_code == 405
-        assert answer.json()["code"] == "method_not_allowed"
+        assert answer.json().get("code") in ("method_not_allowed", None)
         assert set(answer.headers["allow"].replace(" ", "").split(",")) - {"HEAD"} == right - {"HEAD"}
 
 
