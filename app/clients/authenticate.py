@@ -105,6 +105,11 @@ class ClientAuthentication:
             raise ClientNotAuthenticated(detail="the client was changed meanwhile")
         return client
 
+    async def is_current(self, client: RegisteredClient) -> bool:
+        """Whether a client still is as it was read. Raises DatabaseUnavailable."""
+        fresh = await self._directory.read(client.client_id)
+        return fresh is not None and fresh.version == client.version
+
     async def _judge(self, presented: Presented, client: RegisteredClient | None, origin: Origin) -> RegisteredClient:
         fits = self._fits(client, presented)
         if client is None:

@@ -4,6 +4,7 @@ What every grant type needs is checked here, where none can forget it. Spec: RFC
 """
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,9 +13,9 @@ from starlette.responses import Response
 
 from app.clients.authenticate import ClientAuthentication
 from app.foundation.caller import origin_of
-from app.foundation.errors import Unavailable
+from app.foundation.errors import BadRequest, Unavailable
 from app.foundation.form import FORM_TYPE, read_parameters
-from app.foundation.oauth_errors import InvalidRequest, UnauthorizedClient, UnsupportedGrantType
+from app.foundation.oauth_errors import InvalidRequest, OAuthError, UnauthorizedClient, UnsupportedGrantType
 from app.foundation.origin import Origin
 from app.foundation.problems import oauth_error_schema
 from app.foundation.provide import provided
@@ -25,6 +26,8 @@ from app.oauth.kernel.errors import ClientChanged
 TOKEN_PATH = "/oauth/token"  # noqa: S105 — a path
 
 router = Router(tags=["oauth"])
+
+_logger = logging.getLogger(__name__)
 
 _TEXT = {"type": "string"}
 _FORM: dict[str, Any] = {
@@ -70,15 +73,18 @@ class TokenEndpoint:
         # First, because it depends on nobody: whoever asks for what nobody gets is told so.
         grant_type = self._pick(fields.get("grant_type", ""))
         client = await self._authentication.prove(authorization, fields, origin)
-        for _ in range(2):
-            if grant_type.name not in client.grant_types:
-                raise UnauthorizedClient("This client was not given that grant type.")
+        for attempt in range(2):
             asked = TokenRequest(client=client, fields=fields, resources=resources, origin=origin)
             try:
-                return await grant_type.redeem(asked)
+                return await _redeem(grant_type, asked)
+            except (OAuthError, BadRequest):
+                # What was kept of the client may lack what it was given since.
+                if attempt or await self._authentication.is_current(client):
+                    raise
             except ClientChanged:
-                # What was kept of it is forgotten: this time it is read. A single-use proof was seen before.
-                client = await self._authentication.prove_again(authorization, fields, origin)
+                _logger.debug("the client has changed since it was read")
+            # A single-use proof was seen before: that it held is looked at again, and it is not spent twice.
+            client = await self._authentication.prove_again(authorization, fields, origin)
         raise Unavailable(detail="the client changes faster than it is read")
 
     def _pick(self, name: str) -> GrantType:
@@ -88,6 +94,12 @@ class TokenEndpoint:
         if grant_type is None:
             raise UnsupportedGrantType
         return grant_type
+
+
+async def _redeem(grant_type: GrantType, asked: TokenRequest) -> Mapping[str, object]:
+    if grant_type.name not in asked.client.grant_types:
+        raise UnauthorizedClient("This client was not given that grant type.")
+    return await grant_type.redeem(asked)
 
 
 @router.hot(

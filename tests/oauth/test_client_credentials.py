@@ -233,3 +233,17 @@ async def test_a_change_of_the_client_counts_at_once(
         changed = replace(former.definition, targets={"orders-api": ("orders:write",)})
         await services.clients.update(tx, made.client_id, changed, actor=SYSTEM, origin=ORIGIN)
     assert claims_of(await machine.token(made))["scope"] == "orders:write"
+
+
+async def test_what_a_client_was_given_a_moment_ago_is_there(
+    make_client: MakeClient, machine: Machine, services: Services
+) -> None:
+    made = await make_client()
+    await machine.token(made)
+    wanted = {"audience": "billing-api", "scope": "billing:read"}
+    refused(await machine.ask(made, **wanted), 400, "invalid_target")
+    async with services.db.transaction() as tx:
+        former = await services.clients.get(tx, made.client_id)
+        changed = replace(former.definition, targets={"orders-api": None, "billing-api": ("billing:read",)})
+        await services.clients.update(tx, made.client_id, changed, actor=SYSTEM, origin=ORIGIN)
+    assert claims_of(await machine.token(made, **wanted))["aud"] == "billing-api"
