@@ -61,6 +61,10 @@ class Process:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
     def ask(self, line: str) -> str:
         """Send a line and wait for one in return. Raises BenchError when the child ended instead."""
         assert self._process.stdin is not None

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -19,6 +19,7 @@ from app.cli.operator import Acting, explained
 from app.cli.options import AsJson, DataDir
 from app.cli.printing import print_columns, print_json
 from app.foundation.clock import rfc3339
+from app.foundation.errors import ServiceError
 
 app = typer.Typer(no_args_is_help=True, help="The audit log: who did what, when, and from where.")
 
@@ -161,10 +162,10 @@ def export(  # noqa: PLR0917 — typer hands them over by name
             asyncio.run(work(sys.stdout.buffer))
             return
         try:
-            with output.open("xb") as file:
-                written = asyncio.run(work(file))
+            file = output.open("xb")
         except OSError as error:
             raise typer.BadParameter(f"{output}: {error.strerror}") from error
+        written = _into(file, output, work)
     _tell("\r")
     print(f"{written} entries written to {output}")
 
@@ -196,6 +197,21 @@ def erase(
         print_json({"subject": subject, "entries": erased})
     else:
         print(f"erased what was personal in {erased} entries")
+
+
+def _into(file: BinaryIO, output: Path, work: Callable[[BinaryIO], Coroutine[object, object, int]]) -> int:
+    """Fill a new file, or leave none behind: part of an export looks like a whole one."""
+    whole = False
+    try:
+        with file:
+            written = asyncio.run(work(file))
+        whole = True
+    except OSError as error:
+        raise ServiceError(f"{output}: {error.strerror}") from error
+    finally:
+        if not whole:
+            output.unlink(missing_ok=True)
+    return written
 
 
 def _filter(  # noqa: PLR0917 — one for each option

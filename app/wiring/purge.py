@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from app.apikeys import purge as apikeys
 from app.audit import purge as audit
 from app.audit.retention import ChainCut
 from app.audit.trimming import LogTrimming
@@ -42,6 +43,7 @@ def rules(settings: Settings) -> Sequence[PurgeRule]:
         *stepup.RULES,
         *clients.RULES,
         *links.RULES,
+        *apikeys.RULES,
         *grants.rules(absolute=absolute),
         *sessions.rules(absolute=absolute),
         *mail.RULES,

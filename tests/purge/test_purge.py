@@ -13,6 +13,7 @@ from app.foundation.ids import new_id
 from app.foundation.partitions import ensure_partitions
 from app.foundation.purge import Pace, PartitionRule, Purge, PurgeBusy, PurgeRule
 from app.links.service import LinkKind
+from app.migrations.tables import metadata
 from app.wiring import purge as wired
 from app.worker import Worker
 from tests.mailbox import working
@@ -197,3 +198,12 @@ async def test_the_partitions_to_come_are_never_past_use(services):
         names = await tx.scalars(text("SELECT inhrelid::regclass::text FROM pg_inherits"))
     rule = PartitionRule(table="refresh_tokens", kept=timedelta(0))
     assert not any(rule.is_past(name, services.clock.now()) for name in names)
+
+
+# Few for each owner, and gone with it.
+STAY = {"client_secrets", "webhook_secrets"}
+
+
+async def test_every_table_whose_rows_expire_has_a_rule(services):
+    expiring = {table.name for table in metadata.sorted_tables if "expires_at" in table.columns}
+    assert expiring - services.purge.tables - STAY == set(), "name a rule in the feature's purge.py"
