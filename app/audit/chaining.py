@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from uuid import UUID
 
 import asyncpg
 
@@ -11,6 +12,10 @@ from app.audit.heads import HeadSigning
 from app.foundation.secrets import random_bytes
 
 EVERY_SECONDS = 0.5
+# A transaction that was open for longer than two minutes is found by the next look at everything.
+FULL_SECONDS = 20.0
+_RECENT = 120_000 << 80
+_FIRST = UUID(int=0)
 # About ten milliseconds of work: numbering revocations waits no longer for its turn.
 BATCH = 200
 # Requests of this process are served in between.
@@ -20,7 +25,7 @@ _YIELD_EVERY = 40
 _UNCHAINED = """
     SELECT xmin::text AS version, id, at, type, outcome, actor_kind, actor_id, subject, trace_id, ip, user_agent,
       details::text AS details
-    FROM audit_entries WHERE number IS NULL ORDER BY id LIMIT $1
+    FROM audit_entries WHERE number IS NULL AND id > $2 ORDER BY id LIMIT $1
     """
 _END = "SELECT number, hash FROM audit_chain WHERE id = 1 FOR UPDATE"
 _BEGIN = """
@@ -51,6 +56,9 @@ class AuditChaining:
     def __init__(self, heads: HeadSigning | None = None) -> None:
         self._heads = heads
         self._due_at = 0.0
+        self._full_at = 0.0
+        self._newest = _FIRST
+        self._after: UUID | None = None
 
     async def step(self, connection: "asyncpg.Connection") -> bool:
         """Chain one batch if that is due, or sign the end; whether more waits. The connection holds the lock.
@@ -60,14 +68,26 @@ class AuditChaining:
         loop = asyncio.get_running_loop()
         if loop.time() < self._due_at:
             return False
-        rows = await connection.fetch(_UNCHAINED, BATCH)
+        if self._after is None:
+            self._after = self._start(loop.time())
+        rows = await connection.fetch(_UNCHAINED, BATCH, self._after)
         joined = bool(rows) and await self._join(connection, rows)
+        if joined:
+            self._after = self._newest = rows[-1]["id"]
         if joined and len(rows) == BATCH:
             return True
+        self._after = None
         self._due_at = loop.time() + EVERY_SECONDS
         if self._heads is not None:
             await self._heads.step(connection, loop.time())
         return False
+
+    def _start(self, now: float) -> UUID:
+        """Where to look from: what was chained lately leaves dead index entries, which cost time to step over."""
+        if now >= self._full_at:
+            self._full_at = now + FULL_SECONDS
+            return _FIRST
+        return UUID(int=max(0, self._newest.int - _RECENT))
 
     async def _join(self, connection: "asyncpg.Connection", rows: Sequence[asyncpg.Record]) -> bool:
         """Join these to the chain in one transaction; False, and nothing done, where one was written meanwhile."""

@@ -70,8 +70,11 @@ class UserLifecycle:
     async def reactivate(self, user_id: UUID, *, actor: Actor, origin: Origin) -> User:
         """Let a suspended user act again, or give back an account that its user closed. Idempotent.
 
-        What was ended stays ended.
+        What was ended stays ended, also what was issued in the second of the suspension.
         """
+        async with self._db.transaction() as tx:
+            sub = (await self._users.get(tx, user_id)).sub
+        await self._revocations.let_pass(self._db, RevocationKind.SUB, sub)
         async with self._db.transaction() as tx:
             user = await self._users.set_status(tx, user_id, UserStatus.ACTIVE, actor=actor, origin=origin)
             await store.remove(tx, user_id)

@@ -1,11 +1,12 @@
 """Revoking: a row in the transaction that revokes."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import datetime
 
 from app.foundation.clock import Clock
-from app.foundation.db import Transaction
+from app.foundation.db import Database, Transaction
 from app.foundation.ids import new_id
 from app.foundation.joining import after_commit
 from app.revocation import store
@@ -62,3 +63,13 @@ class Revocations:
             )
             after_commit(tx, self._wake.note_written)
         return at
+
+    async def let_pass(self, db: Database, kind: RevocationKind, target: str) -> None:
+        """Wait until the moment of the latest revocation of `target` is past, a second at most.
+
+        Before what was revoked comes back: a token of that very second would be matched. Never in a transaction.
+        """
+        async with db.transaction() as tx:
+            at = await store.latest(tx, kind, target)
+        if at is not None:
+            await asyncio.sleep(min(1.0, (at - self._clock.now()).total_seconds()))

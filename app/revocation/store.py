@@ -15,6 +15,14 @@ _ADD = text(
     """
 )
 
+_LATEST = text("SELECT max(at) FROM revocations WHERE kind = :kind AND target = :target")
+
+
+async def latest(tx: Transaction, kind: RevocationKind, target: str) -> datetime | None:
+    """The moment of the latest revocation of that, if there is one."""
+    at: datetime | None = await tx.scalar(_LATEST, {"kind": kind.value, "target": target})
+    return at
+
 
 async def add(
     tx: Transaction,

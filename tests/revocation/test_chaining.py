@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar
 
 import pytest
@@ -125,3 +126,11 @@ async def test_a_chain_whose_end_was_lost_goes_on_after_its_last_entry(services:
         await tx.execute(text("DELETE FROM audit_chain"))
     await record(services, "two")
     assert await chained(services) == ["one", "two"]
+
+
+async def test_an_entry_of_a_transaction_that_was_open_for_long_is_chained(services: Services, node: Node) -> None:
+    await record(services, "now")
+    await chained(services)
+    services.clock.offset -= timedelta(hours=1)
+    await record(services, "began an hour ago")
+    assert await chained(services) == ["now", "began an hour ago"]

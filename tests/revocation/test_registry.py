@@ -6,7 +6,9 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from app.audit.event import SYSTEM
 from app.revocation.kinds import RevocationKind, effective_at
+from app.services import startup_origin
 from app.wiring import Services
 from tests.support import People, bearer, claims_of, suspend
 
@@ -76,11 +78,11 @@ async def test_what_is_rolled_back_revokes_nothing_and_wakes_nobody(services: Se
     async with services.db.transaction():
         pass
     assert await written(services) == []
-    assert not services.revocations.written.is_set()
+    assert not services.wake.is_woken
     async with services.db.transaction() as tx:
         await services.revocations.add(tx, RevocationKind.SID, "s", reason="test")
-        assert not services.revocations.written.is_set()
-    assert services.revocations.written.is_set()
+        assert not services.wake.is_woken
+    assert services.wake.is_woken
 
 
 @pytest.mark.spec("contract section 8")
@@ -99,3 +101,18 @@ async def test_an_unknown_kind_is_refused_by_the_table_itself(services: Services
             text("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'ck_revocations_kind'")
         )
     assert all(f"'{kind}'" in kinds for kind in RevocationKind)
+
+
+async def test_who_is_reactivated_at_once_gets_tokens_that_the_revocation_does_not_match(
+    services: Services, people: People
+) -> None:
+    sub = claims_of((await people.signed_in())["access_token"])["sub"]
+    async with services.db.transaction() as tx:
+        user = await services.users.find_by_sub(tx, sub)
+    assert user is not None
+    await suspend(services, sub)
+    await services.lifecycle.reactivate(user.id, actor=SYSTEM, origin=startup_origin())
+    issued = claims_of((await people.log_in())["access_token"])["iat"]
+    async with services.db.transaction() as tx:
+        at = await tx.scalar(text("SELECT at FROM revocations WHERE kind = 'sub'"))
+    assert issued >= at.timestamp()
