@@ -56,7 +56,7 @@ def reads_json(route: APIRoute) -> bool:
 
 
 def endpoints(routes: list[APIRoute]) -> list[tuple[str, str]]:
-    return sorted({(method, route.path) for route in routes for method in route.methods or ()})
+    return sorted({(method, route.path_format) for route in routes for method in route.methods or ()})
 
 
 def concrete(path: str) -> str:
