@@ -8,9 +8,11 @@ from fastapi import Depends, FastAPI
 from fastapi.security import OAuth2PasswordBearer
 
 from auth_service_sdk import (
+    APIKeyAuthMiddleware,
     Identity,
     JWTAuthMiddleware,
     require_action_token,
+    require_api_key,
     require_fresh_auth,
     require_role,
     require_scope,
@@ -22,7 +24,9 @@ BASE_URL, PUBLIC = os.environ.get("AUTH_BASE_URL", "http://localhost:8000"), ["/
 # Gives /docs its Authorize form, and checks nothing: who may come in is said by the rules below.
 form = OAuth2PasswordBearer(tokenUrl=f"{BASE_URL}/token?audience=orders-api", auto_error=False)
 app = FastAPI(title="orders-api", dependencies=[Depends(form)])
-app.add_middleware(JWTAuthMiddleware, auth_base_url=BASE_URL, expected_audience="orders-api", public_paths=PUBLIC)
+GUARDED: dict[str, Any] = {"auth_base_url": BASE_URL, "expected_audience": "orders-api", "public_paths": PUBLIC}
+app.add_middleware(JWTAuthMiddleware, **GUARDED)
+app.add_middleware(APIKeyAuthMiddleware, **GUARDED)
 
 
 @app.get("/orders")
@@ -35,6 +39,12 @@ async def orders(user: Annotated[Identity, Depends(require_user)]) -> dict[str, 
 async def whoami(user: Annotated[Identity, Depends(require_user)]) -> dict[str, Any]:
     """Everything the token says of its bearer."""
     return asdict(user)
+
+
+@app.get("/machine")
+async def machine(key: Annotated[Identity, Depends(require_api_key)]) -> dict[str, Any]:
+    """Machines with an API key for this service."""
+    return {"owner": key.sub, "key": key.claims["name"], "scopes": key.scopes}
 
 
 @app.get("/admin")

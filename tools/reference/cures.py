@@ -31,6 +31,8 @@ CURES = {
     "api_key_limit": "Revoke an API key that is not used; for operators: `API_KEYS__PER_OWNER`.",
     "api_key_not_found": "`GET /auth/api-keys` lists your keys. What belongs to somebody else is answered alike.",
     "api_key_over": "Make a new API key, or rotate the one that took its place: `replaced_by` names it.",
+    "api_key_state_unknown": "The SDK could not ask whether the key counts. Try again soon. For operators: "
+    "the service needs its AUTH_CLIENT_ID and AUTH_CLIENT_SECRET, of a client with the scope `introspection`.",
     "audience_clash": "Choose a name or resource URI that no other audience has, and that is not the issuer's URL.",
     "audience_exists": "Take another name, or change the audience that has it: `auth-service audiences update`.",
     "audience_not_found": "`auth-service audiences list` shows every audience; `audiences create NAME` makes one.",
@@ -129,6 +131,7 @@ CURES = {
     "method_not_allowed": "The header `Allow` names the methods of this address.",
     "mfa_required": "Go on at `/auth/mfa/verify` with `mfa_token` and one of `factors`; where `step` is `enrol`, at "
     "`/auth/mfa/enrol`. See `docs/second-factors.md`.",
+    "missing_api_key": "Send the API key in the header that `WWW-Authenticate` names, never in the address.",
     "missing_body": "Send a JSON object as the body.",
     "missing_token": "Send `Authorization: Bearer <access token>`. If you do, look for a proxy that removes it.",
     "no_usable_factor": "The user enrols a factor first, or chooses a password; then this can be proven.",

@@ -1,12 +1,14 @@
 """Trust auth-service from a FastAPI or Starlette service.
 
 Tokens are verified locally: JWTAuthMiddleware guards every path, the `require_…` dependencies say who may do what.
+APIKeyAuthMiddleware lets machines in by API keys, alone or beside it.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from auth_service_sdk.api_key_middleware import APIKeyAuthMiddleware
     from auth_service_sdk.dependencies import (
         require_acr,
         require_action_token,
@@ -18,11 +20,13 @@ if TYPE_CHECKING:
     )
     from auth_service_sdk.identity import Identity
     from auth_service_sdk.logs import AuthContextFilter, log_context
+    from auth_service_sdk.machines import require_api_key
     from auth_service_sdk.middleware import JWTAuthMiddleware
     from auth_service_sdk.service_client import ServiceClient
     from auth_service_sdk.webhooks import WebhookVerificationError, verify_webhook
 
 __all__ = [
+    "APIKeyAuthMiddleware",
     "AuthContextFilter",
     "Identity",
     "JWTAuthMiddleware",
@@ -31,6 +35,7 @@ __all__ = [
     "log_context",
     "require_acr",
     "require_action_token",
+    "require_api_key",
     "require_fresh_auth",
     "require_permission",
     "require_role",
@@ -40,6 +45,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "APIKeyAuthMiddleware": "api_key_middleware",
     "AuthContextFilter": "logs",
     "Identity": "identity",
     "JWTAuthMiddleware": "middleware",
@@ -47,6 +53,7 @@ _HOMES = {
     "WebhookVerificationError": "webhooks",
     "log_context": "logs",
     "verify_webhook": "webhooks",
+    "require_api_key": "machines",
 } | dict.fromkeys(
     (
         "require_acr",

@@ -24,6 +24,7 @@ from auth_service_sdk.errors import (
 )
 from auth_service_sdk.gate import shown
 from auth_service_sdk.identity import Identity
+from auth_service_sdk.machines import require_api_key
 from auth_service_sdk.requirement import LEVELS, Requirement, Rule, SingleRequirement, Spend
 
 if TYPE_CHECKING:
@@ -166,7 +167,8 @@ def source_of(dependency: object) -> str | None:
     """Return how a dependency of this module was written, as in `require_role('admin')`; None for any other one."""
     if isinstance(dependency, Requirement):
         return dependency.source
-    return "require_user" if dependency is require_user else None
+    known = {id(require_user): "require_user", id(require_api_key): "require_api_key"}
+    return known.get(id(dependency))
 
 
 def _requirement(rule: Rule, source: str, scopes: tuple[str, ...] = (), *, spend: Spend | None = None) -> Requirement:

@@ -11,7 +11,7 @@ REFUSAL_KEY = "auth_service_sdk.refusal"
 
 
 class Refusal(Exception):  # an answer to the caller, not a fault of ours
-    """A request that is refused. `challenge` holds the parameters of the Bearer challenge, None for no challenge.
+    """A request that is refused. `challenge` holds the parameters of the challenge, None for no challenge.
 
     Spec: RFC 6750 §3, RFC 9457.
     """
@@ -19,6 +19,7 @@ class Refusal(Exception):  # an answer to the caller, not a fault of ours
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Something went wrong"
+    scheme: ClassVar[str] = "Bearer"
 
     def __init__(
         self,
@@ -47,7 +48,11 @@ class AmbiguousCredentials(Refusal):
         super().__init__(description, challenge={"error": "invalid_request"})
 
 
-class MissingToken(Refusal):
+class MissingCredential(Refusal):
+    """Nothing came that could prove who asks."""
+
+
+class MissingToken(MissingCredential):
     """No bearer token came. Its challenge carries no error code. Spec: RFC 6750 §3.1."""
 
     status, code, title = 401, "missing_token", "Sign in first"
@@ -67,6 +72,45 @@ class InvalidToken(Refusal):
             description,
             detail=detail,
             challenge={"error": "invalid_token", "error_description": description},
+            misconfigured=misconfigured,
+        )
+
+
+class MissingAPIKey(MissingCredential):
+    """No API key came. Its challenge carries no error code."""
+
+    status, code, title = 401, "missing_api_key", "Send an API key"
+    scheme = "ApiKey"
+
+    def __init__(self, header: str) -> None:
+        super().__init__(f"This needs an API key: {header}: <key>.", challenge={"header": header})
+
+
+class InvalidAPIKey(Refusal):
+    """An API key came and is not accepted; the caller learns no more than that."""
+
+    status, code, title = 401, "invalid_api_key", "The API key is not accepted"
+    scheme = "ApiKey"
+
+    def __init__(self, detail: str, *, header: str) -> None:
+        description = "The API key is malformed, expired, revoked, or not good for this service or from this address."
+        super().__init__(
+            description,
+            detail=detail,
+            challenge={"header": header, "error": "invalid_api_key", "error_description": description},
+        )
+
+
+class APIKeyStateUnknown(Refusal):
+    """Nobody can say whether the API key counts."""
+
+    status, code, title = 503, "api_key_state_unknown", "The API key cannot be checked at the moment"
+
+    def __init__(self, detail: str, *, misconfigured: bool = False) -> None:
+        super().__init__(
+            "The authentication service cannot be asked whether this API key counts; try again.",
+            detail=detail,
+            retry_after_seconds=1,
             misconfigured=misconfigured,
         )
 

@@ -3,25 +3,24 @@
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Literal
 from urllib.parse import urlsplit
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Scope
 
 from auth_service_sdk.action_tokens import GUARD_KEY, ActionTokens
 from auth_service_sdk.authenticator import Authenticator
 from auth_service_sdk.browser import BrowserCookie, origins
 from auth_service_sdk.client import ServiceConnection
 from auth_service_sdk.configuration import audiences, credentials, issuer_name, leeway_seconds, service_url
-from auth_service_sdk.errors import REFUSAL_KEY, AmbiguousCredentials, InvalidToken, MissingToken, Refusal
+from auth_service_sdk.errors import AmbiguousCredentials, InvalidToken, MissingToken
 from auth_service_sdk.gate import MAX_TOKEN_BYTES
+from auth_service_sdk.guard import ADMITTED_KEY, Guard
 from auth_service_sdk.identity import Identity
 from auth_service_sdk.keyset import KeySet
-from auth_service_sdk.logs import PREFLIGHT, PUBLIC, context, note_refusal
-from auth_service_sdk.public_paths import PublicPaths
-from auth_service_sdk.refusals import POLICY_VIOLATION, Refusals
+from auth_service_sdk.logs import context
 from auth_service_sdk.session_state import MAX_CACHED_SECONDS, VALIDATE_PATH, SessionQuestions
 from auth_service_sdk.verifier import MAX_LEEWAY_SECONDS, Expectations
 
@@ -34,7 +33,7 @@ _log = logging.getLogger("auth_service_sdk")
 _monotonic = time.monotonic
 
 
-class JWTAuthMiddleware:
+class JWTAuthMiddleware(Guard):
     """Lets through requests and WebSocket handshakes that carry a valid access token of `expected_audience`.
 
     Sets `request.state.user` to an Identity. Every path needs a token unless it is in `public_paths` (exact, or a
@@ -58,6 +57,8 @@ class JWTAuthMiddleware:
     Raises ValueError or TypeError for arguments that cannot work.
     """
 
+    kind = "token"
+
     def __init__(
         self,
         app: ASGIApp,
@@ -77,18 +78,16 @@ class JWTAuthMiddleware:
         names = audiences(expected_audience)
         if on_stale not in ("strict", "lenient"):
             raise ValueError(f"on_stale must be 'strict' or 'lenient', got {on_stale!r}")
-        self.app = app
-        self.public = PublicPaths(public_paths)
-        self.expected = Expectations(
+        expected = Expectations(
             issuer=issuer_name(issuer, default=base_url),
             audiences=frozenset(names),
             leeway_seconds=leeway_seconds(leeway),
         )
+        super().__init__(app, public_paths=public_paths, expected=expected, realm=names[0])
         allowed = origins(allowed_origins)
         self._cookie = None if cookie is None else BrowserCookie(cookie, allowed)
         # Chosen once, so that without `cookie` no request pays for it.
-        self._known: Callable[[Scope], bool] = self._is_known if self._cookie is None else self._is_known_without_cookie
-        self._refusals = Refusals(app, realm=names[0])
+        self._known = self._is_known if self._cookie is None else self._is_known_without_cookie  # type: ignore[method-assign]
         self._is_strict = on_stale == "strict"
         self._credentials = credentials(client_id, client_secret)
         self._connection = ServiceConnection(base_url, start_over=self._start_over)
@@ -112,32 +111,16 @@ class JWTAuthMiddleware:
         )
         self._cache = self._authenticator.cache
 
-    # `async def`, though handing the inner coroutine back would save a frame: uvicorn takes a plain `def` for ASGI 2.
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve or refuse one connection."""
-        kind = scope["type"]
-        if kind == "http":
-            outside = context.get()
-            scope[GUARD_KEY] = self._action_tokens
-            try:
-                if not self._known(scope):
-                    await self._admit(scope)
-                await self.app(scope, receive, send)
-            except Refusal as error:
-                # Also the refusals of `require_…` end here: they pass FastAPI's handlers, which know no challenge.
-                note_refusal(error.code)
-                await self._refusals.send(error, scope, receive, send)
-            # Not after an exception: the server logs it in this very context, and shall say who was served.
-            context.set(outside)
-        elif kind == "websocket":
-            await self._websocket(scope, receive, send)
-        elif kind == "lifespan":
-            await self.app(scope, receive, send)
-        else:
-            raise ValueError(f"cannot guard a scope of type {kind!r}")
+    def _prepare(self, scope: Scope) -> None:
+        scope[GUARD_KEY] = self._action_tokens
+
+    def _carries(self, scope: Scope) -> bool:  # noqa: ARG002 — a browser's preflight carries no cookie either
+        return False
 
     def _is_known(self, scope: Scope) -> bool:
         """The hot path: one look at the headers, one digest, one look-up. Sets the user and says whether it did."""
+        if scope.get(ADMITTED_KEY, "token") != "token":
+            return False
         credential: bytes | None = None
         for name, value in scope["headers"]:
             if name == b"authorization":
@@ -153,32 +136,12 @@ class JWTAuthMiddleware:
             scope["state"]["user"] = entry.identity
         except KeyError:
             scope["state"] = {"user": entry.identity}
+        scope[ADMITTED_KEY] = self.kind
         context.set(entry.identity)
         return True
 
     def _is_known_without_cookie(self, scope: Scope) -> bool:
         return not (self._cookie is not None and self._cookie.is_in(scope)) and self._is_known(scope)
-
-    async def _admit(self, scope: Scope) -> None:
-        """Set the user of a connection that may go on. Raises Refusal for one that may not."""
-        state = scope.setdefault("state", {})
-        state["user"] = None
-        context.set(None)
-        if self.public.allow(scope):
-            try:
-                identity = await self._identify(scope)
-            except Refusal as error:
-                # Not a reason to close a public door; `require_user` gives it if the route asks who came.
-                scope[REFUSAL_KEY] = error.with_traceback(None)
-                context.set(PUBLIC)
-                return
-        elif _is_preflight(scope):
-            context.set(PREFLIGHT)
-            return
-        else:
-            identity = await self._identify(scope)
-        state["user"] = identity
-        context.set(identity)
 
     async def _identify(self, scope: Scope) -> Identity:
         values = [value for name, value in scope["headers"] if name == b"authorization"]
@@ -201,36 +164,6 @@ class JWTAuthMiddleware:
                 raise InvalidToken("expected one token after the word Bearer")
             raise MissingToken
         return await self._authenticator.authenticate(match.group(1))
-
-    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        accepted = False
-        outside = context.get()
-        scope[GUARD_KEY] = self._action_tokens
-
-        async def watch(message: Message) -> None:
-            nonlocal accepted
-            accepted = accepted or message["type"] == "websocket.accept"
-            await send(message)
-
-        try:
-            if not self._known(scope):
-                await self._admit(scope)
-            await self.app(scope, receive, watch)
-        except Refusal as error:
-            note_refusal(error.code)
-            if accepted:
-                await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": error.code})
-            else:
-                await self._refusals.send(error, scope, receive, send)
-        context.set(outside)
-
-
-def _is_preflight(scope: Scope) -> bool:
-    """Whether this is a browser asking before a cross-origin request; it never carries a credential of its own."""
-    if scope.get("method") != "OPTIONS":
-        return False
-    names = {name for name, value in scope["headers"] if value}
-    return {b"origin", b"access-control-request-method"} <= names and b"authorization" not in names
 
 
 def _announce(base_url: str, *, has_credentials: bool) -> None:

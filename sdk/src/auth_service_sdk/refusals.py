@@ -76,7 +76,7 @@ class Refusals:
             yield "retry-after", str(error.retry_after_seconds)
         if error.challenge is not None:
             parameters = {"realm": self._realm, **error.challenge}
-            yield "www-authenticate", "Bearer " + ", ".join(f"{k}={_quoted(v)}" for k, v in parameters.items())
+            yield "www-authenticate", f"{error.scheme} " + ", ".join(f"{k}={_quoted(v)}" for k, v in parameters.items())
 
 
 def _problem(error: Refusal, scope: Scope, trace_id: str) -> dict[str, Any]:

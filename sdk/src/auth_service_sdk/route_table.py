@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Host, Mount, Route, WebSocketRoute
 
 from auth_service_sdk.dependencies import source_of
-from auth_service_sdk.middleware import JWTAuthMiddleware
+from auth_service_sdk.guard import Guard
 
 _MAX_WRAPPERS = 64
 """Only a bound against a chain of middlewares that points back at itself."""
@@ -40,7 +40,7 @@ class Row:
     path: str
     endpoint: Any
     rules: tuple[str, ...]
-    guards: tuple[JWTAuthMiddleware, ...]
+    guards: tuple[Guard, ...]
     public_at: tuple[str, ...] = ()
     is_own_page: bool = False
 
@@ -57,10 +57,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """What a request has passed on its way to a router: prefix, and the guards with the prefix each was met at."""
+    """What a request has passed on its way to a router: prefix, and the guards with the prefix each was met at.
+
+    Of several kinds that stand on one application the last decides what is public, the others pass on.
+    """
 
     prefix: str = ""
-    guards: tuple[tuple[JWTAuthMiddleware, str], ...] = ()
+    guards: tuple[tuple[Guard, str], ...] = ()
+    passing: frozenset[int] = frozenset()
     own_pages: frozenset[str] = frozenset()
 
 
@@ -69,14 +73,14 @@ def table(app: Any) -> list[Row]:
     return list(_rows_below(app, _Way()))
 
 
-def unwrap(app: Any) -> tuple[list[JWTAuthMiddleware], Any]:
+def unwrap(app: Any) -> tuple[list[Guard], Any]:
     """Return the guards around an application, outermost first, and the innermost part that is known to have routes.
 
     A guard that the application has not built yet is built here, from the same arguments.
     """
-    guards: list[JWTAuthMiddleware] = []
+    guards: list[Guard] = []
     for _ in range(_MAX_WRAPPERS):
-        if isinstance(app, JWTAuthMiddleware):
+        if isinstance(app, Guard):
             guards.append(app)
         guards += [_built(entry) for entry in getattr(app, "user_middleware", ()) if _is_guard(entry)]
         inner = None if hasattr(app, "routes") else getattr(app, "app", None)
@@ -89,7 +93,7 @@ def unwrap(app: Any) -> tuple[list[JWTAuthMiddleware], Any]:
 def _is_guard(entry: Middleware) -> bool:
     # Any: Starlette types it as a factory, which a function may be too.
     factory: Any = entry.cls
-    return inspect.isclass(factory) and issubclass(factory, JWTAuthMiddleware)
+    return inspect.isclass(factory) and issubclass(factory, Guard)
 
 
 _guards: WeakKeyDictionary[Middleware, Any] = WeakKeyDictionary()
@@ -107,7 +111,7 @@ async def _nowhere(_scope: Any, _receive: Any, _send: Any) -> None:
 
 def _rows_below(app: Any, way: _Way) -> Iterator[Row]:
     guards, inner = unwrap(app)
-    way = replace(way, guards=way.guards + tuple((guard, way.prefix) for guard in guards))
+    way = _behind(way, guards)
     routes = getattr(inner, "routes", None)
     if routes is None:
         yield from _rows_of(["*"], "/{path:path}", way, endpoint=app)
@@ -116,6 +120,13 @@ def _rows_below(app: Any, way: _Way) -> Iterator[Row]:
     way = replace(way, own_pages=frozenset(getattr(inner, page, None) or "" for page in pages) - {""})
     for route in _flat([*routes, *_frontends(inner)]):
         yield from _rows_at(route, way)
+
+
+def _behind(way: _Way, guards: list[Guard]) -> _Way:
+    """The way behind guards that stand on one application, outermost first."""
+    passing = {id(guard) for n, guard in enumerate(guards) if any(guard.kind != near.kind for near in guards[n + 1 :])}
+    met = tuple((guard, way.prefix) for guard in guards)
+    return replace(way, guards=way.guards + met, passing=way.passing | passing)
 
 
 def _flat(routes: Iterable[Any]) -> Iterator[Any]:
@@ -146,7 +157,7 @@ def _rows_at(route: Any, way: _Way) -> Iterator[Row]:
     elif isinstance(origin, Route | WebSocketRoute):
         # A route's own middleware is wrapped around it when it is written.
         guards, _ = unwrap(getattr(origin, "app", None))
-        here = replace(way, guards=way.guards + tuple((guard, way.prefix) for guard in guards))
+        here = _behind(way, guards)
         methods = sorted(route.methods or ["*"]) if isinstance(origin, Route) else ["WEBSOCKET"]
         if "GET" in methods:
             methods = [method for method in methods if method != "HEAD"]
@@ -173,7 +184,7 @@ def _rows_of(
             endpoint=endpoint,
             rules=rules,
             guards=tuple(guard for guard, _ in way.guards),
-            public_at=_public_at(whole, way.guards),
+            public_at=_public_at(whole, tuple(pair for pair in way.guards if id(pair[0]) not in way.passing)),
             is_own_page=is_route and path in way.own_pages,
         )
 
@@ -214,7 +225,7 @@ def _name(call: Callable[..., Any]) -> str:
     return getattr(call, "__name__", type(call).__name__)
 
 
-def _public_at(path: str, guards: tuple[tuple[JWTAuthMiddleware, str], ...]) -> tuple[str, ...]:
+def _public_at(path: str, guards: tuple[tuple[Guard, str], ...]) -> tuple[str, ...]:
     """The public paths within a route that every guard on the way leaves open."""
     found: list[tuple[str, ...]] = []
     for guard, prefix in guards:

@@ -10,9 +10,9 @@ from auth_service_sdk.route_table import Row, table
 _HELP = """List every route of an application: method, path, and who may use it.
 
   require_role('admin')   the rules of the route, as they were written
-  any token               none: whoever holds a token of this audience may use it
+  any token               none: whoever holds a token (or API key) of this audience may use it
   PUBLIC                  listed in public_paths: no token at all
-  UNGUARDED               no JWTAuthMiddleware stands before it
+  UNGUARDED               no JWTAuthMiddleware or APIKeyAuthMiddleware stands before it
 
 example: python -m auth_service_sdk.routes orders.main:app --strict"""
 

@@ -1,6 +1,6 @@
 """For tests of services that the SDK guards: an issuer inside the test process, and tokens good and bad.
 
-pytest loads `plugin`, which brings the fixtures `auth_issuer`, `auth_as`, `assert_requires` and
+pytest loads `plugin`, which brings the fixtures `auth_issuer`, `auth_as`, `key_as`, `assert_requires` and
 `async_assert_requires`. The middleware under test stays as it is in production and its code runs unchanged; only the
 network behind `client.ServiceConnection` is replaced, and only while one of the fixtures is in use.
 """
@@ -11,11 +11,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from auth_service_sdk.testing.assertions import AssertRequires, AsyncAssertRequires
     from auth_service_sdk.testing.issuer import Issuer
+    from auth_service_sdk.testing.keys import BAD_KEYS, KeyAs, Machine
     from auth_service_sdk.testing.tokens import BAD_TOKENS, AuthAs, Caller
 
-__all__ = ["BAD_TOKENS", "AssertRequires", "AsyncAssertRequires", "AuthAs", "Caller", "Issuer"]
+__all__ = [
+    "BAD_KEYS",
+    "BAD_TOKENS",
+    "AssertRequires",
+    "AsyncAssertRequires",
+    "AuthAs",
+    "Caller",
+    "Issuer",
+    "KeyAs",
+    "Machine",
+]
 
-_HOMES = {"AssertRequires": "assertions", "AsyncAssertRequires": "assertions", "Issuer": "issuer"}
+_HOMES = {
+    "AssertRequires": "assertions",
+    "AsyncAssertRequires": "assertions",
+    "BAD_KEYS": "keys",
+    "Issuer": "issuer",
+    "KeyAs": "keys",
+    "Machine": "keys",
+}
 
 
 def __getattr__(name: str) -> Any:

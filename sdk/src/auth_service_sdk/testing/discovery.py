@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 from starlette.applications import Starlette
 
-from auth_service_sdk.middleware import JWTAuthMiddleware
+from auth_service_sdk.guard import Guard
 from auth_service_sdk.route_table import table, unwrap
 
 _HOW = "name it by app=…, or redefine the fixture `auth_app` to return it"
@@ -23,7 +23,7 @@ def application_of(thing: Any) -> Any:
     return vars(thing).get("app") or getattr(vars(thing).get("_transport"), "app", None)
 
 
-def guards_of(app: Any) -> list[JWTAuthMiddleware]:
+def guards_of(app: Any) -> list[Guard]:
     """Return the guards around an application or, if there are none, those around its parts. Raises LookupError."""
     guards, _ = unwrap(application_of(app))
     guards = guards or list({id(guard): guard for row in table(application_of(app)) for guard in row.guards}.values())
@@ -72,7 +72,7 @@ def _locals(frame: FrameType | None) -> Iterator[Any]:
 def _applications(values: Iterable[Any]) -> Iterator[Any]:
     # By exact types: an object that answers to any attribute, as a mock does, must not pass for an application.
     for value in list(values):
-        if isinstance(value, (Starlette, JWTAuthMiddleware, *_client_classes())):
+        if isinstance(value, (Starlette, Guard, *_client_classes())):
             yield application_of(value)
 
 

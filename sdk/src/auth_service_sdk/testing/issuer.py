@@ -17,6 +17,7 @@ from joserfc import jws
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from auth_service_sdk.action_tokens import CONSUME_PATH
+from auth_service_sdk.api_keys import INTROSPECT_PATH
 from auth_service_sdk.client import answered_by, forget_answers
 from auth_service_sdk.errors import InvalidToken
 from auth_service_sdk.gate import ACTION_TOKEN_TYPES, parse
@@ -39,7 +40,7 @@ def signing_keys() -> MappingProxyType[str, RSAKey | ECKey | OKPKey]:
 
 
 class Issuer:
-    """Signs tokens and answers what every JWTAuthMiddleware asks: keys, sessions, and whether an action token counts.
+    """Signs tokens and answers what every middleware of the SDK asks: keys, sessions, action tokens, API keys.
 
     It does so inside its `with` block, whatever the middleware's `auth_base_url` is. `algorithm` is that of tokens
     made without naming one.
@@ -49,6 +50,7 @@ class Issuer:
         self.algorithm = algorithm
         self._ended: set[str] = set()
         self._spent: dict[str, str] = {}
+        self._keys: dict[str, dict[str, Any]] = {}
         self._block = ExitStack()
 
     def __enter__(self) -> Self:
@@ -89,6 +91,20 @@ class Issuer:
         self._ended.add(sid)
         forget_answers()
 
+    def know_key(self, key: str, answer: dict[str, Any]) -> None:
+        """Let an API key be known, with the answer that introspection gives of it."""
+        self._keys[key] = answer
+        forget_answers()
+
+    def revoke_key(self, key: str | dict[str, str]) -> None:
+        """Revoke an API key, or that of headers made by `key_as`; the very next request is refused.
+
+        In production that takes up to a second.
+        """
+        for text in [key] if isinstance(key, str) else key.values():
+            self._keys.pop(text, None)
+        forget_answers()
+
     def jwks(self) -> dict[str, Any]:
         """Return the published key set."""
         return {
@@ -108,6 +124,8 @@ class Issuer:
             return self._issue(request)
         if path.endswith(CONSUME_PATH):
             return self._consume(json.loads(request.content))
+        if path.endswith(INTROSPECT_PATH):
+            return _response(200, self._introspect(json.loads(request.content)["api_key"]))
         return _response(404, {})
 
     def _issue(self, request: httpx2.Request) -> httpx2.Response:
@@ -131,6 +149,10 @@ class Issuer:
         }
         members = {"access_token": self.sign(claims), "token_type": "Bearer", "expires_in": _LIFETIME_SECONDS}
         return _response(200, {**members, "scope": scope})
+    def _introspect(self, key: str) -> dict[str, Any]:
+        answer = self._keys.get(key, {"active": False})
+        # The middleware refuses an answer for another audience by itself: here it is given, so that it must.
+        return {"active": False} if answer.get("exp", time.time() + 1) <= time.time() else answer
 
     def _consume(self, body: dict[str, Any]) -> httpx2.Response:
         # The rule of the middleware asks only about tokens that it has found to fit.

@@ -8,6 +8,7 @@ import pytest
 if TYPE_CHECKING:
     from auth_service_sdk.testing.assertions import AssertRequires, AsyncAssertRequires
     from auth_service_sdk.testing.issuer import Issuer
+    from auth_service_sdk.testing.keys import KeyAs
     from auth_service_sdk.testing.tokens import AuthAs
 
 
@@ -32,6 +33,14 @@ def auth_as(auth_issuer: "Issuer", auth_app: Any, request: pytest.FixtureRequest
     from auth_service_sdk.testing.tokens import AuthAs  # noqa: PLC0415
 
     return AuthAs(auth_issuer, app=auth_app, fixtures=lambda: getattr(request.node, "funcargs", {}))
+
+
+@pytest.fixture
+def key_as(auth_issuer: "Issuer", auth_app: Any, request: pytest.FixtureRequest) -> "KeyAs":
+    """Make request headers with an API key: `key_as(scopes=["orders:read"])`, `key_as.revoked()`."""
+    from auth_service_sdk.testing.keys import KeyAs  # noqa: PLC0415
+
+    return KeyAs(auth_issuer, app=auth_app, fixtures=lambda: getattr(request.node, "funcargs", {}))
 
 
 @pytest.fixture
