@@ -8,7 +8,7 @@ from app.roles.change import Authority, By
 
 def actor_of(caller: Principal) -> Actor:
     """The caller as the one who acts."""
-    return Actor(ActorKind.USER, caller.sub)
+    return Actor(ActorKind.USER, caller.sub) if caller.key_id is None else Actor(ActorKind.API_KEY, caller.key_id)
 
 
 def authority_of(caller: Principal) -> Authority:

@@ -1,5 +1,6 @@
 """The admin API's nouns, one line each here and there."""
 
+from app.admin.api_keys import router as api_keys
 from app.admin.audiences import router as audiences
 from app.admin.audit_logs import router as audit_logs
 from app.admin.groups import router as groups
@@ -22,6 +23,7 @@ ADMIN_ROUTERS: tuple[AdminRouter, ...] = (
     audiences,
     signing_keys,
     oauth_clients,
+    api_keys,
     audit_logs,
     webhooks,
     stats,

@@ -46,7 +46,7 @@ class AdminRoute(StrictRoute):
         guard, route = guard_of(self.dependant), self.path_format
 
         async def guarded(request: Request) -> Response:
-            caller = await own_caller(request)
+            caller = await own_caller(request, keys=True)
             guard.check(request, caller)
             if request.method != "POST" or "idempotency-key" not in request.headers:
                 return await handle(_again(request))

@@ -39,6 +39,12 @@ class APIKeyOver(Conflict):
     code, title = "api_key_over", "This API key cannot be rotated"
 
 
+class UsersOwnKey(Conflict):
+    """The key is a user's, and who asks is not that user."""
+
+    code, title = "users_own_key", "Only its user can do this with an API key"
+
+
 class InvalidAPIKey(NotAuthenticated):
     """The key is malformed, unknown, expired, revoked, or not for here: one answer for all."""
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app.apikeys.key import OwnerKind
 from app.apikeys.reading import KeyReader
-from app.apikeys.rules import admits, open_scopes
+from app.apikeys.rules import admits, client_scopes, open_scopes
 from app.apikeys.usage import LastUses
 from app.audiences.errors import InvalidTarget
 from app.audiences.own import SELF
@@ -104,7 +104,7 @@ class APIKeyInspection:
     async def _held(self, row: Mapping[str, Any], view: AudienceView) -> frozenset[str]:
         """The scopes of the audience that the owner holds at this moment."""
         if row["user_id"] is None:
-            return frozenset(row["client_scopes"]) if row["client_audience"] == view.name else frozenset()
+            return client_scopes(row["client_targets"], view.name, view.scopes)
         held = await self._roles.holdings(Held.parse(row["held"]), view.name)
         return open_scopes(view.scopes, held.permissions)
 

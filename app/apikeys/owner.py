@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement
 
 from app.apikeys import store
 from app.apikeys.key import OwnerKind
-from app.apikeys.rules import open_scopes
+from app.apikeys.rules import client_scopes, open_scopes
 from app.audiences.service import AudienceView
 from app.clients.service import Clients
 from app.foundation.db import Transaction
@@ -45,4 +45,4 @@ class Holdings:
             held = await self._roles.held(tx, owner.user_id, audience.name)
             return open_scopes(audience.scopes, held.permissions)
         client = await self._clients.get(tx, owner.id)
-        return frozenset(client.scopes) if client.audience == audience.name else frozenset()
+        return client_scopes(client.definition.targets, audience.name, audience.scopes)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.apikeys.inspect import APIKeyInspection
 from app.apikeys.issue import APIKeyIssuance
+from app.apikeys.registrar import APIKeyRegistrar
 from app.apikeys.service import APIKeys
 from app.apikeys.usage import LastUses
 from app.foundation.parts import Parts
@@ -14,6 +15,7 @@ class APIKeyParts(Parts):
     """Making keys, looking after them, telling whether they count, and noting that they were used."""
 
     registry: APIKeys
+    registrar: APIKeyRegistrar
     issuance: APIKeyIssuance
     inspection: APIKeyInspection
     uses: LastUses

@@ -46,6 +46,16 @@ def open_scopes(needed: Mapping[str, str | None], permissions: Sequence[str]) ->
     return frozenset(scope for scope, permission in needed.items() if permission is None or permission in permissions)
 
 
+def client_scopes(
+    targets: Mapping[str, Sequence[str] | None], audience: str, needed: Mapping[str, str | None]
+) -> frozenset[str]:
+    """Which scopes of an audience a client has by its targets; None stands for those that need no permission."""
+    if audience not in targets:
+        return frozenset()
+    held = targets[audience]
+    return open_scopes(needed, ()) if held is None else frozenset(held) & needed.keys()
+
+
 def admits(networks: Sequence[str], address: str | None) -> bool:
     """Whether a key of these networks may be used from an address; none may, where that is not known."""
     if not networks:

@@ -26,8 +26,7 @@ INSPECT = f"""
       'last_used_at', extract(epoch FROM k.last_used_at),
       'user_id', u.id, 'sub', u.sub, 'email', u.email, 'email_verified', u.email_verified_at IS NOT NULL,
       'user_active', u.status = 'active',
-      'client_id', c.client_id, 'client_active', c.disabled_at IS NULL, 'client_audience', c.audience,
-      'client_scopes', c.scopes,
+      'client_id', c.client_id, 'client_active', c.disabled_at IS NULL, 'client_targets', c.targets,
       'held', {HELD_TEXT.format(user_id="k.user_id")}
     )), '[]')::text
     FROM api_keys k LEFT JOIN users u ON u.id = k.user_id LEFT JOIN oauth_clients c ON c.client_id = k.client_id

@@ -17,6 +17,7 @@ from app.foundation.provide import provided
 # Documents the scheme in OpenAPI; the resolver does the checking and words the refusal.
 _bearer_scheme = HTTPBearer(auto_error=False, scheme_name="bearer", bearerFormat="JWT")
 
+KEY_HEADER = "X-API-Key"
 _OWN_CALLER = "own_caller"
 
 
@@ -25,6 +26,7 @@ def credentials_of(connection: HTTPConnection) -> Credentials:
     return Credentials(
         authorization=tuple(connection.headers.getlist("authorization")),
         sessions=provided(connection.app, Cookies).sessions(connection),
+        api_keys=tuple(connection.headers.getlist(KEY_HEADER)),
     )
 
 
@@ -48,12 +50,19 @@ async def caller_of(request: Request, *, own_only: bool, acting: bool = False) -
     return caller
 
 
-async def own_caller(request: Request) -> Principal:
-    """The caller for this service itself, asked for once a request however many ask. Raises what `caller_of` raises."""
+async def own_caller(request: Request, *, keys: bool = False) -> Principal:
+    """The caller for this service itself, asked for once a request however many ask. Raises what `caller_of` raises.
+
+    With `keys` an API key for this service will do; a route that does not say so takes none.
+    """
     known = request.scope["state"].get(_OWN_CALLER)
     if isinstance(known, Principal):
         return known
-    caller = await caller_of(request, own_only=True)
+    if keys and KEY_HEADER in request.headers:
+        resolver = provided(request.app, ResolverSlot).resolver
+        caller = await resolver.resolve_key(credentials_of(request), address=origin_of(request).ip)
+    else:
+        caller = await caller_of(request, own_only=True)
     request.scope["state"][_OWN_CALLER] = caller
     return caller
 

@@ -45,6 +45,9 @@ class Principal:
     `audience` is what the token was minted for; `own` says that this is the service itself, `browser`
     that the session cookie came and no token. `actor` is the `sub` of an administrator who acts in the user's name:
     such a caller opens the few routes alone that say so.
+
+    Behind a caller with an API key (`key_id`) there is no session: `sid` and `grant_id` are empty, `session_id` is the
+    key's row, and `auth_time` is the beginning of time, so that nothing that asks for a recent sign-in lets it in.
     """
 
     sub: str
@@ -61,14 +64,16 @@ class Principal:
     acr: str
     browser: bool = False
     actor: str | None = None
+    key_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Credentials:
-    """What came with a request: its Authorization headers, and its session cookies that have our shape."""
+    """What came with a request: its Authorization headers, its session cookies that have our shape, its API keys."""
 
     authorization: Sequence[str]
     sessions: Sequence[str] = ()
+    api_keys: Sequence[str] = ()
 
     @property
     def cookie(self) -> str | None:
@@ -81,6 +86,10 @@ class PrincipalResolver(Protocol):
 
     async def resolve(self, credentials: Credentials, *, own_only: bool) -> Principal:
         """The caller; with `own_only` a token for any other audience is refused. Raises NotAuthenticated."""
+        ...
+
+    async def resolve_key(self, credentials: Credentials, *, address: str | None) -> Principal:
+        """The caller behind an API key for this service, that came from an address. Raises NotAuthenticated."""
         ...
 
 

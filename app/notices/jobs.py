@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from app.apikeys.events import APIKeyCreated, APIKeyLeaked
 from app.audit.fanout import Subscription
 from app.factors.password.events import AccountLocked
 from app.lifecycle.events import FactorEnrolled, FactorRemoved, FactorsReset, RecoveryCodesMade
@@ -17,5 +18,6 @@ def subscriptions(mails: SecurityMails) -> Sequence[Subscription]:
     return (
         Subscription(SessionCreated.type, mails.tell_of_new_device, _NAME),
         Subscription(AccountLocked.type, mails.tell_of_lockout, _NAME),
+        *(Subscription(kind.type, mails.tell_of_key, _NAME) for kind in (APIKeyCreated, APIKeyLeaked)),
         *(Subscription(kind.type, mails.tell_of_changed_factors, _NAME) for kind in changes),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from app.apikeys.events import APIKeyLeaked
 from app.audit import history
 from app.audit.event import ActorKind
 from app.audit.fanout import PastEvent
@@ -74,6 +75,16 @@ class SecurityMails:
             entry = await history.find(tx, event.id)
             if entry is not None:
                 await self._put(tx, entry, "mfa_changed", {"change": change})
+
+    async def tell_of_key(self, event: PastEvent) -> None:
+        """Mail the owner of a new API key, or of one that leaked. Clients have no mailbox."""
+        leaked = event.type == APIKeyLeaked.type
+        async with self._db.transaction() as tx:
+            entry = await history.find(tx, event.id)
+            if entry is not None:
+                values = {"name": str(event.details["name"])}
+                template = "api_key_leaked" if leaked else "api_key_created"
+                await self._put(tx, entry, template, values, with_device=not leaked)
 
     async def tell_of_lockout(self, event: PastEvent) -> None:
         """Mail the owner that the password alone opens the account no more."""

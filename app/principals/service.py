@@ -1,8 +1,11 @@
 """Resolving bearer tokens against their signature, session cookies by their hash, and both against live state."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
+from app.apikeys.errors import InvalidAPIKey
+from app.apikeys.inspect import APIKeyInspection
 from app.clients.live import ClientLiveness
 from app.foundation.principal import Credentials, Principal
 from app.grants.access_token import TYPE
@@ -12,6 +15,8 @@ from app.principals.errors import AmbiguousCredentials, MissingToken
 from app.protocols.jose.claims import TokenClaims
 from app.signing_keys.errors import InvalidToken
 from app.signing_keys.service import SigningKeys
+
+_NEVER = datetime.fromtimestamp(0, UTC)
 
 
 class BearerPrincipals:
@@ -78,9 +83,10 @@ class BearerPrincipals:
 class Principals:
     """Turns whichever one credential came into its principal."""
 
-    def __init__(self, bearer: BearerPrincipals, browsers: BrowserInspection) -> None:
+    def __init__(self, bearer: BearerPrincipals, browsers: BrowserInspection, keys: APIKeyInspection) -> None:
         self._bearer = bearer
         self._browsers = browsers
+        self._keys = keys
 
     async def resolve(self, credentials: Credentials, *, own_only: bool) -> Principal:
         """The caller behind a bearer token or a session cookie. The cookie always speaks to this service itself.
@@ -90,6 +96,8 @@ class Principals:
         than one credential, what `BearerPrincipals.resolve` raises, DatabaseUnavailable.
         """
         refuse_mixture(credentials)
+        if credentials.api_keys:
+            raise MissingToken("An API key does not open this route.")
         if credentials.cookie is None:
             return await self._bearer.resolve(credentials.authorization, own_only=own_only)
         found = await self._browsers.find_live(credentials.cookie)
@@ -111,6 +119,31 @@ class Principals:
             browser=True,
         )
 
+    async def resolve_key(self, credentials: Credentials, *, address: str | None) -> Principal:
+        """The caller behind an API key of a user's for this service itself, used from that address.
+
+        Raises AmbiguousCredentials, InvalidAPIKey, also for a client's own key, DatabaseUnavailable.
+        """
+        refuse_mixture(credentials)
+        key = await self._keys.find_own(credentials.api_keys[0], address=address)
+        if key is None or key.user_id is None:
+            raise InvalidAPIKey("The API key is not good here.")
+        return Principal(
+            sub=key.owner,
+            user_id=key.user_id,
+            session_id=key.row_id,
+            sid="",
+            grant_id="",
+            client_id="",
+            audience=key.audience,
+            own=True,
+            scopes=frozenset(key.scopes),
+            roles=(),
+            auth_time=_NEVER,
+            acr="",
+            key_id=key.id,
+        )
+
 
 def refuse_mixture(credentials: Credentials) -> None:
     """Refuse what carries more than one credential: nobody can tell which was meant. Raises AmbiguousCredentials."""
@@ -118,6 +151,8 @@ def refuse_mixture(credentials: Credentials) -> None:
         raise AmbiguousCredentials("The request carries more than one session cookie.")
     if credentials.sessions and credentials.authorization:
         raise AmbiguousCredentials("The request carries a cookie and an Authorization header.")
+    if len(credentials.api_keys) + bool(credentials.sessions or credentials.authorization) > 1 and credentials.api_keys:
+        raise AmbiguousCredentials("The request carries an API key and another credential.")
 
 
 def _is_clients_own(verified: TokenClaims) -> bool:

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from app.account.export import AccountExport
 from app.account.history import SignInHistory
-from app.account.keys.service import OwnAPIKeys
 from app.account.mfa.service import OwnSecondFactors
 from app.account.service import Account
 from app.admin.counting import Counting
@@ -51,7 +50,7 @@ from app.settings import Settings
 from app.signing_keys.withdraw import KeyWithdrawal
 from app.stepup.parts import StepUp
 from app.wiring import purge, restore, webhooks
-from app.wiring.api_keys import build_api_keys
+from app.wiring.api_keys import build_api_keys, build_own_api_keys
 from app.wiring.configuration import build_configuration
 from app.wiring.entrances import Entrances
 from app.wiring.ground import Ground
@@ -200,17 +199,8 @@ def build(settings: Settings) -> Services:
         permissions=rights.catalogue,
         clients=clients,
         api_keys=api_keys,
-        own_api_keys=OwnAPIKeys(
-            db,
-            api_keys,
-            users=users,
-            sessions=sessions,
-            audiences=audiences,
-            roles=roles,
-            factors=factors.registry,
-            grants=inspection,
-            fresh=fresh,
-            overlap=timedelta(seconds=settings.api_keys.overlap_seconds),
+        own_api_keys=build_own_api_keys(
+            ground, api_keys, sessions, factors=factors.registry, grants=inspection, fresh=fresh
         ),
         client_authentication=oauth.authentication,
         oauth=oauth,
@@ -264,7 +254,7 @@ def build(settings: Settings) -> Services:
             audiences=audiences,
             issuer=issuer,
         ),
-        resolver=ResolverSlot(Principals(principals, browsers)),
+        resolver=ResolverSlot(Principals(principals, browsers, api_keys.inspection)),
         account=Account(
             db, post.email_change, post.password_change, users=users, sessions=sessions, closing=closing, fresh=fresh
         ),

@@ -25,7 +25,7 @@ FINISHED = frozenset(
         *("F11", "F12"),
         *("WEB-01", "WEB-03", "WEB-04"),
         *("TOK-12", "WEB-01", "WEB-03", "WEB-04"),
-        *(f"API-{number:02}" for number in (1, 2, 3, 4, 5, 7)),
+        *(f"API-{number:02}" for number in range(1, 8)),
         *(f"SDK-{number:02}" for number in range(1, 7)),
         *("AUD-02", "AUD-04", "AUD-05", "AUD-01", "OPS-04", "F20", "F27"),
         *("ADM-02", "ADM-03", "ADM-07", "ADM-08"),

@@ -172,6 +172,7 @@ CURES = {
     "unsupported_media_type": "Send `Content-Type: application/json`.",
     "user_not_found": "`auth-service users list --email …` shows who there is.",
     "user_suspended": "`auth-service users reactivate EMAIL` first.",
+    "users_own_key": "Revoke the user's API key (`DELETE /admin/api-keys/{id}`); its user makes another one.",
     "validation_failed": "Read `errors`: each entry has a `pointer` into your body and says what is right there.",
     "wrong_password": "Send the present password as `current_password`. Who has forgotten it asks for a link: "
     "`POST /auth/password/forgot`.",

@@ -3,22 +3,13 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 
 from app.apikeys.key import APIKey, NewAPIKey
+from app.apikeys.moment import Moment
 from app.apikeys.rules import MAX_NETWORKS, MAX_OVERLAP, MAX_SCOPES, KeyDefinition
 from app.foundation.body import Body
 from app.foundation.clock import rfc3339
-
-
-def _text(value: object) -> object:
-    if not isinstance(value, str) or len(value) > 64 or "T" not in value.upper():
-        raise ValueError("a time such as 2030-01-31T12:00:00Z")
-    return value
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_text), Field(strict=False)]
-"""A time with its offset. Spec: RFC 3339 §5.6."""
 
 
 class NewKeyRequest(Body):

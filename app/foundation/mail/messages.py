@@ -13,6 +13,7 @@ A template's values, as `Outbox.put` takes them:
 | `new_device` | `at`, `device`, `ip`, `wasnt_me_url` |
 | `account_locked` | `at`, `ip`, `reset_url`, `wasnt_me_url` |
 | `mfa_changed` | `change`, `at`, `device`, `ip`, `wasnt_me_url` |
+| `api_key_created`, `api_key_leaked` | `name`, `at`, `device`, `ip`, `wasnt_me_url` (the second without `device`) |
 | `webhook_paused` | `at`, `host` |
 | `invitation` | `url`, `expires_in` |
 | `impersonated` | `at` |
@@ -170,6 +171,23 @@ MESSAGES: Mapping[str, Message] = MappingProxyType(
             facts=((_("When"), "at"), (_("Device"), "device"), (_("Network address"), "ip")),
             warns=True,
             values=frozenset({"change", "at", "device", "ip", "wasnt_me_url"}),
+        ),
+        "api_key_created": Message(
+            subject=_("A new API key of your account"),
+            paragraphs=(_("An API key was made in your account. Programs that have it act for you."),),
+            facts=((_("Name"), "name"), (_("When"), "at"), (_("Device"), "device"), (_("Network address"), "ip")),
+            warns=True,
+            values=frozenset({"name", "at", "device", "ip", "wasnt_me_url"}),
+        ),
+        "api_key_leaked": Message(
+            subject=_("An API key of your account has leaked"),
+            paragraphs=(
+                _("An API key of yours was seen where it should not be. It was revoked at once and works no more."),
+                _("Make a new one for the programs that used it, and keep it out of code and logs."),
+            ),
+            facts=((_("Name"), "name"), (_("When"), "at")),
+            warns=True,
+            values=frozenset({"name", "at", "ip", "wasnt_me_url"}),
         ),
         "webhook_paused": Message(
             subject=_("A webhook was paused"),
