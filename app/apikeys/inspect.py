@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from app.apikeys.key import OwnerKind
-from app.apikeys.reading import KeyReader
+from app.apikeys.reading import AskingClient, KeyReader
 from app.apikeys.rules import admits, client_scopes, open_scopes
 from app.apikeys.usage import LastUses
 from app.audiences.errors import InvalidTarget
@@ -51,13 +51,13 @@ class APIKeyInspection:
         self._roles = roles
         self._uses = uses
 
-    async def find_live(self, raw_key: str, *, audience: str) -> LiveKey | None:
+    async def find_live(self, raw_key: str, *, audience: str, asking: AskingClient | None = None) -> LiveKey | None:
         """The key of that text, if it counts at the audience of that stored name.
 
-        None for whatever is wrong with it. Raises DatabaseUnavailable.
+        None for whatever is wrong with it. Raises ClientChanged as `KeyReader.find` does, DatabaseUnavailable.
         """
         text = api_key.read(raw_key)
-        row = None if text is None else await self._reader.find(text.row_id)
+        row = None if text is None else await self._reader.find(text.row_id, asking=asking)
         if text is None or row is None or not equal(hash_secret(raw_key), bytes.fromhex(row["hash"])):
             return None
         now = self._clock.now()

@@ -6,28 +6,45 @@ the process, the cheaper each look-up, and what is read was always asked for aft
 
 import asyncio
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from app.apikeys import store
 from app.foundation.db import Database
 
+
+class ClientChanged(Exception):
+    """What this process keeps of the client that asks is old: it must be read anew."""
+
+
+class AskingClient(NamedTuple):
+    """The client that asks, as this process knows it."""
+
+    client_id: str
+    version: int
+
+
 STATEMENTS_AT_ONCE = 2
 MAX_KEYS_AT_ONCE = 500
 
-Rows = Mapping[str, Mapping[str, Any]]
-"""What `store.INSPECT` says of each key, by its row id."""
+
+class Reading(NamedTuple):
+    """What `store.INSPECT` says: of each key, by its row id, and the version of each enabled client that asked."""
+
+    keys: Mapping[str, Mapping[str, Any]]
+    clients: Mapping[str, int]
 
 
 class _Batch:
     """Keys that are read together."""
 
-    __slots__ = ("read", "row_ids")
+    __slots__ = ("client_ids", "read", "row_ids")
 
     def __init__(self) -> None:
         self.row_ids: list[UUID] = []
-        self.read: asyncio.Future[Rows] = asyncio.get_running_loop().create_future()
+        self.client_ids: set[str] = set()
+        self.read: asyncio.Future[Reading] = asyncio.get_running_loop().create_future()
 
 
 class KeyReader:
@@ -39,8 +56,11 @@ class KeyReader:
         self._gathering: _Batch | None = None
         self._reading: set[asyncio.Task[None]] = set()
 
-    async def find(self, row_id: UUID) -> Mapping[str, Any] | None:
-        """What the database says of a key now; None where there is none. Raises DatabaseUnavailable."""
+    async def find(self, row_id: UUID, *, asking: AskingClient | None = None) -> Mapping[str, Any] | None:
+        """What the database says of a key now; None where there is none.
+
+        Raises ClientChanged where the client that asks is no longer what it was at its version; DatabaseUnavailable.
+        """
         batch = self._gathering
         if batch is None or len(batch.row_ids) >= MAX_KEYS_AT_ONCE:
             batch = self._gathering = _Batch()
@@ -48,18 +68,25 @@ class KeyReader:
             self._reading.add(task)
             task.add_done_callback(self._reading.discard)
         batch.row_ids.append(row_id)
+        if asking is not None:
+            batch.client_ids.add(asking.client_id)
         # Shielded: a client that hangs up must not take the answer away from the others.
-        return (await asyncio.shield(batch.read)).get(str(row_id))
+        reading = await asyncio.shield(batch.read)
+        if asking is not None and reading.clients.get(asking.client_id) != asking.version:
+            raise ClientChanged
+        return reading.keys.get(str(row_id))
 
     async def _read(self, batch: _Batch) -> None:
         try:
             async with self._turns:
                 if self._gathering is batch:
                     self._gathering = None
-                array = f"{{{','.join(map(str, batch.row_ids))}}}"
-                row = await self._db.fetchrow(store.INSPECT, array, repeatable=True)
-            found = json.loads(row[0]) if row is not None else []
-            batch.read.set_result({key["id"]: key for key in found})
+                row = await self._db.fetchrow(
+                    store.INSPECT, _array(batch.row_ids), _array(batch.client_ids), repeatable=True
+                )
+            found = json.loads(row[0]) if row is not None else {}
+            keys = {key["id"]: key for key in found.get("keys") or ()}
+            batch.read.set_result(Reading(keys, found.get("clients") or {}))
         except asyncio.CancelledError:
             batch.read.cancel()
             raise
@@ -67,3 +94,8 @@ class KeyReader:
             batch.read.set_exception(error)
             # Where all of them have gone, nobody else would look at it.
             batch.read.exception()
+
+
+def _array(values: Iterable[object]) -> str:
+    """An array as PostgreSQL writes it, of ids that need no quotes."""
+    return f"{{{','.join(map(str, values))}}}"

@@ -16,10 +16,14 @@ from app.users.models import User
 _TABLE = APIKeyRow.__table__
 
 # Every key that some requests of one moment came with, as one JSON text, with all that decides whether it counts.
-# Parameters: $1 row ids, as the text of an
-# array: for an array itself the driver asks each new connection's server about the type.
+# With them the versions of the clients that ask, so that what a process keeps of these is confirmed by the way.
+# Parameters: $1 row ids, $2 client ids, each as the text of an array: for an array itself the driver asks each new
+# connection's server about the type.
 INSPECT = f"""
-    SELECT coalesce(json_agg(json_build_object(
+    SELECT json_build_object('clients', (
+      SELECT json_object_agg(client_id, version) FROM oauth_clients
+      WHERE client_id = ANY($2::text::text[]) AND disabled_at IS NULL
+    ), 'keys', (SELECT json_agg(json_build_object(
       'id', k.id, 'hash', encode(k.key_hash, 'hex'), 'name', k.name, 'audience', k.audience,
       'scopes', k.scopes, 'networks', k.networks, 'revoked', k.revoked_at IS NOT NULL,
       'created_at', extract(epoch FROM k.created_at), 'expires_at', extract(epoch FROM k.expires_at),
@@ -28,10 +32,10 @@ INSPECT = f"""
       'user_active', u.status = 'active',
       'client_id', c.client_id, 'client_active', c.disabled_at IS NULL, 'client_targets', c.targets,
       'held', {HELD_TEXT.format(user_id="k.user_id")}
-    )), '[]')::text
+    ))
     FROM api_keys k LEFT JOIN users u ON u.id = k.user_id LEFT JOIN oauth_clients c ON c.client_id = k.client_id
-    WHERE k.id = ANY($1::text::uuid[])
-    """  # noqa: S608 — built from constants; the value is a parameter
+    WHERE k.id = ANY($1::text::uuid[])))::text
+    """  # noqa: S608 — built from constants; every value is a parameter
 
 _NOTE_USES = text(
     """

@@ -28,12 +28,16 @@ class MissingServiceScope(Forbidden):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthenticatedClient:
-    """A client that has proven itself. `audience` is the stored name of the service it stands for, if any."""
+    """A client that has proven itself. `audience` is the stored name of the service it stands for, if any.
+
+    With a `version` it is what this process keeps of it, and may be old.
+    """
 
     client_id: str
     name: str
     audience: str | None
     scopes: frozenset[str]
+    version: int | None = None
 
     def require_service(self, scope: ServiceScope) -> str:
         """The audience that it may ask about. Raises MissingServiceScope where it is no such service's client."""
@@ -75,6 +79,17 @@ class ClientAuthentication:
             client = await self._judge(presented, await self._directory.read(presented.client_id), origin)
         return AuthenticatedClient(
             client_id=client.client_id, name=client.name, audience=client.audience, scopes=client.scopes
+        )
+
+    async def recognise(self, authorization: Sequence[str], origin: Origin) -> AuthenticatedClient:
+        """As `authenticate`, by what this process may have kept of it: whoever answers it confirms its `version`."""
+        client = await self.prove(authorization, {}, origin)
+        return AuthenticatedClient(
+            client_id=client.client_id,
+            name=client.name,
+            audience=client.audience,
+            scopes=client.scopes,
+            version=client.version,
         )
 
     async def prove(self, authorization: Sequence[str], fields: Mapping[str, str], origin: Origin) -> RegisteredClient:

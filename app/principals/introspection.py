@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from app.apikeys.inspect import APIKeyInspection, LiveKey
 from app.apikeys.key import OwnerKind
+from app.apikeys.reading import AskingClient, ClientChanged
 from app.audiences.service import Audiences
 from app.clients.authenticate import AuthenticatedClient
 from app.clients.live import ClientLiveness
@@ -43,14 +44,17 @@ class Introspection:
         self._issuer = issuer
 
     async def introspect(self, client: AuthenticatedClient, credential: str) -> Answer:
-        """What there is to say of an API key or access token; one statement at most.
+        """What there is to say of an API key or access token.
 
-        Raises MissingServiceScope, InvalidTarget where the service's audience is gone, DatabaseUnavailable.
+        Raises ClientChanged where a client of which this process kept something must be read anew, or has no say;
+         MissingServiceScope, InvalidTarget where the service's audience is gone, DatabaseUnavailable.
         """
         audience = client.require_service(ServiceScope.INTROSPECTION)
         if credential.startswith(PREFIX):
-            key = await self._keys.find_live(credential, audience=audience)
+            key = await self._keys.find_live(credential, audience=audience, asking=_unconfirmed(client))
             return INACTIVE if key is None else self._of_key(key)
+        if client.version is not None:
+            raise ClientChanged
         return await self._of_token(credential, (await self._audiences.get(audience)).aud)
 
     def _of_key(self, key: LiveKey) -> Answer:
@@ -92,3 +96,7 @@ class Introspection:
             return await self._clients.is_live(verified.sub, verified.issued_at)
         live = await self._grants.find_live(sid=claims["sid"], grant_id=claims["grant_id"], sub=verified.sub)
         return live is not None
+
+
+def _unconfirmed(client: AuthenticatedClient) -> AskingClient | None:
+    return None if client.version is None else AskingClient(client.client_id, client.version)

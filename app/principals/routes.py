@@ -3,7 +3,8 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from app.clients.authenticate import ClientAuthentication
+from app.apikeys.reading import ClientChanged
+from app.clients.authenticate import ClientAuthentication, MissingServiceScope
 from app.foundation.body import read_json
 from app.foundation.caller import credentials_of, origin_of
 from app.foundation.cookies import Cookies
@@ -70,14 +71,21 @@ async def introspect(request: Request) -> Response:
     The body is JSON with `api_key`, or a form with `token`, which may be an API key or an access token.
     """
     authorization = request.headers.getlist("authorization")
-    client = await provided(request.app, ClientAuthentication).authenticate(authorization, origin_of(request))
+    authentication, origin = provided(request.app, ClientAuthentication), origin_of(request)
+    client = await authentication.recognise(authorization, origin)
     if request.headers.get("content-type", "").startswith(FORM_TYPE):
         credential = (await read_form(request)).get("token")
         if not credential:
             raise InvalidRequest("The form has no `token`.")
     else:
         credential = (await read_json(request, IntrospectRequest)).api_key
-    return JSONResponse(await provided(request.app, Introspection).introspect(client, credential), headers=_NO_STORE)
+    introspection = provided(request.app, Introspection)
+    try:
+        answer = await introspection.introspect(client, credential)
+    except (ClientChanged, MissingServiceScope):
+        client = await authentication.authenticate(authorization, origin)
+        answer = await introspection.introspect(client, credential)
+    return JSONResponse(answer, headers=_NO_STORE)
 
 
 @router.get("/auth/csrf", summary="The token that unsafe requests with cookies carry", response_model=CSRFToken)

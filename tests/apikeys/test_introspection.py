@@ -279,3 +279,21 @@ async def test_what_ends_a_key_is_told_to_those_who_keep_answers(people, keys, s
         (made[1]["id"], "user_suspended"),
     ]
     assert {row.kept > timedelta(seconds=300) for row in rows} == {True}
+
+
+async def test_a_service_that_was_disabled_or_changed_is_asked_for_anew(people, keys, orders, services, settings, api):
+    """What another process did to the client counts in this one, which had kept it."""
+    made = await keys.make(await people.signed_in())
+    assert await keys.is_active(orders, made["api_key"])
+    other = build(settings)
+    await other.open()
+    try:
+        async with other.db.transaction() as tx:
+            await other.clients.disable(tx, orders[0], actor=OPERATOR, origin=ORIGIN)
+        answer = await api.post("/auth/introspect", json={"api_key": made["api_key"]}, auth=orders)
+        assert answer.status_code == 401
+        async with other.db.transaction() as tx:
+            await other.clients.enable(tx, orders[0], actor=OPERATOR, origin=ORIGIN)
+        assert await keys.is_active(orders, made["api_key"])
+    finally:
+        await other.close()
