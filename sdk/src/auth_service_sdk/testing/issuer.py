@@ -149,6 +149,7 @@ class Issuer:
         }
         members = {"access_token": self.sign(claims), "token_type": "Bearer", "expires_in": _LIFETIME_SECONDS}
         return _response(200, {**members, "scope": scope})
+
     def _introspect(self, key: str) -> dict[str, Any]:
         answer = self._keys.get(key, {"active": False})
         # The middleware refuses an answer for another audience by itself: here it is given, so that it must.
