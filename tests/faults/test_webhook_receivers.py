@@ -47,7 +47,8 @@ FAULTS: dict[str, Answer] = {
 @pytest.fixture
 def settings(database_url, engines) -> Settings:
     http = {"allow_private": ["127.0.0.0/8"]}
-    return settings_for(database_url, engines, http=http, webhooks={"timeout_seconds": 10 if FULL else 2})
+    webhooks = {"timeout_seconds": 10 if FULL else 2, "max_endpoints": ENDPOINTS + 1}
+    return settings_for(database_url, engines, http=http, webhooks=webhooks)
 
 
 @pytest.fixture
