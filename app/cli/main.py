@@ -34,6 +34,7 @@ COMMANDS = {
     "purge": "app.cli.purge",
     "restored": "app.cli.restored",
     "verify-audit-log": "app.cli.verify_audit_log",
+    "import": "app.cli.imports",
     "settings": "app.cli.settings",
     "token": "app.cli.token",
     "doctor": "app.cli.doctor",

@@ -48,7 +48,7 @@ def import_users(source: Source, resume: Resumed = None, data_dir: DataDir = Non
     Example: auth-service users import users.ndjson
     """
     acting = Acting()
-    by = By(actor=acting.actor, origin=acting.origin, may_assign=True)
+    by = By(actor=acting.actor, origin=acting.origin, unbound=True)
 
     async def work(file: BinaryIO, tell: Callable[[int], None]) -> tuple[Progress, list[Refusal]]:
         async with opened(data_dir) as services:

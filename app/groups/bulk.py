@@ -9,7 +9,6 @@ from uuid import UUID
 
 from sqlalchemy import select, text
 
-from app.audiences.own import SELF
 from app.audit.event import Actor
 from app.audit.service import AuditLog
 from app.foundation.db import Transaction
@@ -25,25 +24,6 @@ _ADD = text(
     ON CONFLICT DO NOTHING
     """
 )
-
-_KNOWN = text(
-    """
-    SELECT g.id, g.name, (
-      SELECT coalesce(json_agg(DISTINCT p.permission), '[]')::text
-      FROM group_roles r JOIN role_permissions p ON p.role_id = r.role_id
-      WHERE r.group_id = g.id AND p.audience = :own AND (r.audience IS NULL OR r.audience = :own)
-    ) AS permissions
-    FROM groups g
-    """
-)
-
-
-@dataclass(frozen=True, slots=True)
-class KnownGroup:
-    """A group, and what its roles permit at this service itself."""
-
-    id: UUID
-    own_permissions: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +42,12 @@ class BulkMembers:
     def __init__(self, audit: AuditLog) -> None:
         self._audit = audit
 
-    async def known(self, tx: Transaction) -> Mapping[str, KnownGroup]:
-        """Every group, by its name."""
-        rows = await tx.execute(_KNOWN, {"own": SELF})
-        return {row.name: KnownGroup(row.id, frozenset(json.loads(row.permissions))) for row in rows}
+    async def ids(self, tx: Transaction, names: Collection[str]) -> Mapping[str, UUID]:
+        """The row ids of the groups of these names, of those that there are."""
+        if not names:
+            return {}
+        statement = select(Group.name, Group.id).where(Group.name.in_(names))
+        return {row.name: row.id for row in await tx.execute(statement)}
 
     async def add(
         self, tx: Transaction, members: Sequence[NewMember], *, now: datetime, actor: Actor, origin: Origin
@@ -73,20 +55,22 @@ class BulkMembers:
         """Write memberships of users who have just been made and are in no group, each with its event."""
         if not members:
             return
-        rows = [{"user_id": str(one.user_id), "group_id": str(one.group_id)} for one in members]
+        rows = [{"user_id": str(given.user_id), "group_id": str(given.group_id)} for given in members]
         await tx.execute(_ADD, {"rows": json.dumps(rows), "now": now})
-        events = [GroupMemberAdded(actor=actor, origin=origin, subject=one.sub, group=one.group) for one in members]
+        events = [
+            GroupMemberAdded(actor=actor, origin=origin, subject=given.sub, group=given.group) for given in members
+        ]
         await self._audit.record_all(tx, events)
 
     async def list_of(self, tx: Transaction, user_ids: Collection[UUID]) -> Mapping[UUID, list[str]]:
-        """The names of the groups of many users, in order."""
+        """The groups of many users, by name."""
         statement = (
             select(GroupMember.user_id, Group.name)
-            .join(Group, Group.id == GroupMember.group_id)
+            .join(GroupMember, GroupMember.group_id == Group.id)
             .where(GroupMember.user_id.in_(user_ids))
             .order_by(Group.name)
         )
-        found: dict[UUID, list[str]] = defaultdict(list)
+        groups: dict[UUID, list[str]] = defaultdict(list)
         for row in await tx.execute(statement):
-            found[row.user_id].append(row.name)
-        return found
+            groups[row.user_id].append(row.name)
+        return groups

@@ -16,12 +16,12 @@ from app.foundation.etags import Precondition, etag_of
 from app.foundation.mail.outbox import Mail, Outbox
 from app.foundation.origin import Origin
 from app.foundation.principal import Principal
-from app.lifecycle.errors import AboveCaller
 from app.lifecycle.events import UserInvited
 from app.lifecycle.interruption import Interruption
 from app.links.service import PENDING, LinkKind, Links, WasntMe
 from app.roles.assign import RoleAssignments
 from app.roles.change import Authority
+from app.roles.errors import RightNotHeld
 from app.roles.rules import AssignedRole
 from app.roles.service import Roles
 from app.users.email import email_key
@@ -100,7 +100,7 @@ class UserAdministration:
             return await self._managed(tx, await self._get(tx, sub))
 
     async def target(self, sub: str, by: Principal) -> User:
-        """The user of this subject, if the caller may change them. Raises UserNotFound, AboveCaller."""
+        """The user of this subject, if the caller may change them. Raises UserNotFound, RightNotHeld."""
         async with self._db.transaction() as tx:
             user = await self._get(tx, sub)
             await self.require_not_above(tx, user, by)
@@ -109,11 +109,11 @@ class UserAdministration:
     async def require_not_above(self, tx: Transaction, user: User, by: Principal) -> None:
         """Refuse a caller who lacks a right of the user's over this service: through the user they would have it.
 
-        Raises AboveCaller.
+        Raises RightNotHeld.
         """
         held = await self._parts.roles.held(tx, user.id, SELF)
         if not by.scopes.issuperset(held.permissions):
-            raise AboveCaller("They hold rights over this service that your token does not have.")
+            raise RightNotHeld("They hold rights over this service that your token does not have.")
 
     async def create(self, new: NewAccount, *, by: Principal, origin: Origin) -> ManagedUser:
         """Make a user; one without a password is mailed a link to set it.
@@ -148,7 +148,7 @@ class UserAdministration:
     ) -> ManagedUser:
         """Change a user. After a change of address every link under way is dead, and the old one is told.
 
-        Raises UserNotFound, AboveCaller, PreconditionFailed, NameRefused, EmailRefused, EmailTaken, AttributeRefused.
+        Raises UserNotFound, RightNotHeld, PreconditionFailed, NameRefused, EmailRefused, EmailTaken, AttributeRefused.
         """
         actor = actor_of(by)
         async with self._db.transaction() as tx:
@@ -168,7 +168,7 @@ class UserAdministration:
             return await self._managed(tx, await self._users.get(tx, user.id))
 
     async def unlock(self, sub: str, *, by: Principal, origin: Origin) -> ManagedUser:
-        """Forget a user's wrong passwords. Raises UserNotFound, AboveCaller."""
+        """Forget a user's wrong passwords. Raises UserNotFound, RightNotHeld."""
         async with self._db.transaction() as tx:
             user = await self._get(tx, sub)
             await self.require_not_above(tx, user, by)
@@ -178,7 +178,7 @@ class UserAdministration:
     async def assign(self, sub: str, role: str, audience: str | None, *, by: Principal, origin: Origin) -> ManagedUser:
         """Give a user a role. Nobody gives a right over this service that they lack.
 
-        Raises UserNotFound, AboveCaller, RoleNotFound, AudienceNotFound, RightNotHeld, OwnRights.
+        Raises UserNotFound, RightNotHeld, OwnRights, RoleNotFound, AudienceNotFound.
         """
         async with self._db.transaction() as tx:
             user = await self._get(tx, sub)
@@ -199,7 +199,7 @@ class UserAdministration:
     ) -> ManagedUser:
         """Take a role from a user.
 
-        Raises UserNotFound, AboveCaller, RoleNotFound, RightNotHeld, LastAdministrator.
+        Raises UserNotFound, RoleNotFound, RightNotHeld, LastAdministrator.
         """
         async with self._db.transaction() as tx:
             user = await self._get(tx, sub)

@@ -9,12 +9,6 @@ class NotWhileSuspended(Conflict):
     code, title = "user_suspended", "The user is suspended"
 
 
-class AboveCaller(Forbidden):
-    """The user may administer what the caller may not."""
-
-    code, title = "above_caller", "This user may do more than you"
-
-
 class NotImpersonated(Forbidden):
     """Nobody acts in the name of this user."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, or_, select, text
 
 from app.audiences.own import SELF
 from app.audit.event import Actor
@@ -16,7 +16,7 @@ from app.foundation.db import Transaction
 from app.foundation.ids import new_id
 from app.foundation.origin import Origin
 from app.roles.events import RoleAssigned
-from app.roles.models import Role, RoleAssignment, RolePermission
+from app.roles.models import GroupRole, Role, RoleAssignment, RolePermission
 from app.roles.rules import AssignedRole
 
 _ADD = text(
@@ -50,17 +50,29 @@ class BulkAssignments:
         """The row id of every role, by its name."""
         return {row.name: row.id for row in await tx.execute(select(Role.name, Role.id))}
 
-    async def own_permissions(self, tx: Transaction) -> Mapping[str, frozenset[str]]:
-        """What roles permit at this service itself, by the role's name."""
-        statement = (
-            select(Role.name, RolePermission.permission)
-            .join(RolePermission, RolePermission.role_id == Role.id)
-            .where(RolePermission.audience == SELF)
-        )
-        found: dict[str, set[str]] = defaultdict(set)
+    async def own_rights(self, tx: Transaction) -> Mapping[UUID, frozenset[str]]:
+        """What each role amounts to at this service itself, of those that amount to anything."""
+        statement = select(RolePermission.role_id, RolePermission.permission).where(RolePermission.audience == SELF)
+        rights: dict[UUID, set[str]] = defaultdict(set)
         for row in await tx.execute(statement):
-            found[row.name].add(row.permission)
-        return {name: frozenset(permissions) for name, permissions in found.items()}
+            rights[row.role_id].add(row.permission)
+        return {role_id: frozenset(permissions) for role_id, permissions in rights.items()}
+
+    async def rights_of_groups(self, tx: Transaction, group_ids: Collection[UUID]) -> Mapping[UUID, frozenset[str]]:
+        """What the roles of each group amount to at this service itself, of those that amount to anything."""
+        statement = (
+            select(GroupRole.group_id, RolePermission.permission)
+            .join(GroupRole, GroupRole.role_id == RolePermission.role_id)
+            .where(
+                GroupRole.group_id.in_(group_ids),
+                RolePermission.audience == SELF,
+                or_(GroupRole.audience.is_(None), GroupRole.audience == SELF),
+            )
+        )
+        rights: dict[UUID, set[str]] = defaultdict(set)
+        for row in await tx.execute(statement):
+            rights[row.group_id].add(row.permission)
+        return {group_id: frozenset(permissions) for group_id, permissions in rights.items()}
 
     async def add(
         self, tx: Transaction, assignments: Sequence[NewAssignment], *, now: datetime, actor: Actor, origin: Origin

@@ -1,6 +1,6 @@
 """Deciding which users of a batch are new, and writing those with all that hangs from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -11,14 +11,42 @@ from app.factors.password.service import Passwords
 from app.foundation.clock import Clock
 from app.foundation.db import Transaction
 from app.foundation.origin import Origin
-from app.groups.bulk import BulkMembers, KnownGroup, NewMember
-from app.groups.rules import MAX_GROUPS_OF_A_USER
+from app.groups.bulk import BulkMembers, NewMember
 from app.roles.bulk import BulkAssignments, NewAssignment
 from app.transfer.line import ReadUser
 from app.transfer.progress import Refusal
 from app.users.bulk import BulkUsers
 
 Numbered = tuple[int, ReadUser]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class By:
+    """Who imports, and from where.
+
+    `may_give` are the rights over this service that they may give by roles and groups; with None they give neither. An
+    operator is `unbound` and gives any.
+    """
+
+    actor: Actor
+    origin: Origin
+    may_give: frozenset[str] | None = None
+    unbound: bool = False
+
+    def may_have_given(self, permissions: Collection[str]) -> bool:
+        """Whether they may give roles and groups that amount to these rights over this service."""
+        return self.unbound or (self.may_give is not None and self.may_give.issuperset(permissions))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What lines may name: roles and groups by name, with the rights over this service that each amounts to."""
+
+    roles: Mapping[str, UUID]
+    role_rights: Mapping[UUID, frozenset[str]]
+    groups: Mapping[str, UUID]
+    group_rights: Mapping[UUID, frozenset[str]]
+    audiences: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -50,53 +78,44 @@ class Admission:
         self._groups = groups
         self._audiences = audiences
 
-    async def admit(
-        self,
-        tx: Transaction,
-        batch: Sequence[Numbered],
-        *,
-        by: Actor,
-        origin: Origin,
-        may_assign: bool,
-        own_permissions: frozenset[str] | None,
-    ) -> Outcome:
-        """Write those who are not there yet.
-
-        Roles and groups must exist, and may be given only where `may_assign` says so: of what they permit at this
-        service itself no more than `own_permissions`, which bound nobody where they are None.
-        """
+    async def admit(self, tx: Transaction, batch: Sequence[Numbered], *, by: By) -> Outcome:
+        """Write those who are not there yet. Roles and groups must exist, and be the importer's to give."""
         outcome = Outcome()
         if not batch:
             return outcome
         new = await self._new(tx, batch, outcome)
-        known = await self._known(tx, may_assign=may_assign, own_permissions=own_permissions)
+        known = await self._known(tx, [read for _, read in new])
         allowed = []
         for line, read in new:
-            fault = known.fault(read)
+            fault = _fault(read, known, by)
             if fault is None:
                 allowed.append(read)
             else:
                 outcome.refused.append(Refusal(line, *fault))
-        now = self._clock.now()
-        written = await self._users.add(tx, [read.user for read in allowed], now=now, actor=by, origin=origin)
+        made = await self._add(tx, allowed, known, by)
         # Whoever is missing was made by somebody else at this very moment.
-        made = [read for read in allowed if read.user.id in written]
-        outcome.imported, outcome.present = len(made), outcome.present + len(allowed) - len(made)
-        await self._passwords.add_imported(
-            tx, {read.user.id: read.password_hash for read in made if read.password_hash is not None}
-        )
-        await self._roles.add(tx, _assignments(made, known.roles), now=now, actor=by, origin=origin)
-        await self._groups.add(tx, _members(made, known.groups), now=now, actor=by, origin=origin)
+        outcome.imported, outcome.present = made, outcome.present + len(allowed) - made
         return outcome
 
-    async def _known(self, tx: Transaction, *, may_assign: bool, own_permissions: frozenset[str] | None) -> "_Known":
+    async def _add(self, tx: Transaction, allowed: Sequence[ReadUser], known: _Known, by: By) -> int:
+        now, actor, origin = self._clock.now(), by.actor, by.origin
+        written = await self._users.add(tx, [read.user for read in allowed], now=now, actor=actor, origin=origin)
+        made = [read for read in allowed if read.user.id in written]
+        hashes = {read.user.id: read.password_hash for read in made if read.password_hash is not None}
+        await self._passwords.add_imported(tx, hashes)
+        await self._roles.add(tx, _assignments(made, known), now=now, actor=actor, origin=origin)
+        await self._groups.add(tx, _members(made, known), now=now, actor=actor, origin=origin)
+        return len(made)
+
+    async def _known(self, tx: Transaction, users: Sequence[ReadUser]) -> _Known:
+        roles = await self._roles.ids(tx) if any(read.roles for read in users) else {}
+        groups = await self._groups.ids(tx, {name for read in users for name in read.groups})
         return _Known(
-            roles=await self._roles.ids(tx),
-            role_permissions=await self._roles.own_permissions(tx),
-            groups=await self._groups.known(tx),
-            audiences=frozenset({SELF, *(audience.name for audience in await self._audiences.list_all(tx))}),
-            may_assign=may_assign,
-            own_permissions=own_permissions,
+            roles=roles,
+            role_rights=await self._roles.own_rights(tx) if roles else {},
+            groups=groups,
+            group_rights=await self._roles.rights_of_groups(tx, list(groups.values())) if groups else {},
+            audiences=frozenset({SELF, *(found.name for found in await self._audiences.list_all(tx))} if roles else ()),
         )
 
     async def _new(self, tx: Transaction, batch: Sequence[Numbered], outcome: Outcome) -> list[Numbered]:
@@ -122,52 +141,31 @@ class Admission:
         return new
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
-    """What there is to be given, and how far whoever imports may go."""
-
-    roles: Mapping[str, UUID]
-    role_permissions: Mapping[str, frozenset[str]]
-    groups: Mapping[str, KnownGroup]
-    audiences: frozenset[str]
-    may_assign: bool
-    own_permissions: frozenset[str] | None
-
-    def fault(self, read: ReadUser) -> tuple[str, str] | None:
-        """What is wrong with the roles and groups of a line, as its code and words."""
-        if (read.roles or read.groups) and not self.may_assign:
-            return "insufficient_scope", "To give roles or groups takes admin:roles:write as well."
-        missing = self._missing(read)
-        if missing is not None:
-            return f"{missing}_not_found", f"There is no {missing} of that name."
-        if len(set(read.groups)) > MAX_GROUPS_OF_A_USER:
-            return "too_many_groups", f"A user is in at most {MAX_GROUPS_OF_A_USER} groups."
-        if self.own_permissions is not None and not self._given(read) <= self.own_permissions:
-            return "right_not_held", "Nobody gives a right at this service that they do not hold."
-        return None
-
-    def _missing(self, read: ReadUser) -> str | None:
-        """What a line speaks of that is not there."""
-        if any(held.role not in self.roles for held in read.roles):
-            return "role"
-        if any(held.audience is not None and held.audience not in self.audiences for held in read.roles):
-            return "audience"
-        return "group" if any(name not in self.groups for name in read.groups) else None
-
-    def _given(self, read: ReadUser) -> frozenset[str]:
-        """What a line would permit its user at this service itself."""
-        own = (held.role for held in read.roles if held.audience in {None, SELF})
-        by_roles = (self.role_permissions.get(role, frozenset()) for role in own)
-        by_groups = (self.groups[name].own_permissions for name in read.groups)
-        return frozenset().union(*by_roles, *by_groups)
+def _fault(read: ReadUser, known: _Known, by: By) -> tuple[str, str] | None:
+    """What is wrong with the roles and groups of a line, as its code and words."""
+    if any(held.role not in known.roles for held in read.roles):
+        return "role_not_found", "There is no role of that name."
+    if any(held.audience is not None and held.audience not in known.audiences for held in read.roles):
+        return "audience_not_found", "There is no audience of that name."
+    if any(name not in known.groups for name in read.groups):
+        return "group_not_found", "There is no group of that name."
+    rights: set[str] = set()
+    for held in read.roles:
+        if held.audience in {None, SELF}:
+            rights |= known.role_rights.get(known.roles[held.role], frozenset())
+    for name in read.groups:
+        rights |= known.group_rights.get(known.groups[name], frozenset())
+    if (read.roles or read.groups) and not by.may_have_given(rights):
+        return "right_not_held", "You may not give these roles and groups."
+    return None
 
 
-def _assignments(made: Sequence[ReadUser], role_ids: Mapping[str, UUID]) -> list[NewAssignment]:
+def _assignments(made: Sequence[ReadUser], known: _Known) -> list[NewAssignment]:
     return [
         NewAssignment(
             user_id=read.user.id,
             sub=read.user.sub,
-            role_id=role_ids[held.role],
+            role_id=known.roles[held.role],
             role=held.role,
             audience=held.audience,
         )
@@ -176,9 +174,9 @@ def _assignments(made: Sequence[ReadUser], role_ids: Mapping[str, UUID]) -> list
     ]
 
 
-def _members(made: Sequence[ReadUser], groups: Mapping[str, KnownGroup]) -> list[NewMember]:
+def _members(made: Sequence[ReadUser], known: _Known) -> list[NewMember]:
     return [
-        NewMember(user_id=read.user.id, sub=read.user.sub, group_id=groups[name].id, group=name)
+        NewMember(user_id=read.user.id, sub=read.user.sub, group_id=known.groups[name], group=name)
         for read in made
         for name in dict.fromkeys(read.groups)
     ]

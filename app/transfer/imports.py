@@ -6,18 +6,18 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from app.audit.event import Actor, ActorKind
 from app.audit.service import AuditLog
 from app.foundation.clock import Clock
 from app.foundation.db import Database
 from app.foundation.ids import new_id
-from app.foundation.origin import Origin
 from app.transfer import store
-from app.transfer.admit import Admission
+from app.transfer.admit import Admission, By
 from app.transfer.errors import ImportDiffers, ImportNotFound, ImportRunning
 from app.transfer.events import UsersImported
 from app.transfer.line import LineRefused, ReadUser, read_line
 from app.transfer.progress import Progress, Refusal
+
+__all__ = ["By", "UserImports"]
 
 BATCH_LINES = 500
 BATCH_BYTES = 1024 * 1024
@@ -27,24 +27,6 @@ _NO_LINES = hashlib.sha256().digest()
 _TOO_LONG = LineRefused("line_too_long", "The line has more than 64 kB.")
 
 Observer = Callable[[Progress], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class By:
-    """Who imports, and from where; `may_assign` is whether they may give roles and groups, too.
-
-    Over the network nobody gives more of this service than their own `permissions`.
-    """
-
-    actor: Actor
-    origin: Origin
-    may_assign: bool
-    permissions: frozenset[str] = frozenset()
-
-    @property
-    def bound_to(self) -> frozenset[str] | None:
-        """The rights at this service that may be given; None where an operator gives them, who is bound to nothing."""
-        return None if self.actor.kind in {ActorKind.OPERATOR, ActorKind.SYSTEM} else self.permissions
 
 
 @dataclass(slots=True)
@@ -160,14 +142,7 @@ class UserImports:
         async with self._db.transaction() as tx:
             held = await store.hold(tx, progress.id, position=batch.first)
             if held:
-                outcome = await self._admission.admit(
-                    tx,
-                    batch.read,
-                    by=by.actor,
-                    origin=by.origin,
-                    may_assign=by.may_assign,
-                    own_permissions=by.bound_to,
-                )
+                outcome = await self._admission.admit(tx, batch.read, by=by)
                 refused = sorted([*batch.refused, *outcome.refused])
                 progress = progress._replace(
                     position=batch.end,

@@ -57,12 +57,7 @@ class People:
         )
         roles, groups = BulkAssignments(audit), BulkMembers(audit)
         admission = Admission(
-            clock,
-            users=BulkUsers(audit),
-            passwords=passwords,
-            roles=roles,
-            groups=groups,
-            audiences=ground.audiences,
+            clock, users=BulkUsers(audit), passwords=passwords, roles=roles, groups=groups, audiences=ground.audiences
         )
         return cls(
             imports=UserImports(db, clock, audit, admission),

@@ -140,7 +140,7 @@ async def test_nobody_gives_a_right_that_they_lack_or_changes_who_has_it(
         ("DELETE", f"{address}/sessions", None),
         ("DELETE", f"{address}/roles/admin", None),
     ):
-        problem(await api.request(method, path, json=body, headers=admin), 403, "above_caller")
+        problem(await api.request(method, path, json=body, headers=admin), 403, "right_not_held")
 
 
 @pytest.mark.attack("ADM-03")

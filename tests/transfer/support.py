@@ -11,7 +11,7 @@ from app.transfer.lines import split
 ACTING = By(
     actor=Actor(ActorKind.OPERATOR, "test"),
     origin=Origin(ip=None, user_agent=None, trace_id="0" * 32),
-    may_assign=True,
+    unbound=True,
 )
 
 

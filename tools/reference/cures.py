@@ -9,7 +9,6 @@ CURES = {
     "signing_key_not_found": "`auth-service keys list` shows every key.",
     "group_exists": "Take another name, or change the group that has it.",
     "group_not_found": "`auth-service groups list` shows every group; `groups create NAME` makes one.",
-    "above_caller": "Ask an administrator who holds at least what this user holds.",
     "idempotency_key_reused": "Take a new `Idempotency-Key` for a new request; send an old one only with the very same "
     "bytes, to the same address.",
     "idempotency_unsupported": "Send this request without `Idempotency-Key`.",
