@@ -17,6 +17,7 @@ from app.account import pages as account_pages
 from app.account import routes as account
 from app.account.keys import routes as api_keys
 from app.account.mfa import routes as second_factors
+from app.admin import user_transfer
 from app.admin.routers import ADMIN_ROUTERS
 from app.audit.pending import sample_pending
 from app.foundation import health as health_routes
@@ -167,6 +168,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         https=settings.public_url.startswith("https:"),
         drain=drain,
         traced=spans is not None,
+        streamed=frozenset({("POST", user_transfer.IMPORT_PATH)}),
     )
 
     @asynccontextmanager

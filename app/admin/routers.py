@@ -11,10 +11,12 @@ from app.admin.routing import AdminRouter
 from app.admin.signing_keys import router as signing_keys
 from app.admin.stats import router as stats
 from app.admin.user_holdings import router as user_holdings
+from app.admin.user_transfer import router as user_transfer
 from app.admin.users import router as users
 from app.admin.webhooks import router as webhooks
 
 ADMIN_ROUTERS: tuple[AdminRouter, ...] = (
+    user_transfer,
     users,
     user_holdings,
     roles,

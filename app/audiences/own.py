@@ -25,6 +25,7 @@ ADMIN_NOUNS = (
 ADMIN_SCOPES = (
     *(f"admin:{noun}:{verb}" for noun in ADMIN_NOUNS for verb in ("read", "write")),
     "admin:users:impersonate",
+    "admin:password-hashes:read",
 )
 """What administrators may be allowed. Each scope needs the permission of the same name at `SELF`."""
 

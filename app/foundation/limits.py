@@ -10,6 +10,8 @@ from app.foundation.errors import BadRequest, ServiceError
 MAX_HEADER_BYTES = 16 * 1024
 MAX_HEADERS = 100
 MAX_BODY_BYTES = 64 * 1024
+# What is streamed is bounded by whoever reads it; this is a number that a length still is.
+MAX_STREAM_BYTES = 2**50
 # A body that began to arrive must be whole this long after.
 BODY_SECONDS = 20.0
 _MAX_LENGTH_DIGITS = 18
@@ -47,6 +49,31 @@ def check_length(declared: Sequence[bytes], *, limit: int = MAX_BODY_BYTES) -> N
         raise InvalidLength
     if len(declared[0]) > _MAX_LENGTH_DIGITS or int(declared[0]) > limit:
         raise BodyTooLarge
+
+
+class StreamedBody:
+    """A request's `receive` for a body of any length, of which some must arrive every twenty seconds.
+
+    Whoever reads it bounds what they keep. Raises RequestTimeout.
+    """
+
+    __slots__ = ("_receive", "_whole")
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._whole = False
+
+    async def __call__(self) -> Message:
+        """The next message."""
+        if self._whole:
+            return await self._receive()
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                message = await self._receive()
+        except TimeoutError:
+            raise RequestTimeout from None
+        self._whole = not message.get("more_body", False)
+        return message
 
 
 class BoundedBody:

@@ -11,7 +11,15 @@ from app.foundation.client_address import ClientAddresses
 from app.foundation.cors import CORS
 from app.foundation.draining import Drain
 from app.foundation.errors import ServiceError
-from app.foundation.limits import MAX_HEADER_BYTES, MAX_HEADERS, BoundedBody, HeadersTooLarge, check_length
+from app.foundation.limits import (
+    MAX_HEADER_BYTES,
+    MAX_HEADERS,
+    MAX_STREAM_BYTES,
+    BoundedBody,
+    HeadersTooLarge,
+    StreamedBody,
+    check_length,
+)
 from app.foundation.logs import log_request
 from app.foundation.metrics import FROM_CODE, Histogram
 from app.foundation.origin import MAX_USER_AGENT_CHARACTERS, Origin
@@ -53,6 +61,7 @@ _REQUESTS = Histogram(
 class EdgePolicy:
     """What the edge is told. `https` is whether the public URL is; `drain` is set while the process goes down.
 
+    `streamed` are the methods and paths of the few routes whose bodies have no limit: they read them piece by piece.
     `traced` is whether requests come in spans of OpenTelemetry, whose trace ids are then theirs.
     """
 
@@ -61,6 +70,7 @@ class EdgePolicy:
     https: bool
     drain: Drain = field(default_factory=Drain)
     traced: bool = False
+    streamed: frozenset[tuple[str, str]] = frozenset()
 
 
 class Edge:
@@ -106,7 +116,8 @@ class Edge:
             if early is not None:
                 await early(scope, receive, answer)
             else:
-                await self._app(scope, BoundedBody(receive), answer)
+                body = StreamedBody(receive) if self._is_streamed(scope) else BoundedBody(receive)
+                await self._app(scope, body, answer)
         finally:
             route = state.get("route") or getattr(scope.get("route"), "path", None)
             seconds = time.perf_counter() - started
@@ -123,6 +134,9 @@ class Edge:
             )
             answer_headers.reset(headers_token)
             current_trace_id.reset(token)
+
+    def _is_streamed(self, scope: Scope) -> bool:
+        return (scope["method"], scope["path"]) in self._policy.streamed
 
     def _origin(self, scope: Scope, seen: dict[bytes, list[bytes]]) -> Origin:
         peer = scope.get("client")
@@ -146,7 +160,8 @@ class Edge:
         if size > MAX_HEADER_BYTES or len(scope["headers"]) > MAX_HEADERS:
             return render(scope, HeadersTooLarge())
         try:
-            check_length(seen.get(b"content-length", ()))
+            limit = {"limit": MAX_STREAM_BYTES} if self._is_streamed(scope) else {}
+            check_length(seen.get(b"content-length", ()), **limit)
         except ServiceError as error:
             return render(scope, error)
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in seen:

@@ -160,6 +160,7 @@ CURES = {
     "scope_not_held": "Ask for scopes that the owner holds at the key's audience, in a session that was not signed in "
     "for fewer.",
     "sign_up_closed": "An operator makes the accounts here (`ACCOUNTS__SIGNUP_OPEN`).",
+    "stream_broken_off": "Send the whole stream again with the same `import_id`; what was done is only compared.",
     "too_many_attempts": "Wait for `Retry-After`; the header `RateLimit` tells what remains. For operators: "
     "`docs/rate-limits.md` lists every limit, its setting, and what to do where many people share one address.",
     "too_many_exports": "Wait for `Retry-After`, and keep the file you have: `ACCOUNT__EXPORTS_PER_HOUR` is the limit.",
