@@ -39,12 +39,12 @@ class Reading(NamedTuple):
 class _Batch:
     """Keys that are read together."""
 
-    __slots__ = ("client_ids", "read", "row_ids")
+    __slots__ = ("client_ids", "reading", "row_ids")
 
     def __init__(self) -> None:
         self.row_ids: list[UUID] = []
         self.client_ids: set[str] = set()
-        self.read: asyncio.Future[Reading] = asyncio.get_running_loop().create_future()
+        self.reading: asyncio.Task[Reading] | None = None
 
 
 class KeyReader:
@@ -54,7 +54,7 @@ class KeyReader:
         self._db = db
         self._turns = asyncio.Semaphore(STATEMENTS_AT_ONCE)
         self._gathering: _Batch | None = None
-        self._reading: set[asyncio.Task[None]] = set()
+        self._reading: set[asyncio.Task[Reading]] = set()
 
     async def find(self, row_id: UUID, *, asking: AskingClient | None = None) -> Mapping[str, Any] | None:
         """What the database says of a key now; None where there is none.
@@ -62,38 +62,36 @@ class KeyReader:
         Raises ClientChanged where the client that asks is no longer what it was at its version; DatabaseUnavailable.
         """
         batch = self._gathering
-        if batch is None or len(batch.row_ids) >= MAX_KEYS_AT_ONCE:
+        if batch is None or batch.reading is None or len(batch.row_ids) >= MAX_KEYS_AT_ONCE:
             batch = self._gathering = _Batch()
-            task = asyncio.get_running_loop().create_task(self._read(batch))
-            self._reading.add(task)
-            task.add_done_callback(self._reading.discard)
+            batch.reading = asyncio.get_running_loop().create_task(self._read(batch))
+            self._reading.add(batch.reading)
+            batch.reading.add_done_callback(self._done)
         batch.row_ids.append(row_id)
         if asking is not None:
             batch.client_ids.add(asking.client_id)
         # Shielded: a client that hangs up must not take the answer away from the others.
-        reading = await asyncio.shield(batch.read)
+        reading = await asyncio.shield(batch.reading)
         if asking is not None and reading.clients.get(asking.client_id) != asking.version:
             raise ClientChanged
         return reading.keys.get(str(row_id))
 
-    async def _read(self, batch: _Batch) -> None:
-        try:
-            async with self._turns:
-                if self._gathering is batch:
-                    self._gathering = None
-                row = await self._db.fetchrow(
-                    store.INSPECT, _array(batch.row_ids), _array(batch.client_ids), repeatable=True
-                )
-            found = json.loads(row[0]) if row is not None else {}
-            keys = {key["id"]: key for key in found.get("keys") or ()}
-            batch.read.set_result(Reading(keys, found.get("clients") or {}))
-        except asyncio.CancelledError:
-            batch.read.cancel()
-            raise
-        except Exception as error:  # noqa: BLE001 — whatever it is, each of those who wait raises it
-            batch.read.set_exception(error)
-            # Where all of them have gone, nobody else would look at it.
-            batch.read.exception()
+    async def _read(self, batch: _Batch) -> Reading:
+        async with self._turns:
+            if self._gathering is batch:
+                self._gathering = None
+            row = await self._db.fetchrow(
+                store.INSPECT, _array(batch.row_ids), _array(batch.client_ids), repeatable=True
+            )
+        found = json.loads(row[0]) if row is not None else {}
+        keys = {key["id"]: key for key in found.get("keys") or ()}
+        return Reading(keys, found.get("clients") or {})
+
+    def _done(self, reading: asyncio.Task[Reading]) -> None:
+        self._reading.discard(reading)
+        if not reading.cancelled():
+            # Each of those who wait raises it; where all of them have gone, nobody else would look at it.
+            reading.exception()
 
 
 def _array(values: Iterable[object]) -> str:

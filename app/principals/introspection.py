@@ -47,7 +47,7 @@ class Introspection:
         """What there is to say of an API key or access token.
 
         Raises ClientChanged where a client of which this process kept something must be read anew, or has no say;
-         MissingServiceScope, InvalidTarget where the service's audience is gone, DatabaseUnavailable.
+        MissingServiceScope, InvalidTarget where the service's audience is gone, DatabaseUnavailable.
         """
         audience = client.require_service(ServiceScope.INTROSPECTION)
         if credential.startswith(PREFIX):

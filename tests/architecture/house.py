@@ -20,7 +20,7 @@ PRIVATE: dict[str, frozenset[str]] = {
     "pages": frozenset({"app.main"}),
     "jobs": frozenset({"app.worker"}),
 }
-MAY_CATCH_EVERYTHING = ("app/main.py", "app/worker.py")
+MAY_CATCH_EVERYTHING = ("app/main.py", "app/foundation/last_resort.py", "app/worker.py")
 
 
 def python_files(root: Path, *folders: str) -> list[Path]:
@@ -63,7 +63,7 @@ def drawers(root: Path) -> list[str]:
 
 
 def broad_excepts(root: Path) -> list[str]:
-    """Handlers that catch everything, outside the two files that answer for a whole process.
+    """Handlers that catch everything, outside the files that answer for a whole process.
 
     `except BaseException` passes where it ends in a bare `raise`: it cleans up and answers nothing.
     """
