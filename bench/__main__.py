@@ -14,6 +14,7 @@ from bench import (
     client_credentials,
     crowd,
     enumeration,
+    introspection,
     login,
     peer_routes,
     refresh,
@@ -30,7 +31,14 @@ from bench.run import Run
 from bench.service import backend
 from bench.summary import draw, summary, write
 
-COMPARED = {"routes": routes, "peers": peer_routes, "login": login, "refresh": refresh, "clients": client_credentials}
+COMPARED = {
+    "routes": routes,
+    "peers": peer_routes,
+    "login": login,
+    "refresh": refresh,
+    "clients": client_credentials,
+    "introspection": introspection,
+}
 OTHERS = {
     "verification": verification,
     "statements": statements,
