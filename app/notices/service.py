@@ -84,7 +84,8 @@ class SecurityMails:
             if entry is not None:
                 values = {"name": str(event.details["name"])}
                 template = "api_key_leaked" if leaked else "api_key_created"
-                await self._put(tx, entry, template, values, with_device=not leaked)
+                # From where it was reported is nothing that its owner could know.
+                await self._put(tx, entry, template, values, with_device=not leaked, with_address=not leaked)
 
     async def tell_of_lockout(self, event: PastEvent) -> None:
         """Mail the owner that the password alone opens the account no more."""
@@ -102,12 +103,15 @@ class SecurityMails:
         values: Mapping[str, Value],
         *,
         with_device: bool = True,
+        with_address: bool = True,
     ) -> None:
         """Write the mail of an entry, once; nothing for somebody who is gone, or has closed the account."""
         user = None if entry.subject is None else await self._users.find_by_sub(tx, entry.subject)
         if user is None or user.is_closed:
             return
-        place: dict[str, Value] = {"at": entry.at, "ip": entry.ip or _NOWHERE}
+        place: dict[str, Value] = {"at": entry.at}
+        if with_address:
+            place["ip"] = entry.ip or _NOWHERE
         if with_device:
             device = device_of(entry.user_agent)
             place["device"] = device.words if device else _NOWHERE

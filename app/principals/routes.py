@@ -9,8 +9,7 @@ from app.foundation.body import read_json
 from app.foundation.caller import credentials_of, origin_of
 from app.foundation.cookies import Cookies
 from app.foundation.csrf import CSRF, cookie_bound_to
-from app.foundation.form import FORM_TYPE, read_form
-from app.foundation.oauth_errors import InvalidRequest
+from app.foundation.form import FORM_TYPE, InvalidForm, read_form
 from app.foundation.provide import provided
 from app.foundation.routing import Router
 from app.foundation.secrets import random_secret
@@ -70,15 +69,15 @@ async def introspect(request: Request) -> Response:
 
     The body is JSON with `api_key`, or a form with `token`, which may be an API key or an access token.
     """
-    authorization = request.headers.getlist("authorization")
-    authentication, origin = provided(request.app, ClientAuthentication), origin_of(request)
-    client = await authentication.recognise(authorization, origin)
     if request.headers.get("content-type", "").startswith(FORM_TYPE):
         credential = (await read_form(request)).get("token")
         if not credential:
-            raise InvalidRequest("The form has no `token`.")
+            raise InvalidForm("The form has no `token`.")
     else:
         credential = (await read_json(request, IntrospectRequest)).api_key
+    authorization = request.headers.getlist("authorization")
+    authentication, origin = provided(request.app, ClientAuthentication), origin_of(request)
+    client = await authentication.recognise(authorization, origin)
     introspection = provided(request.app, Introspection)
     try:
         answer = await introspection.introspect(client, credential)

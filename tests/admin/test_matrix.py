@@ -97,7 +97,7 @@ async def test_every_route_is_open_to_exactly_those_who_hold_its_scope(
     assert acting.status_code == 200, acting.text
     matrix = Matrix(api)
     for operation in operations:
-        await matrix.refused("API key", operation, {"X-API-Key": raw_key}, 401, "missing_token")
+        await matrix.refused("API key", operation, {"X-API-Key": raw_key}, 403, "insufficient_scope")
         as_bearer = {"Authorization": f"Bearer {raw_key}"}
         await matrix.refused("API key as a token", operation, as_bearer, 401, "invalid_token")
         await matrix.refused("impersonation", operation, bearer(acting.json()), 403, "not_while_acting")

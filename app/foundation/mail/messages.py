@@ -13,7 +13,8 @@ A template's values, as `Outbox.put` takes them:
 | `new_device` | `at`, `device`, `ip`, `wasnt_me_url` |
 | `account_locked` | `at`, `ip`, `reset_url`, `wasnt_me_url` |
 | `mfa_changed` | `change`, `at`, `device`, `ip`, `wasnt_me_url` |
-| `api_key_created`, `api_key_leaked` | `name`, `at`, `device`, `ip`, `wasnt_me_url` (the second without `device`) |
+| `api_key_created` | `name`, `at`, `device`, `ip`, `wasnt_me_url` |
+| `api_key_leaked` | `name`, `at`, `wasnt_me_url` |
 | `webhook_paused` | `at`, `host` |
 | `invitation` | `url`, `expires_in` |
 | `impersonated` | `at` |
@@ -187,7 +188,7 @@ MESSAGES: Mapping[str, Message] = MappingProxyType(
             ),
             facts=((_("Name"), "name"), (_("When"), "at")),
             warns=True,
-            values=frozenset({"name", "at", "ip", "wasnt_me_url"}),
+            values=frozenset({"name", "at", "wasnt_me_url"}),
         ),
         "webhook_paused": Message(
             subject=_("A webhook was paused"),
