@@ -6,6 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from app.migrations.partition_indexes import PartitionIndex, add_partition_indexes
+
 revision: str = "0013"
 down_revision: str | None = "0012"
 branch_labels: str | Sequence[str] | None = None
@@ -18,18 +20,9 @@ _CHAIN_COLUMNS: dict[str, sa.types.TypeEngine[Any]] = {
     "personal_salt": sa.LargeBinary(),
     "personal_digest": sa.LargeBinary(),
 }
-# Name, end of the name on a partition, column, condition.
 _CHAIN_INDEXES = (
-    ("ix_audit_entries_unchained", "unchained", "id", "number IS NULL"),
-    ("ix_audit_entries_number", "number", "number", "number IS NOT NULL"),
-)
-_PARTITIONS = sa.text(
-    "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
-    "WHERE inhparent = CAST('audit_entries' AS regclass) ORDER BY relname"
-)
-_IS_PART = sa.text(
-    "SELECT EXISTS (SELECT FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid JOIN pg_index ON indexrelid = "
-    "inhrelid WHERE inhparent = CAST(:parent AS regclass) AND indrelid = CAST(:partition AS regclass))"
+    PartitionIndex("ix_audit_entries_unchained", "unchained", "(id) WHERE number IS NULL"),
+    PartitionIndex("ix_audit_entries_number", "number", "(number) WHERE number IS NOT NULL"),
 )
 
 
@@ -39,22 +32,7 @@ def upgrade() -> None:
     _create_chain()
     for name, kind in _CHAIN_COLUMNS.items():
         op.add_column("audit_entries", sa.Column(name, kind, nullable=True), if_not_exists=True)
-    for name, _, column, condition in _CHAIN_INDEXES:
-        op.execute(f"CREATE INDEX IF NOT EXISTS {name} ON ONLY audit_entries ({column}) WHERE {condition}")
-    # Apart from the transaction: the log stays writable while the indexes of its partitions are built.
-    with op.get_context().autocommit_block():
-        for partition in op.get_bind().scalars(_PARTITIONS).all():
-            _index_partition(partition)
-
-
-def _index_partition(partition: str) -> None:
-    for name, end, column, condition in _CHAIN_INDEXES:
-        own = f"{partition}_{end}"
-        if op.get_bind().scalar(_IS_PART, {"parent": name, "partition": partition}):
-            continue
-        op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {own}")
-        op.execute(f"CREATE INDEX CONCURRENTLY {own} ON {partition} ({column}) WHERE {condition}")
-        op.execute(f"ALTER INDEX {name} ATTACH PARTITION {own}")
+    add_partition_indexes("audit_entries", _CHAIN_INDEXES)
 
 
 def _create_registry() -> None:
@@ -126,7 +104,7 @@ def _create_chain() -> None:
 
 
 def downgrade() -> None:
-    for name, _, _, _ in _CHAIN_INDEXES:
+    for name, _, _ in _CHAIN_INDEXES:
         op.drop_index(name, table_name="audit_entries")
     for name in _CHAIN_COLUMNS:
         op.drop_column("audit_entries", name)
