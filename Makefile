@@ -25,8 +25,9 @@ PEERS := .venv/bin/uv pip compile --quiet --upgrade --generate-hashes --universa
 # Where `make lock` writes.
 LOCKS ?= .
 
-# Another project's environment must not leak into this one.
-unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
+# Another project's environment must not leak into this one. Without its bytecode kept, each start of a program
+# compiles the whole service anew, which takes longer than anything else in it.
+unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
