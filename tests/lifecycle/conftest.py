@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 
 from app.apikeys.service import APIKeys
+from app.audit.erasure import AuditErasure
 from app.factors.password.blocklist import CommonPasswords
 from app.factors.password.factor import PasswordFactor
 from app.factors.password.hashing import HashingCost, PasswordHasher
@@ -64,6 +65,7 @@ class House:
             links=self.links,
             interruption=self.interruption,
             revocations=self.revocations,
+            erasure=AuditErasure(self.db, registry.clock, registry.audit),
         )
         self.closing = AccountClosing(
             self.db,
