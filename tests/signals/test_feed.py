@@ -6,9 +6,10 @@ import time
 import httpx2
 import pytest
 
+from app.audit.event import SYSTEM
 from app.revocation.kinds import RevocationKind
 from app.wiring import Services
-from tests.signals.conftest import PATH, Reader, ids, make_reader
+from tests.signals.conftest import ORIGIN, PATH, Reader, ids, make_reader
 from tests.support import People, problem
 
 
@@ -144,6 +145,16 @@ async def test_only_a_service_with_the_scope_may_read_the_feed(reader: Reader, s
     assert refused.headers["www-authenticate"].startswith("Basic")
     narrow = await make_reader(services, reader.client, audience="orders-api", scope="introspection")
     problem(await reader.client.get(PATH, headers=narrow.headers), 403, "insufficient_scope")
+
+
+async def test_a_client_that_is_disabled_loses_its_stream_at_once(reader: Reader, services: Services) -> None:
+    async with reader.stream() as events:
+        await events.next()
+        async with services.db.transaction() as tx:
+            await services.clients.disable(tx, reader.client_id, actor=SYSTEM, origin=ORIGIN)
+        while await events.next() is not None:
+            pass
+    assert (await reader.client.get(PATH, headers=reader.headers)).status_code == 401
 
 
 async def test_a_lost_place_ends_streams_and_their_cursors_go_on(reader: Reader, services: Services) -> None:
