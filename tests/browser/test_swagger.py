@@ -1,5 +1,6 @@
 """Swagger UI in Chromium: a person signs in by its Authorize button and calls a protected route."""
 
+import asyncio
 import hashlib
 import os
 import signal
@@ -57,6 +58,11 @@ async def authorize(page: Page, scheme: str) -> None:
 async def try_out(page: Page, operation: str) -> str:
     """Open a route, execute it, and return what it answered: status and body."""
     block = page.locator(f".opblock:has([data-path='{operation}'])").first
+    async with asyncio.timeout(PATIENCE / 1000):
+        # What is far down is drawn once a reader comes near it.
+        while not await block.count():
+            await page.mouse.wheel(0, 600)
+            await asyncio.sleep(0.05)
     await block.locator(".opblock-summary-control").click()
     await block.get_by_role("button", name="Try it out").click()
     await block.get_by_role("button", name="Execute").click()
