@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from app.foundation.db import Database
-from app.foundation.jobs import Claimed, Job
+from app.foundation.job import Claimed, Job
 
 KIND = "event"
 

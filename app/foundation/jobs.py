@@ -7,8 +7,7 @@ least once and must bear a second run.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 
@@ -22,6 +21,7 @@ from pgqueuer.domain.models import Job as QueuedJob
 from pgqueuer.domain.models import Schedule
 
 from app.foundation.dsn import driver_dsn
+from app.foundation.job import Claimed
 
 # A job whose worker has shown no sign of life for so long is given to another.
 HEARTBEAT_TIMEOUT = timedelta(seconds=10)
@@ -39,23 +39,6 @@ _CLOSE_SECONDS = 5.0
 _LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, PgqException)
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Something to be done. While a job with the same `key` waits or runs, another is not made."""
-
-    kind: str
-    key: str
-    argument: str
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """What one claim took: how many rows, and the jobs that come of them."""
-
-    rows: int
-    jobs: Sequence[Job]
 
 
 Claim = Callable[["asyncpg.Connection", int], Awaitable[Claimed]]

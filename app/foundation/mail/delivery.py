@@ -18,7 +18,7 @@ from app.foundation.backoff import delay_after
 from app.foundation.clock import Clock
 from app.foundation.db import Database, Transaction
 from app.foundation.encryption import DecryptionFailed, Keyring
-from app.foundation.jobs import Claimed, Job
+from app.foundation.job import Claimed, Job
 from app.foundation.mail.composition import Composed, Composer
 from app.foundation.mail.outbox import open_payload
 from app.foundation.mail.transport import Refused, Transport, TriedLater
