@@ -23,7 +23,7 @@ async def test_a_process_on_its_engines_is_ready(api: httpx2.AsyncClient):
     body = answer.json()
     assert body["status"] == "ready"
     assert body["degraded"] == []
-    assert set(body["checks"]) == {"database", "schema", "clock", "signing_keys", "background", "cache"}
+    assert set(body["checks"]) == {"database", "schema", "clock", "signing_keys", "background", "cache", "revocations"}
     assert all(check["ok"] and check["latency_ms"] < 1000 for check in body["checks"].values())
 
 
