@@ -88,7 +88,10 @@ def _each(values: Iterator[_Value]) -> tuple[_Value, ...]:
 def _family(kind: type[_Kind]) -> Iterator[type[_Kind]]:
     # A slotted dataclass leaves behind the class that it was made from; the module holds the one that counts. What a
     # test defines for itself is no part of the service.
-    if kind.__module__.startswith("app.") and getattr(sys.modules[kind.__module__], kind.__name__, None) is kind:
+    if (
+        kind.__module__.startswith(("app.", "auth_service_sdk."))
+        and getattr(sys.modules[kind.__module__], kind.__name__, None) is kind
+    ):
         yield kind
     for below in kind.__subclasses__():
         yield from _family(below)
