@@ -64,7 +64,8 @@ async def test_excess_over_the_pool_is_refused_in_time_and_leaks_nothing(deploy:
     assert set(statuses) == {200, 503}
     assert slowest <= 1 + SLACK_SECONDS
     assert served_live < LIVE_SECONDS * SHARED_MACHINE
-    assert sum(open_now.values()) <= 2 * POOL
+    # Both pools, and the one connection on which revocations are followed.
+    assert sum(open_now.values()) <= 2 * POOL + 1
     assert "idle in transaction" not in open_now
     assert {answer.status_code for answer in after} == {200}
 

@@ -53,7 +53,7 @@ async def shape(url: str) -> list[tuple]:
 @pytest.mark.fault("F26")
 async def test_a_migration_cut_off_at_any_statement_is_finished_by_the_next(platform: Platform, proxy: Proxy) -> None:
     expected = await shape(await platform.database())
-    cut, messages, step = 0, 1, int(length(11, 1))
+    cut, messages, step = 0, 1, int(length(41, 1))
     while messages < _MOST_MESSAGES:
         url = await platform.empty()
         reached = through(url, proxy)
