@@ -32,7 +32,7 @@ pytestmark = pytest.mark.anyio
 
 SEED = 20
 # For each operation: so many that fit its description, and as many that do not.
-EXAMPLES = int(length(3, 100))
+EXAMPLES = int(length(2, 100))
 CHECKED = (
     "not_a_server_error",
     "status_code_conformance",
