@@ -1,0 +1,60 @@
+"""What benches of programs as callers share: a client of ours, a node peer beside it, and requests by Basic."""
+
+import base64
+import contextlib
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+
+from bench.measure import HTTPCase
+from bench.node_environment import node_environment
+from bench.processes import SERVER_CORE, BenchError, environment, python, running
+from bench.run import Run
+from bench.service import Service, answers, free_port
+
+FORM = "application/x-www-form-urlencoded"
+PEERS_SECRET = "s3cret-of-the-peer"
+
+
+def register_client(run: Run, auth: Service, *stated: str) -> tuple[str, str]:
+    """A new client as `create-client` makes it of these arguments: its id and its secret. Raises BenchError."""
+    done = subprocess.run(
+        python("-m", "app.cli", "create-client", *stated, "--json"),
+        cwd=run.folder,
+        env=environment(run.backend.settings(auth.port)),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=lambda: os.sched_setaffinity(0, range(os.cpu_count() or 1)),
+    )
+    if done.returncode != 0:
+        raise BenchError(f"no client was made: {done.stderr[-500:]}")
+    made = json.loads(done.stdout)
+    return made["client_id"], made["client_secret"]
+
+
+def start_node(stack: contextlib.ExitStack, run: Run, script: str) -> tuple[int, int]:
+    """A node program among the peers, up to the end of the stack: its process id and port. Raises PeersMissing."""
+    made = node_environment()
+    port = free_port()
+    env = {"PORT": str(port), "NODE_ENV": "production", "SECRET": PEERS_SECRET}
+    command = [made.node, str(made.folder / script)]
+    process = stack.enter_context(running(command, core=SERVER_CORE, folder=run.folder, env=env))
+    process.wait_until(lambda: answers(f"http://127.0.0.1:{port}/.well-known/openid-configuration"))
+    return process.pid, port
+
+
+def rotation(run: Run, name: str, pid: int, port: int, requests: Sequence[str]) -> HTTPCase:
+    """A case that sends these requests in turn."""
+    run.load.define(name, "rotation", requests=list(requests))
+    return HTTPCase(name=name, load=run.load, traffic=name, pid=pid, port=port, beside=run.backend.postgres_pid)
+
+
+def post_by_basic(path: str, client: tuple[str, str], kind: str, body: str) -> str:
+    """A POST of a client that authenticates by Basic, as it goes over the wire."""
+    basic = base64.b64encode(":".join(client).encode()).decode()
+    head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: */*\r\nauthorization: Basic {basic}\r\n"
+    return f"{head}content-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n{body}"
