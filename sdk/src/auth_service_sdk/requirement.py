@@ -6,6 +6,7 @@ anyway.
 """
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -29,7 +30,7 @@ LEVELS = ("aal1", "aal2", "phr")
 _NEEDS = "This needs "
 
 
-class Requirement:
+class Requirement(ABC):
     """A dependency that returns the caller, or raises a Refusal, which JWTAuthMiddleware answers.
 
     `source` is how it was written; `scopes` are those that every way to be served needs, for OpenAPI.
@@ -68,17 +69,17 @@ class Requirement:
         return self.source
 
     @property
+    @abstractmethod
     def spends(self) -> bool:
         """Whether it may spend an action token."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refusal(self, identity: Identity) -> Refusal | None:
         """Why the plain part refuses a caller; None where it does not. Nothing is spent."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def settle(self, connection: HTTPConnection, identity: Identity) -> None:
         """Judge a caller, and spend what the rule spends. Raises Refusal."""
-        raise NotImplementedError
 
 
 class SingleRequirement(Requirement):
