@@ -48,6 +48,7 @@ from app.foundation.secrets import random_bytes
 from app.grants.by_cookie import BrowserInspection
 from app.grants.inspect import GrantInspection
 from app.grants.issue import GrantIssuance
+from app.grants.parts import CodeParts
 from app.grants.rotate import RefreshTokenRotation
 from app.groups.service import Groups
 from app.lifecycle.administration import UserAdministration
@@ -130,6 +131,7 @@ class Services:
     client_authentication: ClientAuthentication
     api_keys: APIKeyParts
     oauth: OAuthParts
+    codes: CodeParts
     links: Links
     wasnt_me: WasntMe
     users: Users

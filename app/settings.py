@@ -35,7 +35,7 @@ from app.foundation.settings import (
     is_loopback,
     issuer_url,
 )
-from app.grants.settings import PasswordGrantSettings, TokenSettings
+from app.grants.settings import OAuthSettings, PasswordGrantSettings, TokenSettings
 from app.limits.settings import LimitSettings
 from app.links.settings import LinkSettings
 from app.login.settings import MFASettings
@@ -108,6 +108,7 @@ class Settings(BaseSettings):
     step_up: StepUpSettings = StepUpSettings()
     mfa: MFASettings = MFASettings()
     password_grant: PasswordGrantSettings = PasswordGrantSettings()
+    oauth: OAuthSettings = OAuthSettings()
     links: LinkSettings = LinkSettings()
     webhooks: WebhookSettings = WebhookSettings()
     limits: LimitSettings = LimitSettings()

@@ -1,10 +1,16 @@
-"""This service itself as an audience: its stored name and its scopes."""
+"""This service itself as an audience, and its UserInfo endpoint: their stored names, and the scopes of the first."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 SELF = "self"
 """The stored name of this service; its tokens name the issuer instead."""
+
+USERINFO = ":userinfo"
+"""The stored name of the UserInfo endpoint as an audience, which no registered one can have."""
+
+USERINFO_PATH = "/oauth/userinfo"
+"""Where it is. Its tokens name its address and open nothing else. Spec: OpenID Connect Core §5.3."""
 
 ADMIN_NOUNS = (
     "users",

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from app.audiences import rules, store
 from app.audiences.definition import AudienceDefinition
 from app.audiences.errors import AudienceNotFound, InvalidTarget
-from app.audiences.own import OWN_SCOPES, SELF
+from app.audiences.own import OWN_SCOPES, SELF, USERINFO, USERINFO_PATH
 from app.foundation.db import Database, Transaction
 from app.foundation.errors import StartupRefused, Unavailable
 from app.foundation.snapshot import Snapshot
@@ -54,6 +54,7 @@ class Audiences:
         self._issuer = issuer
         self._default_algorithm = default_algorithm
         self._own = AudienceView(name=SELF, aud=issuer, algorithm=default_algorithm, scopes=OWN_SCOPES)
+        self.userinfo = AudienceView(name=USERINFO, aud=issuer + USERINFO_PATH, algorithm=default_algorithm)
         self._views = Snapshot[Mapping[str, AudienceView]](
             db, store.REGISTRY, self._parse, empty={}, prepare=self._have_keys
         )
@@ -74,6 +75,8 @@ class Audiences:
         """
         if uri == self._issuer:
             return self._own
+        if uri == self.userinfo.aud:
+            return self.userinfo
         view = self._by_resource(self._views.value, uri)
         if view is None and rules.is_resource(uri):
             await self._views.load_unless(
@@ -85,11 +88,15 @@ class Audiences:
         return replace(view, aud=uri)
 
     async def get(self, name: str) -> AudienceView:
-        """The audience that is stored under that name, this service itself included. Raises InvalidTarget."""
+        """The audience stored under that name, this service and its UserInfo endpoint too. Raises InvalidTarget."""
+        if name == USERINFO:
+            return self.userinfo
         return self._own if name == SELF else await self._look_up(name)
 
     def aud_of(self, name: str) -> str:
         """What tokens for the audience of that stored name say."""
+        if name == USERINFO:
+            return self.userinfo.aud
         return self._own.aud if name == SELF else name
 
     async def refresh(self) -> None:

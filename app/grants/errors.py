@@ -34,3 +34,9 @@ class InsufficientAuthentication(NotAuthenticated):
             f'error_description="This audience needs a better sign-in", acr_values="{required}"'
         )
         return cls("Sign in for this audience: it asks for more.", headers={"WWW-Authenticate": challenge})
+
+
+class SessionOver(NotAuthenticated):
+    """The session that a client was to be let in by counts no more."""
+
+    code, title = "session_over", "Sign in again"

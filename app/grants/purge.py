@@ -7,6 +7,7 @@ import asyncpg
 from app.foundation.purge import PartitionRule, PurgeRule
 
 GRANTS_KEPT = timedelta(days=1)
+CODES_KEPT = timedelta(days=1)
 _DEFAULT = "refresh_tokens_pdefault"
 # A spent token that comes back betrays a theft for as long as its grant lives.
 _IN_USE = "EXISTS (SELECT FROM grants g WHERE g.id = grant_row_id AND g.expires_at > {now})"
@@ -18,6 +19,8 @@ def rules(*, absolute: timedelta) -> tuple[PurgeRule, ...]:
     return (
         # What came while a month had no partition.
         PurgeRule(table=_DEFAULT, kept=kept, condition=f"expires_at < {{now}} AND NOT {_IN_USE}"),
+        # A spent one that comes back within the day still ends its grant.
+        PurgeRule(table="authorization_codes", order="expires_at", kept=CODES_KEPT),
         PurgeRule(table="grants", kept=kept, condition="expires_at < {now}"),
     )
 

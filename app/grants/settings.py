@@ -42,3 +42,13 @@ class PasswordGrantSettings(BaseModel):
     def is_served(self, *, production: bool) -> bool:
         """Whether the form is there, with the default that fits the environment."""
         return not production if self.enabled is None else self.enabled
+
+
+class OAuthSettings(BaseModel):
+    """The `OAUTH__…` settings."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code_seconds: int = Field(
+        default=60, ge=5, le=600, description="How long an authorization code waits for its client. OAuth 2.1: 60."
+    )

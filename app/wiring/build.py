@@ -51,6 +51,7 @@ from app.signing_keys.withdraw import KeyWithdrawal
 from app.stepup.parts import StepUp
 from app.wiring import purge, restore, webhooks
 from app.wiring.api_keys import build_api_keys, build_own_api_keys
+from app.wiring.codes import build_codes
 from app.wiring.configuration import build_configuration
 from app.wiring.entrances import Entrances
 from app.wiring.ground import Ground
@@ -204,6 +205,7 @@ def build(settings: Settings) -> Services:
         ),
         client_authentication=oauth.authentication,
         oauth=oauth,
+        codes=build_codes(ground),
         links=links,
         wasnt_me=wasnt_me,
         users=users,
