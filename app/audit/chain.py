@@ -98,6 +98,10 @@ def fault(entry: Content, link: Link, previous: bytes) -> str | None:
     return None
 
 
+# Made once: an encoder costs as much as what it writes of an entry.
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
+
+
 def _canonical(value: object) -> bytes:
     """JSON in one form only: sorted names, no spaces, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode("ascii")
+    return _encode(value).encode("ascii")
