@@ -8,9 +8,11 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from app.admin.acting import actor_of
+from app.admin.client_metadata import MetadataFields
 from app.admin.guard import requires
 from app.admin.routing import AdminRouter
-from app.clients.check import MAX_REDIRECT_URIS, MAX_SCOPES, MAX_TARGETS, MAX_URI_CHARACTERS
+from app.clients.address import MAX_URI_CHARACTERS
+from app.clients.check import MAX_REDIRECT_URIS, MAX_SCOPES, MAX_TARGETS
 from app.clients.client import Client
 from app.clients.rules import MAX_NAME_CHARACTERS, ClientDefinition, ServiceScope
 from app.clients.service import Clients
@@ -35,7 +37,7 @@ Registry = Annotated[Clients, provide(Clients)]
 Text = Annotated[str, Field(max_length=_MAX_CHARACTERS)]
 
 
-class ClientBody(BaseModel):
+class ClientBody(MetadataFields):
     """A client, without its secrets. `targets` maps audiences to scopes; null are those that need no permission."""
 
     client_id: str
@@ -73,7 +75,7 @@ class ClientPage(BaseModel):
     next: str | None
 
 
-class ClientRequest(Body):
+class ClientRequest(MetadataFields, Body):
     """A client as it shall be. What is left out is empty."""
 
     name: str = Field(max_length=MAX_NAME_CHARACTERS)
@@ -100,6 +102,7 @@ class ClientRequest(Body):
             targets={name: None if held is None else tuple(held) for name, held in self.targets.items()},
             jwks=self.jwks,
             jwks_uri=self.jwks_uri,
+            **self.metadata(),
         )
 
 

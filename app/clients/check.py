@@ -1,11 +1,13 @@
 """Whether what an operator says of a client is right by itself."""
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from app.audiences import rules as audience_rules
 from app.audiences.own import SELF
+from app.clients.address import is_address
+from app.clients.check_metadata import metadata_faults
 from app.clients.errors import InvalidClientDefinition
+from app.clients.metadata import ApplicationType
 from app.clients.rules import MAX_NAME_CHARACTERS, ClientDefinition, ServiceScope
 from app.protocols.jose.jwk import UnsuitableKey
 from app.protocols.jose.key_set import read_key_set
@@ -15,8 +17,6 @@ from app.protocols.oauth.registration import AuthMethod, GrantType
 MAX_REDIRECT_URIS = 50
 MAX_TARGETS = 50
 MAX_SCOPES = 64
-MAX_URI_CHARACTERS = 512
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 Fault = tuple[str, str]
 
@@ -30,6 +30,7 @@ def check(definition: ClientDefinition) -> None:
         *_redirect_faults(definition),
         *_key_faults(definition),
         *_target_faults(definition),
+        *metadata_faults(definition),
     ]
     if faults:
         words = "; ".join(f"{pointer[1:]}: {rule}" for pointer, rule in faults)
@@ -70,7 +71,7 @@ def _redirect_faults(definition: ClientDefinition) -> Iterator[Fault]:
     if len(uris) > MAX_REDIRECT_URIS:
         yield "/redirect_uris", f"at most {MAX_REDIRECT_URIS}"
     for number, uri in enumerate(uris[:MAX_REDIRECT_URIS]):
-        fault = redirect_uri.fault_of(uri, native=definition.is_public)
+        fault = redirect_uri.fault_of(uri, native=definition.kind_of_application is ApplicationType.NATIVE)
         if fault is not None:
             yield f"/redirect_uris/{number}", fault
 
@@ -87,15 +88,8 @@ def _key_faults(definition: ClientDefinition) -> Iterator[Fault]:
             read_key_set(definition.jwks, strict=True)
         except UnsuitableKey as error:
             yield "/jwks", str(error)
-    if definition.jwks_uri is not None and not _is_key_address(definition.jwks_uri):
+    if definition.jwks_uri is not None and not is_address(definition.jwks_uri):
         yield "/jwks_uri", "an https URI (http on loopback only) without user and fragment"
-
-
-def _is_key_address(uri: str) -> bool:
-    if len(uri) > MAX_URI_CHARACTERS or not audience_rules.is_resource(uri):
-        return False
-    parts = urlsplit(uri)
-    return parts.scheme == "https" or parts.hostname in _LOOPBACK
 
 
 def _target_faults(definition: ClientDefinition) -> Iterator[Fault]:

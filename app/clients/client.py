@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
+from app.clients.metadata import read_metadata
 from app.clients.rules import ClientDefinition
 from app.foundation.clock import rfc3339
 from app.protocols.oauth.registration import AuthMethod
@@ -55,6 +56,8 @@ class Client:
             "targets": targets,
             "jwks": dict(stated.jwks) if stated.jwks is not None else None,
             "jwks_uri": stated.jwks_uri,
+            **stated.metadata_as_json(),
+            "application_type": stated.kind_of_application.value,
             "created_at": rfc3339(self.created_at),
             "updated_at": rfc3339(self.updated_at),
             "disabled_at": rfc3339(self.disabled_at) if self.disabled_at else None,
@@ -83,6 +86,7 @@ def client_of(row: Row[Any]) -> Client:
         ),
         jwks=row.jwks,
         jwks_uri=row.jwks_uri,
+        **read_metadata(row.client_metadata),
     )
     return Client(
         id=row.id,
@@ -108,4 +112,5 @@ def columns_of(definition: ClientDefinition) -> dict[str, Any]:
         "targets": targets,
         "jwks": dict(definition.jwks) if definition.jwks is not None else None,
         "jwks_uri": definition.jwks_uri,
+        "client_metadata": {**definition.metadata_as_json(), "application_type": definition.kind_of_application.value},
     }

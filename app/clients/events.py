@@ -19,6 +19,7 @@ class ClientCreated(Event):
     redirect_uris: list[str]
     token_endpoint_auth_method: str
     targets: dict[str, list[str] | None]
+    client_metadata: dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class ClientUpdated(Event):
     redirect_uris: list[str]
     token_endpoint_auth_method: str
     targets: dict[str, list[str] | None]
+    client_metadata: dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,8 @@ class OAuthClient(Model):
     """A client. `audience` is the stored name of the downstream service whose credentials it holds, if any.
 
     `targets` maps the stored name of each audience that it may ask tokens for to the scopes that it holds there; null
-    stands for those that need no permission. `version` grows with every change of the client or its secrets. Tokens
+    stands for those that need no permission. `client_metadata` holds what
+    `ClientMetadata` says. `version` grows with every change of the client or its secrets. Tokens
     of its own that were issued before `tokens_not_before`, a whole second, do not count.
     """
 
@@ -38,6 +39,7 @@ class OAuthClient(Model):
     targets: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     jwks: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     jwks_uri: Mapped[str | None] = mapped_column(Text)
+    client_metadata: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     version: Mapped[int] = mapped_column(server_default="1")
     tokens_not_before: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from app.clients import store
+from app.clients.metadata import ApplicationType, ClientMetadata, read_metadata
 from app.clients.rules import is_client_id
 from app.foundation.db import Database
 from app.foundation.secrets import SecretHash
@@ -29,7 +30,7 @@ class StoredSecret:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class RegisteredClient:
+class RegisteredClient(ClientMetadata):
     """A client, its secrets and its keys, at one version. `tokens_not_before` is a NumericDate."""
 
     client_id: str
@@ -46,6 +47,16 @@ class RegisteredClient:
     keys: tuple[TheirKey, ...]
     jwks_uri: str | None
     tokens_not_before: float
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it has nothing to prove itself by."""
+        return self.auth_method is AuthMethod.NONE
+
+    @property
+    def is_native(self) -> bool:
+        """Whether it runs on a device, so that a loopback redirect URI may come with any port. RFC 8252 §7.3."""
+        return self.application_type is ApplicationType.NATIVE or (self.application_type is None and self.is_public)
 
 
 class ClientDirectory:
@@ -106,4 +117,5 @@ def _parse(told: Any) -> RegisteredClient:
         keys=read_key_set(told["jwks"], strict=True) if told["jwks"] is not None else (),
         jwks_uri=told["jwks_uri"],
         tokens_not_before=told["tokens_not_before"] or 0.0,
+        **read_metadata(told["metadata"]),
     )

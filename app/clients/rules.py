@@ -7,6 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from app.clients.metadata import ApplicationType, ClientMetadata
 from app.protocols.oauth.registration import AuthMethod
 
 CLIENT_ID_PREFIX = "c_"
@@ -27,8 +28,13 @@ def is_client_id(text: str) -> bool:
     return _CLIENT_ID.fullmatch(text) is not None
 
 
+def application_type_of(auth_method: AuthMethod) -> ApplicationType:
+    """Where a client runs that does not say: on a device, where it has nothing to prove itself by."""
+    return ApplicationType.NATIVE if auth_method is AuthMethod.NONE else ApplicationType.WEB
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClientDefinition:
+class ClientDefinition(ClientMetadata):
     """A client as it is registered.
 
     `audience` is the stored name of the downstream service that it stands for, `scopes` what it may ask about that
@@ -50,3 +56,8 @@ class ClientDefinition:
     def is_public(self) -> bool:
         """Whether it has nothing to prove itself by: an app on somebody's device."""
         return self.auth_method is AuthMethod.NONE
+
+    @property
+    def kind_of_application(self) -> ApplicationType:
+        """Where it runs: as it says, else on a device where it is public."""
+        return self.application_type or application_type_of(self.auth_method)

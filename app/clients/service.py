@@ -191,5 +191,4 @@ class Clients:
 
 def _told(columns: Mapping[str, Any]) -> dict[str, Any]:
     """What of a definition its event tells."""
-    names = ("name", "audience", "scopes", "grant_types", "redirect_uris", "token_endpoint_auth_method", "targets")
-    return {name: columns[name] for name in names}
+    return {name: value for name, value in columns.items() if name not in {"jwks", "jwks_uri"}}

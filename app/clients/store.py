@@ -18,7 +18,8 @@ KNOWN = """
       'client_id', c.client_id, 'name', c.name, 'audience', c.audience, 'scopes', c.scopes,
       'enabled', c.disabled_at IS NULL, 'version', c.version, 'grant_types', c.grant_types,
       'redirect_uris', c.redirect_uris,
-      'auth_method', c.token_endpoint_auth_method, 'targets', c.targets, 'jwks', c.jwks, 'jwks_uri', c.jwks_uri,
+      'auth_method', c.token_endpoint_auth_method, 'targets', c.targets, 'jwks', c.jwks,
+      'jwks_uri', c.jwks_uri, 'metadata', c.client_metadata,
       'tokens_not_before', extract(epoch FROM c.tokens_not_before),
       'secrets', (SELECT coalesce(json_agg(json_build_array(encode(s.secret_hash, 'hex'),
         extract(epoch FROM s.expires_at)) ORDER BY s.id), '[]') FROM client_secrets s WHERE s.client_row_id = c.id)

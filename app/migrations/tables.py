@@ -5,6 +5,7 @@ import app.apikeys.models
 import app.audiences.models
 import app.audit.models
 import app.clients.models
+import app.consents.models
 import app.factors.email_code.models
 import app.factors.passkey.models
 import app.factors.password.models

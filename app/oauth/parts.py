@@ -6,6 +6,7 @@ from app.clients.assertions import ClientAssertions
 from app.clients.authenticate import ClientAuthentication
 from app.clients.live import ClientLiveness
 from app.clients.registered import ClientDirectory
+from app.consents.service import Consents
 from app.foundation.parts import Parts
 from app.grants.client_token import ClientTokens
 from app.oauth.token import TokenEndpoint
@@ -20,4 +21,5 @@ class OAuthParts(Parts):
     assertions: ClientAssertions
     liveness: ClientLiveness
     tokens: ClientTokens
+    consents: Consents
     endpoint: TokenEndpoint

@@ -7,6 +7,7 @@ from app.clients.keys import ClientKeys
 from app.clients.live import ClientLiveness
 from app.clients.registered import ClientDirectory
 from app.clients.service import Clients
+from app.consents.service import Consents
 from app.grants.client_token import ClientTokens
 from app.oauth.grant_types.client_credentials import ClientCredentials
 from app.oauth.kernel.dispatch import Kernel
@@ -42,5 +43,6 @@ def build_oauth(ground: Ground, clients: Clients) -> OAuthParts:
         assertions=assertions,
         liveness=liveness,
         tokens=tokens,
+        consents=Consents(clock, audit),
         endpoint=TokenEndpoint(authentication, [ClientCredentials(tokens, Kernel(storage))]),
     )

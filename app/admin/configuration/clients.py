@@ -93,4 +93,5 @@ def _definition(name: str, entry: ClientEntry) -> ClientDefinition:
         targets=targets,
         jwks=entry.jwks,
         jwks_uri=entry.jwks_uri,
+        **entry.metadata(),
     )

@@ -4,6 +4,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.admin.client_metadata import MetadataFields
+from app.clients.rules import application_type_of
 from app.protocols.assurance import ACR
 from app.protocols.jose.algorithms import Algorithm
 from app.protocols.oauth.registration import AuthMethod
@@ -55,7 +57,7 @@ class GroupEntry(Entry):
     roles: list[HeldRole] = []
 
 
-class ClientEntry(Entry):
+class ClientEntry(MetadataFields, Entry):
     """An OAuth client, called by its name. `secret` says where its secret stands, and is never exported."""
 
     audience: Name | None = None
@@ -71,7 +73,10 @@ class ClientEntry(Entry):
 
     def comparable(self) -> dict[str, Any]:
         """Without the secret, which cannot be read back: it is compared by its hash when it is given."""
-        return {name: value for name, value in super().comparable().items() if name != "secret"}
+        stated = {name: value for name, value in super().comparable().items() if name != "secret"}
+        if self.application_type is None:
+            stated["application_type"] = application_type_of(self.token_endpoint_auth_method).value
+        return stated
 
 
 class WebhookEntry(Entry):
