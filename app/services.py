@@ -24,6 +24,7 @@ from app.factors.password.hashing import PasswordHasher
 from app.factors.password.lockout import Lockout
 from app.factors.password.service import Passwords
 from app.factors.service import Factors
+from app.flows.service import Flows
 from app.foundation.cache import Cache
 from app.foundation.clock import Clock
 from app.foundation.cookies import Cookies
@@ -133,6 +134,7 @@ class Services:
     oauth: OAuthParts
     codes: CodeParts
     links: Links
+    flows: Flows
     wasnt_me: WasntMe
     users: Users
     user_imports: UserImports

@@ -20,6 +20,7 @@ from app.audiences.settings import AudienceSettings
 from app.audit.settings import AuditSettings
 from app.factors.email_code.settings import EmailCodeSettings
 from app.factors.password.settings import PasswordSettings
+from app.flows.settings import FlowSettings
 from app.foundation.environment import Fault, SettingsError, faults_of, read, variables
 from app.foundation.http_settings import HTTPSettings
 from app.foundation.mail.settings import SMTPSettings
@@ -110,6 +111,7 @@ class Settings(BaseSettings):
     password_grant: PasswordGrantSettings = PasswordGrantSettings()
     oauth: OAuthSettings = OAuthSettings()
     links: LinkSettings = LinkSettings()
+    flows: FlowSettings = FlowSettings()
     webhooks: WebhookSettings = WebhookSettings()
     limits: LimitSettings = LimitSettings()
     audiences: AudienceSettings = AudienceSettings()

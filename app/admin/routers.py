@@ -3,6 +3,7 @@
 from app.admin.api_keys import router as api_keys
 from app.admin.audiences import router as audiences
 from app.admin.audit_logs import router as audit_logs
+from app.admin.flows import router as flows
 from app.admin.groups import router as groups
 from app.admin.oauth_clients import router as oauth_clients
 from app.admin.permissions import router as permissions
@@ -28,6 +29,7 @@ ADMIN_ROUTERS: tuple[AdminRouter, ...] = (
     api_keys,
     audit_logs,
     webhooks,
+    flows,
     stats,
 )
 """Every noun's router, in the order of the documentation."""

@@ -207,6 +207,7 @@ def build(settings: Settings) -> Services:
         oauth=oauth,
         codes=build_codes(ground),
         links=links,
+        flows=ground.flows,
         wasnt_me=wasnt_me,
         users=users,
         user_imports=people.imports,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.audiences.service import Audiences
 from app.audit.service import AuditLog
+from app.flows.service import Flows
 from app.foundation.cache import Cache
 from app.foundation.clock import Clock
 from app.foundation.db import Database
@@ -37,6 +38,7 @@ class Ground:
     revocations: Revocations
     follower: Follower
     limits: Limits
+    flows: Flows
     keys: SigningKeys
     audiences: Audiences
     roles: Roles
@@ -78,6 +80,7 @@ class Ground:
             wake=wake,
             revocations=Revocations(clock, wake),
             follower=follower,
+            flows=Flows(db, clock, settings.flows),
             limits=Limits(limiter, db, audit, settings.limits, key=keyring.derive("rate limits"), width=width),
             keys=keys,
             audiences=Audiences(db, keys, issuer=issuer, default_algorithm=settings.jwt.algorithm),

@@ -10,6 +10,7 @@ from app.audit.trimming import LogTrimming
 from app.clients import purge as clients
 from app.factors.email_code import purge as email_code
 from app.factors.passkey import purge as passkey
+from app.flows import purge as flows
 from app.foundation import job_purge
 from app.foundation.idempotency import purge as kept_answers
 from app.foundation.mail import purge as mail
@@ -43,6 +44,7 @@ def rules(settings: Settings) -> Sequence[PurgeRule]:
         *stepup.RULES,
         *clients.RULES,
         *links.RULES,
+        *flows.rules(settings.flows),
         *apikeys.RULES,
         *grants.rules(absolute=absolute),
         *sessions.rules(absolute=absolute),

@@ -7,6 +7,9 @@ CURES = {
     "signing_key_in_use": "Rotate first (`auth-service rotate-signing-key`), and retire the former key once its last "
     "token has expired: `detail` says when. A key that leaked is revoked instead.",
     "signing_key_not_found": "`auth-service keys list` shows every key.",
+    "flow_not_found": "A flow is kept for a set time (`FLOWS__KEPT_SECONDS`); its id stands on the error page and in "
+    "`error_description`.",
+    "flow_over": "Go back to the application and begin again; for operators: `FLOWS__PENDING_SECONDS`.",
     "group_exists": "Take another name, or change the group that has it.",
     "group_not_found": "`auth-service groups list` shows every group; `groups create NAME` makes one.",
     "idempotency_key_reused": "Take a new `Idempotency-Key` for a new request; send an old one only with the very same "
