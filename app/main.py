@@ -44,6 +44,7 @@ from app.foundation.routing import HotEndpoint, Router
 from app.foundation.sampling import keep_sampling
 from app.foundation.settings import TelemetrySettings
 from app.grants import routes as grants
+from app.hosted import pages as hosted_pages
 from app.login import email_code_routes as email_codes
 from app.login import password_grant
 from app.login import routes as login
@@ -76,6 +77,7 @@ ROUTERS: tuple[Router, ...] = (
     recovery.router,
     recovery_pages.router,
     login.router,
+    hosted_pages.router,
     email_codes.router,
     grants.router,
     oauth_token.router,

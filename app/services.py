@@ -52,6 +52,7 @@ from app.grants.issue import GrantIssuance
 from app.grants.parts import CodeParts
 from app.grants.rotate import RefreshTokenRotation
 from app.groups.service import Groups
+from app.hosted.parts import HostedParts
 from app.lifecycle.administration import UserAdministration
 from app.lifecycle.administrator import AdministratorCreation
 from app.lifecycle.closing import AccountClosing
@@ -108,6 +109,7 @@ class Services:
     outbound: Outbound
     languages: Languages
     pages: Pages
+    hosted: HostedParts
     audit: AuditLog
     revocations: Revocations
     wake: Wake

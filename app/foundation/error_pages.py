@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import Scope
 
+from app.foundation.csrf import CSRFFailed
 from app.foundation.language import Language
 from app.foundation.pages import ForeignForm, Pages
 from app.foundation.problems import Refusal, trace_id_of
@@ -20,6 +21,10 @@ def N_(words: str) -> str:  # noqa: N802 — the name by which message extractio
 
 
 _BY_CODE = {
+    CSRFFailed.code: (
+        N_("We can’t tell that this form came from here"),
+        N_("To protect your account we stopped here. Nothing was changed. Open the page again and try once more."),
+    ),
     ForeignForm.code: (
         N_("We can’t tell that this form came from here"),
         N_("To protect your account we stopped here. Nothing was changed. Open the page again and try once more."),

@@ -29,3 +29,9 @@ class PagesSettings(BaseModel):
         description="Where the pages' link Privacy leads; left out, there is none.",
         examples=["https://example.com/privacy"],
     )
+    sign_in_seconds: int = Field(
+        default=3600,
+        ge=300,
+        le=86_400,
+        description="How long a sign-in at the pages may take from its beginning to its end.",
+    )

@@ -3,6 +3,7 @@
 A page works without JavaScript. GET shows, POST acts, and a form that acts was sent by a page of ours.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +29,8 @@ LOCALE_COOKIE = "locale"
 THEME_COOKIE = "theme"
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# An origin, or the scheme of a native app with its colon. Spec: CSP3 §2.3.1.
+_SOURCE = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?|[a-z][a-z0-9+.-]*:")
 _YEAR_SECONDS = 31_536_000
 _MAX_QUERY_FIELDS = 50
 
@@ -87,10 +90,10 @@ class Pages:
             languages, ChoiceLoader([DictLoader(_sources(folder)) for folder in templates])
         )
 
-    def language(self, connection: HTTPConnection, *, user: str | None = None) -> Language:
-        """The language of this request's reader; `user` is what their account says."""
+    def language(self, connection: HTTPConnection, *, asked: str | None = None, user: str | None = None) -> Language:
+        """The language of this request's reader; `asked` is what the app wants, `user` what their account says."""
         return self._languages.negotiate(
-            ui_locales=connection.query_params.get("ui_locales"),
+            ui_locales=connection.query_params.get("ui_locales") or asked,
             user=user,
             cookie=connection.cookies.get(LOCALE_COOKIE),
             accept_language=connection.headers.get("accept-language"),
@@ -105,18 +108,20 @@ class Pages:
         headers: Mapping[str, str] | None = None,
         language: Language | None = None,
         scripts: Sequence[str] = (),
+        form_target: str | None = None,
         **values: object,
     ) -> Response:
         """A template as an answer. `scripts` are modules of `app/static` that make it nicer, and never possible.
 
-        A choice of language or appearance in the query is kept in a cookie.
+        `form_target` is the one foreign origin to which its forms may lead in the end. A choice of language or
+        appearance in the query is kept in a cookie.
         """
         chosen = language or self.language(connection)
         page = self._page(connection, scripts)
         words = self._environments[chosen.tag].get_template(template).render(page=page, **values)
         response = HTMLResponse(words, status_code=status, headers=dict(headers or {}))
         response.headers["Content-Language"] = chosen.tag
-        self.protect(response, policy(page.nonce if scripts else None))
+        self.protect(response, policy(page.nonce if scripts else None, form_target))
         self._remember(connection, response)
         return response
 
@@ -184,11 +189,17 @@ class Pages:
         )
 
 
-def policy(nonce: str | None) -> str:
-    """The Content-Security-Policy of a page; its own scripts carry the nonce, and without one nothing runs."""
+def policy(nonce: str | None, form_target: str | None = None) -> str:
+    """The Content-Security-Policy of a page; its own scripts carry the nonce, and without one nothing runs.
+
+    Browsers hold the redirects after a form to `form-action` too, hence `form_target`; what is no plain origin or
+    scheme is left out, so that nobody writes another directive into it.
+    """
+    is_origin = form_target is not None and _SOURCE.fullmatch(form_target) is not None
+    forms = f"'self' {form_target}" if is_origin else "'self'"
     script = f"script-src 'nonce-{nonce}'; connect-src 'self'; " if nonce is not None else ""
     return (
-        f"default-src 'none'; {script}style-src 'self'; img-src 'self' data:; form-action 'self'; "
+        f"default-src 'none'; {script}style-src 'self'; img-src 'self' data:; form-action {forms}; "
         "frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
 

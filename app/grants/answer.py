@@ -23,6 +23,12 @@ def token_answer(
         return JSONResponse({**issued.as_json(), **(more or {})})
     body = {"expires_in": issued.expires_in, "refresh_expires_in": issued.refresh_expires_in, "scope": issued.scope}
     response = JSONResponse({**body, **(more or {})})
+    put_tokens(request, response, issued)
+    return response
+
+
+def put_tokens(request: Request, response: Response, issued: IssuedTokens) -> None:
+    """Set the cookies of a browser's tokens on any answer."""
     cookies = provided(request.app, Cookies)
     session = issued.session_cookie
     if session is not None:
@@ -31,4 +37,3 @@ def token_answer(
         response.delete_cookie(cookies.visitor, path="/", secure=cookies.secure, httponly=True, samesite="lax")
     cookies.put(response, cookies.access, issued.access_token, max_age_seconds=issued.expires_in)
     cookies.put(response, cookies.refresh, issued.refresh_token, max_age_seconds=issued.refresh_expires_in)
-    return response

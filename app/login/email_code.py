@@ -18,7 +18,7 @@ from app.login import store
 from app.login.errors import CodeRefused
 from app.login.events import LoginCodeRequested, LoginFailed
 from app.login.sign_in import REFUSALS, SIGN_INS, SignIn, Target
-from app.protocols.assurance import assurance_of
+from app.protocols.assurance import ACR, assurance_of
 from app.users.email import find_key, parse_email
 from app.users.service import Users
 from app.users.user import User
@@ -42,7 +42,7 @@ class CodeLogin:
     """What a person presents, and what the tokens shall be for.
 
     With `browser` the session is one of a browser; then `raw_binding` is the cookie that came with the request for
-    the code.
+    the code. `acr` is as in `Target`.
     """
 
     raw_challenge: str = field(repr=False)
@@ -51,6 +51,7 @@ class CodeLogin:
     scope: str | None
     browser: BrowserSignIn | None = None
     raw_binding: str | None = field(default=None, repr=False)
+    acr: ACR | None = None
 
 
 class EmailCodeSignIn:
@@ -117,7 +118,7 @@ class EmailCodeSignIn:
         if user is None:
             self._limits.login_failed(attempt)
             raise CodeRefused(WRONG, detail=reason)
-        target = Target(audience=audience, requested=requested, browser=presented.browser)
+        target = Target(audience=audience, requested=requested, browser=presented.browser, acr=presented.acr)
         issued = await self._go_on(user, attempt, target, origin)
         if issued is None:
             async with self._db.transaction() as tx:

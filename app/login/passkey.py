@@ -17,19 +17,23 @@ from app.login import store
 from app.login.errors import PasskeyRefused
 from app.login.events import LoginFailed
 from app.login.sign_in import SignIn, Target
-from app.protocols.assurance import assurance_of
+from app.protocols.assurance import ACR, assurance_of
 from app.users.email import email_key
 from app.users.service import Users
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PasskeyLogin:
-    """What a person presents: what `navigator.credentials.get` returned, and what the tokens shall be for."""
+    """What a person presents: what `navigator.credentials.get` returned, and what the tokens shall be for.
+
+    `acr` is as in `Target`.
+    """
 
     assertion: Mapping[str, object] = field(repr=False)
     audience: str | None
     scope: str | None
     browser: BrowserSignIn | None = None
+    acr: ACR | None = None
 
 
 class PasskeySignIn:
@@ -102,7 +106,7 @@ class PasskeySignIn:
             row = await self._db.fetchrow(store.FIND_BY_ID, user.id, repeatable=True)
         if row is None or user is None or proof is None:
             raise PasskeyRefused(detail=reason)
-        target = Target(audience=audience, requested=requested, browser=presented.browser)
+        target = Target(audience=audience, requested=requested, browser=presented.browser, acr=presented.acr)
         issued = await self._sign_in.go_on(store.candidate_of(row), assurance_of(proof.evidence), target, origin)
         if issued is None:
             raise PasskeyRefused(detail="changed during sign-in")

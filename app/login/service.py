@@ -19,7 +19,7 @@ from app.login.errors import EmailNotVerified, InvalidCredentials
 from app.login.events import LoginFailed
 from app.login.sign_in import REFUSALS, SIGN_INS, SignIn, Target
 from app.login.store import Candidate
-from app.protocols.assurance import assurance_of
+from app.protocols.assurance import ACR, assurance_of
 from app.users.email import EmailKey, find_key
 
 NOT_VERIFIED = "email not verified"
@@ -31,7 +31,8 @@ class PasswordLogin:
     """What a person presents. `audience` and `scope` are what the tokens shall be for.
 
     With `browser` the session is one of a browser, which gets cookies.
-    `signed_in` is whose live session the request brings along, if any: on that device a lock does not count.
+    `signed_in` is whose live session the request brings along, if any: on that device a lock does not count. `acr` is
+    as in `Target`.
     """
 
     email: str
@@ -40,6 +41,7 @@ class PasswordLogin:
     scope: str | None
     browser: BrowserSignIn | None = None
     signed_in: str | None = None
+    acr: ACR | None = None
 
 
 class Login:
@@ -90,7 +92,7 @@ class Login:
                 raise EmailNotVerified("Use the link that was mailed to you just now.", detail=reason)
             raise InvalidCredentials(detail=reason)
         await self._passwords.rehash_if_outdated(candidate.login, presented.password)
-        target = Target(audience=audience, requested=requested, browser=presented.browser)
+        target = Target(audience=audience, requested=requested, browser=presented.browser, acr=presented.acr)
         issued = await self._sign_in.go_on(candidate, assurance_of(PASSWORD_EVIDENCE), target, origin)
         if issued is None:
             reason = "changed during sign-in"

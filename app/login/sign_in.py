@@ -49,13 +49,15 @@ SIGN_INS = Counter("sign_ins", "Sign-ins by how they ended.", unit="sign-ins", r
 class Target:
     """What the tokens of a sign-in shall be for. `requested` None asks for all that the user holds there.
 
-    With `browser` the session is one of a browser, which gets cookies.
+    With `browser` the session is one of a browser, which gets cookies. `acr` is what this one sign-in must come to,
+    beside what is required of everyone.
     """
 
     audience: AudienceView
     requested: tuple[str, ...] | None
     client_id: str = FIRST_PARTY_CLIENT
     browser: BrowserSignIn | None = None
+    acr: ACR | None = None
 
 
 class SignIn:
@@ -116,6 +118,7 @@ class SignIn:
             self._required_acr,
             candidate.user.required_acr,
             target.audience.required_acr,
+            target.acr,
             roles=await self._roles.requirements(candidate.held, target.audience.name),
         )
 

@@ -16,6 +16,7 @@ import app.foundation.idempotency.models
 import app.foundation.mail.models
 import app.grants.models
 import app.groups.models
+import app.hosted.models
 import app.lifecycle.models
 import app.links.models
 import app.login.models

@@ -55,6 +55,7 @@ from app.wiring.codes import build_codes
 from app.wiring.configuration import build_configuration
 from app.wiring.entrances import Entrances
 from app.wiring.ground import Ground
+from app.wiring.hosted import build_hosted
 from app.wiring.oauth import build_oauth
 from app.wiring.people import People
 from app.wiring.revocation import build_feed
@@ -173,6 +174,7 @@ def build(settings: Settings) -> Services:
         outbound=ground.outbound,
         languages=languages,
         pages=Pages(languages, settings.pages, public_url=issuer),
+        hosted=build_hosted(ground),
         audit=audit,
         revocations=revocations,
         wake=ground.wake,

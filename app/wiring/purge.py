@@ -16,6 +16,7 @@ from app.foundation.idempotency import purge as kept_answers
 from app.foundation.mail import purge as mail
 from app.foundation.purge import Pace, PartitionRule, Purge, PurgeRule
 from app.grants import purge as grants
+from app.hosted import purge as hosted
 from app.links import purge as links
 from app.login import purge as login
 from app.revocation import purge as revocation
@@ -41,6 +42,7 @@ def rules(settings: Settings) -> Sequence[PurgeRule]:
         *email_code.RULES,
         *passkey.RULES,
         *login.RULES,
+        *hosted.RULES,
         *stepup.RULES,
         *clients.RULES,
         *links.RULES,

@@ -8,6 +8,7 @@ from app.flows import restore as flows
 from app.foundation.idempotency import restore as kept_answers
 from app.foundation.restoration import Restoration
 from app.grants import restore as grants
+from app.hosted import restore as hosted
 from app.links import restore as links
 from app.login import restore as login
 from app.revocation import restore as revocation
@@ -22,6 +23,7 @@ RULES = (
     *clients.RULES,
     *revocation.RULES,
     *login.RULES,
+    *hosted.RULES,
     *stepup.RULES,
     *links.RULES,
     *flows.RULES,

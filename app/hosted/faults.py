@@ -1,0 +1,66 @@
+"""What a page says when a step was refused: one sentence for every reason, so that it tells of no account."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from app.foundation.errors import ServiceError
+from app.limits.errors import TooManyAttempts
+from app.login.errors import (
+    CodeRefused,
+    EmailNotVerified,
+    InvalidCredentials,
+    InvalidMFAToken,
+    PasskeyRefused,
+    SecondFactorRefused,
+)
+from app.stepup.errors import ProofRefused
+
+
+def N_(words: str) -> str:  # noqa: N802 — the name by which message extraction knows it
+    """Marks words that are translated where they are shown."""
+    return words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A refusal as its page shows it: beside a field, or above the form."""
+
+    words: str
+    status: int = 400
+    headers: Mapping[str, str] = field(default_factory=dict)
+    beside: bool = True
+
+
+NO_ADDRESS = Fault(words=N_("Type an email address, such as name@example.com."), status=422)
+NO_MATCH = N_("That email address and password don’t match.")
+NO_CODE = N_("That code did not work. It is wrong, too old or was used. Type the newest one.")
+NO_PASSKEY = N_("That passkey did not work here. Try again, or choose another way.")
+NOT_CONFIRMED = N_("Confirm your email address first: use the link that was mailed to you.")
+TOO_OFTEN = N_("That was too often. To protect accounts we slow things down. Wait a little and try again.")
+OVER = N_("This took too long, or was tried too often. Start again.")
+
+_ABOVE = (PasskeyRefused, EmailNotVerified, TooManyAttempts, InvalidMFAToken)
+_WORDS: dict[type[ServiceError], str] = {
+    InvalidCredentials: NO_MATCH,
+    EmailNotVerified: NOT_CONFIRMED,
+    CodeRefused: NO_CODE,
+    PasskeyRefused: NO_PASSKEY,
+    TooManyAttempts: TOO_OFTEN,
+    InvalidMFAToken: OVER,
+}
+_BY_FACTOR = {
+    "password": N_("That password is not right."),
+    "passkey": NO_PASSKEY,
+    "totp": N_("That code is not right, or too old. Type the one your app shows now."),
+    "recovery_code": N_("That recovery code is not right, or was used before."),
+    "email_code": NO_CODE,
+}
+REFUSALS: tuple[type[ServiceError], ...] = (*_WORDS, SecondFactorRefused, ProofRefused)
+"""What a step may be refused by and its page shows; whatever else is raised gets the page of errors."""
+
+
+def fault_of(error: ServiceError, *, factor: str = "") -> Fault:
+    """The fault that a page shows for a refusal, of a proof by that factor where there was one."""
+    words = _WORDS.get(type(error)) or _BY_FACTOR.get(factor, NO_CODE)
+    kept = {name: value for name, value in error.headers.items() if name.lower() == "retry-after"}
+    return Fault(words=words, status=error.status, headers=kept, beside=not isinstance(error, _ABOVE))

@@ -1,0 +1,163 @@
+"""Rendering the pages of a sign-in."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from starlette.responses import Response
+
+from app.factors.factor import FactorName
+from app.hosted.faults import OVER, Fault
+from app.hosted.progress import Progress, Screen
+from app.hosted.visit import Visit
+from app.login.errors import InvalidMFAToken
+from app.login.second_step import SecondStep
+from app.stepup.reauthenticate import Reauthentication
+
+WAY = "way"
+OTHER = "other"
+"""The way of whoever is somebody else than the page says."""
+PASSKEY, CODE = "passkey", "code"
+
+_SCRIPTS = ("passkey.js", "reveal.js")
+
+
+async def show(visit: Visit, *, fault: Fault | None = None, screen: Screen | None = None) -> Response:
+    """The page that comes next, or the same page again with what was wrong."""
+    wanted = screen or visit.screen
+    if wanted is Screen.DONE:
+        return await visit.finish()
+    if visit.request.query_params.get(WAY) == OTHER and screen is None and wanted is not Screen.CODES:
+        wanted = Screen.IDENTIFY
+    return await _SHOWN[wanted](visit, fault)
+
+
+def over(visit: Visit) -> Response:
+    """Say that a sign-in is over, and lead to another."""
+    return visit.render("login/over.html", status=410)
+
+
+async def _identify(visit: Visit, fault: Fault | None) -> Response:
+    signed_in = visit.signed_in
+    # Somebody else is asked for: nothing on the page would say why the sign-in begins again.
+    is_stranger = signed_in is not None and signed_in.standing is None
+    return visit.render(
+        "login/identify.html",
+        fault=fault,
+        scripts=_SCRIPTS,
+        email=visit.progress.email or visit.requirements.login_hint or "",
+        stranger=signed_in.user.email if signed_in is not None and is_stranger else None,
+        by_passkey=_way(visit) == PASSKEY,
+    )
+
+
+async def _prove(visit: Visit, fault: Fault | None) -> Response:
+    way = _way(visit)
+    if way == CODE and visit.progress.challenge is not None:
+        return visit.render("login/code.html", fault=fault, email=visit.email)
+    return visit.render(
+        "login/password.html",
+        fault=fault,
+        scripts=_SCRIPTS,
+        email=visit.email,
+        by_passkey=way == PASSKEY,
+        shown=_shows(visit),
+    )
+
+
+async def _again(visit: Visit, fault: Fault | None) -> Response:
+    signed_in = visit.require_signed_in()
+    factor = _factor(visit, signed_in.ways)
+    options: Mapping[str, object] = {}
+    if factor == FactorName.PASSKEY:
+        options = await visit.service(Reauthentication).begin(signed_in.caller, factor)
+    return visit.render(
+        "login/again.html",
+        fault=fault,
+        scripts=_SCRIPTS,
+        email=signed_in.user.email,
+        factor=factor,
+        others=[name for name in signed_in.ways if name != factor],
+        options=_as_text(options),
+        shown=_shows(visit),
+    )
+
+
+async def _verify(visit: Visit, fault: Fault | None) -> Response:
+    progress = visit.progress
+    factor = _factor(visit, progress.factors)
+    options: Mapping[str, object] = {}
+    if factor == FactorName.PASSKEY:
+        try:
+            options = await visit.service(SecondStep).challenge(progress.mfa_token or "", factor)
+        except InvalidMFAToken:
+            return await begin_again(visit)
+    # A code is mailed when somebody presses the button, and not before.
+    is_mailed = factor != FactorName.EMAIL_CODE or progress.challenge is not None
+    return visit.render(
+        "login/second.html",
+        fault=fault,
+        scripts=_SCRIPTS,
+        email=visit.email,
+        factor=factor,
+        others=[name for name in progress.factors if name != factor],
+        options=_as_text(options),
+        mailed=is_mailed,
+    )
+
+
+async def _enrol(visit: Visit, fault: Fault | None) -> Response:
+    progress = visit.progress
+    shown = progress.shown if _way(visit) != "choose" else None
+    return visit.render(
+        "login/enrol.html",
+        fault=fault,
+        scripts=_SCRIPTS,
+        email=visit.email,
+        factors=progress.factors,
+        shown=shown,
+        options=_as_text(shown["options"]) if shown is not None and "options" in shown else "",
+    )
+
+
+async def _codes(visit: Visit, fault: Fault | None) -> Response:
+    return visit.render("login/codes.html", fault=fault, codes=visit.progress.recovery_codes, scripts=("copy.js",))
+
+
+async def _choose(visit: Visit, fault: Fault | None) -> Response:
+    return visit.render("login/choose.html", fault=fault, user=visit.require_signed_in().user)
+
+
+async def begin_again(visit: Visit) -> Response:
+    """The first page, with the word that the sign-in was over."""
+    progress = visit.progress
+    await visit.note(Progress(other=progress.other, chosen=progress.chosen, ui_locales=progress.ui_locales))
+    return await _identify(visit, Fault(words=OVER, status=401, beside=False))
+
+
+_SHOWN: Mapping[Screen, Callable[[Visit, Fault | None], Awaitable[Response]]] = {
+    Screen.IDENTIFY: _identify,
+    Screen.PROVE: _prove,
+    Screen.AGAIN: _again,
+    Screen.VERIFY: _verify,
+    Screen.ENROL: _enrol,
+    Screen.CODES: _codes,
+    Screen.CHOOSE: _choose,
+}
+
+
+def _way(visit: Visit) -> str:
+    return visit.request.query_params.get(WAY, "")
+
+
+def _factor(visit: Visit, offered: Sequence[str]) -> str:
+    """The factor that the address asks for, where it is offered; else the first."""
+    way = _way(visit)
+    return next((str(name) for name in offered if name == way), str(offered[0]) if offered else "")
+
+
+def _shows(visit: Visit) -> bool:
+    return visit.request.query_params.get("show") == "1"
+
+
+def _as_text(options: object) -> str:
+    return json.dumps(options) if options else ""

@@ -1,0 +1,13 @@
+"""The services of the hosted pages."""
+
+from datetime import timedelta
+
+from app.hosted.begin import SignInPages
+from app.hosted.parts import HostedParts
+from app.wiring.ground import Ground
+
+
+def build_hosted(ground: Ground) -> HostedParts:
+    """Build them."""
+    lifetime = timedelta(seconds=ground.settings.pages.sign_in_seconds)
+    return HostedParts(sign_in=SignInPages(ground.db, ground.clock, ground.keyring, lifetime=lifetime))
