@@ -6,6 +6,9 @@ from datetime import datetime
 
 TYPE = "at+jwt"
 
+FIRST_PARTY_CLIENT = "first-party"
+"""The `client_id` of our own pages and of first-party JSON clients: built in, public."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSubject:

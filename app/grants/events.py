@@ -60,3 +60,49 @@ class GrantReplaced(Event):
     sid: str
     grant_id: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantRevoked(Event):
+    """What a user allowed a client was ended before its time: its tokens are refused."""
+
+    type: ClassVar[str] = "grant.revoked"
+
+    client_id: str
+    sid: str
+    grant_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeRedeemed(Event):
+    """A client came for what a user allowed it. `offline` says that it got a session of its own."""
+
+    type: ClassVar[str] = "code.redeemed"
+
+    sid: str | None = None
+    grant_id: str | None = None
+    audience: str | None = None
+    scope: str | None = None
+    offline: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeRefused(Event):
+    """An authorization code was refused, and is spent by that. `reason` is for the log alone."""
+
+    type: ClassVar[str] = "code.refused"
+    outcome: ClassVar[Outcome] = Outcome.REFUSED
+
+    client_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeReused(Event):
+    """A spent authorization code came back, and what it was redeemed for was ended. Spec: RFC 9700 §4.5."""
+
+    type: ClassVar[str] = "code.reused"
+    outcome: ClassVar[Outcome] = Outcome.REFUSED
+
+    client_id: str

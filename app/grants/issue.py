@@ -11,14 +11,14 @@ from app.foundation.ids import new_id
 from app.foundation.metrics import Counter
 from app.foundation.secrets import hash_secret, random_id, random_secret
 from app.grants import store
-from app.grants.access_token import TokenContext, TokenSubject
+from app.grants.access_token import FIRST_PARTY_CLIENT, TokenContext, TokenSubject
 from app.grants.mint import AccessTokenMinter, IssuedTokens
 from app.grants.refresh_token import format_token
 from app.roles.rules import Held
 from app.roles.service import Roles
 from app.sessions.service import StartedSession
 
-FIRST_PARTY_CLIENT = "first-party"
+__all__ = ["FIRST_PARTY_CLIENT", "GrantIssuance", "IssuedGrant"]
 
 _ISSUED = Counter("grants_issued", "Grants opened, each with its first refresh token.", unit="grants")
 

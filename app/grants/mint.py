@@ -7,8 +7,8 @@ from app.audiences.service import AudienceView
 from app.foundation.browser import SessionCookie
 from app.foundation.clock import Clock
 from app.foundation.secrets import random_id
-from app.grants.access_token import TYPE, TokenContext, TokenSubject, access_token_claims
-from app.grants.scope import granted_scopes
+from app.grants.access_token import FIRST_PARTY_CLIENT, TYPE, TokenContext, TokenSubject, access_token_claims
+from app.grants.scope import delegated, granted_scopes
 from app.roles.rules import Holdings
 from app.signing_keys.service import SigningKeys
 
@@ -68,6 +68,11 @@ class AccessTokenMinter:
     ) -> MintedToken:
         """An access token for one audience, with the scopes, roles and permissions held there."""
         scopes = granted_scopes(requested, audience.scopes, holdings.permissions)
+        roles, permissions = holdings.roles, holdings.permissions
+        if context.client_id != FIRST_PARTY_CLIENT:
+            scopes, roles, permissions = delegated(
+                requested or (), scopes, needed_permissions=audience.scopes, roles=roles
+            )
         claims = access_token_claims(
             issuer=self._issuer,
             audience=audience.aud,
@@ -77,8 +82,8 @@ class AccessTokenMinter:
             subject=subject,
             context=context,
             scopes=scopes,
-            roles=holdings.roles,
-            permissions=holdings.permissions,
+            roles=roles,
+            permissions=permissions,
             named_claims=audience.claims,
         )
         raw_token = self._keys.sign(claims, algorithm=audience.algorithm, typ=TYPE)

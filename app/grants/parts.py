@@ -1,9 +1,12 @@
-"""The services of authorization codes."""
+"""The services of what users allow clients."""
 
 from dataclasses import dataclass
 
 from app.foundation.parts import Parts
 from app.grants.codes import AuthorizationCodes
+from app.grants.delegated import DelegatedTokens
+from app.grants.end import GrantEnding
+from app.grants.redeem import CodeRedemption
 from app.grants.targets import GrantTargets
 
 
@@ -13,3 +16,6 @@ class CodeParts(Parts):
 
     targets: GrantTargets
     codes: AuthorizationCodes
+    redemption: CodeRedemption
+    tokens: DelegatedTokens
+    ending: GrantEnding

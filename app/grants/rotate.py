@@ -14,10 +14,13 @@ from app.foundation.db import Database
 from app.foundation.encryption import Keyring, UnknownKey
 from app.foundation.ids import new_id
 from app.foundation.metrics import Counter
+from app.foundation.oauth_errors import InvalidTarget
 from app.foundation.origin import Origin
 from app.foundation.secrets import equal, hash_secret, random_bytes
 from app.grants import store
-from app.grants.errors import InsufficientAuthentication, InvalidRefreshToken, RefreshTokenReused
+from app.grants.access_token import FIRST_PARTY_CLIENT
+from app.grants.end import GrantEnding
+from app.grants.errors import InsufficientAuthentication, InvalidRefreshToken, InvalidScope, RefreshTokenReused
 from app.grants.events import RefreshRefused, RefreshReplayed, RefreshReused, TokenRefreshed
 from app.grants.mint import AccessTokenMinter, IssuedTokens
 from app.grants.refresh_token import SUCCESSOR_PURPOSE, PresentedToken, format_token, parse_token, successor_secret
@@ -29,17 +32,33 @@ from app.sessions.service import Sessions
 
 SALT_BYTES = 32
 
-_RESULTS = ("rotated", "replayed", "reused", "malformed", "unknown", "expired", "session_over")
+_RESULTS = ("rotated", "replayed", "reused", "malformed", "unknown", "foreign", "expired", "session_over")
 _REFRESHES = Counter("refreshes", "Refresh tokens presented, by what came of it.", unit="tokens", result=_RESULTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshRequest:
-    """Who refreshes, for which audience, from where. Without an audience it is the grant's own."""
+    """Who refreshes, for which audience, from where. Without an audience it is the grant's own.
+
+    A client that is not ours comes with the `version` that it was read at. It may narrow the one access token to a
+    `scope` of its grant, and name the grant's `target`, by any of that audience's URIs.
+    """
 
     client_id: str
     audience: str | None
     origin: Origin
+    version: int | None = None
+    scope: tuple[str, ...] | None = None
+    target: AudienceView | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Rotated:
+    """A refresh token's grant, as its row says, and the successor of the token."""
+
+    row: asyncpg.Record
+    refresh_token: str
+    refresh_expires_in: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +90,7 @@ class RefreshTokenRotation:
         audiences: Audiences,
         roles: Roles,
         sessions: Sessions,
+        ending: GrantEnding,
         minter: AccessTokenMinter,
         lifetimes: RotationLifetimes,
     ) -> None:
@@ -81,6 +101,7 @@ class RefreshTokenRotation:
         self._audiences = audiences
         self._roles = roles
         self._sessions = sessions
+        self._ending = ending
         self._minter = minter
         self._lifetimes = lifetimes
 
@@ -92,6 +113,16 @@ class RefreshTokenRotation:
         was ended), DatabaseUnavailable.
         """
         asked = None if request.audience is None else await self._audiences.resolve(request.audience)
+        rotated = await self.rotate(raw_token, request, asked)
+        if rotated is None:
+            raise InvalidRefreshToken(detail="no client of ours changes")
+        return await self._answer(rotated, asked)
+
+    async def rotate(self, raw_token: str, request: RefreshRequest, asked: AudienceView | None) -> Rotated | None:
+        """Spend a refresh token for its successor; None where the client has changed meanwhile: read it anew.
+
+        Raises as `refresh`, and for a client that is not ours InvalidScope and InvalidTarget before anything is spent.
+        """
         presented = parse_token(raw_token)
         if presented is None:
             _REFRESHES.add("malformed")
@@ -99,16 +130,35 @@ class RefreshTokenRotation:
             raise InvalidRefreshToken(detail="malformed refresh token")
         if asked is not None and (asked.required_acr is not None or self._roles.ask_for_more):
             await self._require_acr(presented, asked)
+        if request.scope is not None or request.target is not None:
+            await self._require_granted(presented, request)
         salt, successor_id = random_bytes(SALT_BYTES), new_id(self._clock.now())
         raw_successor = self._successor(presented, salt, successor_id, self._keyring.current_id)
         row = await self._claim(presented, request, salt, successor_id, raw_successor)
         if row is None:
             row = await self._judge(presented, request)
+            if row is None:
+                return None
             successor_id = row["successor_id"]
             raw_successor = self._same_successor(presented, row)
         else:
             _REFRESHES.add("rotated")
-        return await self._answer(row, format_token(successor_id, raw_successor), asked)
+        remaining = row["successor_expires_at"] - self._clock.now()
+        return Rotated(
+            row=row,
+            refresh_token=format_token(successor_id, raw_successor),
+            refresh_expires_in=int(remaining.total_seconds()),
+        )
+
+    async def _require_granted(self, presented: PresentedToken, request: RefreshRequest) -> None:
+        """Refuse a scope or audience beyond the grant's, before anything is spent. Spec: RFC 6749 §6, RFC 8707 §2.2."""
+        row = await self._db.fetchrow(store.JUDGE, presented.id, self._clock.now(), repeatable=True)
+        if row is None or not equal(row["secret_hash"], presented.secret_hash) or row["client_id"] != request.client_id:
+            return
+        if request.scope is not None and not set(request.scope) <= set((row["scope"] or "").split()):
+            raise InvalidScope("The refresh token was granted no scope of that name.")
+        if request.target is not None and request.target.name != row["audience"]:
+            raise InvalidTarget("The refresh token was granted for another audience.")
 
     async def _require_acr(self, presented: PresentedToken, asked: AudienceView) -> None:
         """Refuse an audience that asks for more than the sign-in proved, before anything is spent.
@@ -150,11 +200,15 @@ class RefreshTokenRotation:
                 successor_id,
                 hash_secret(raw_successor),
                 self._lifetimes.refresh,
+                request.version,
                 *self._audit.values(event),
             )
 
-    async def _judge(self, presented: PresentedToken, request: RefreshRequest) -> asyncpg.Record:
-        """Decide on a token that could not be rotated: the same successor again, or a refusal that leaves a trace."""
+    async def _judge(self, presented: PresentedToken, request: RefreshRequest) -> asyncpg.Record | None:
+        """Decide on a token that could not be rotated: the same successor again, or a refusal that leaves a trace.
+
+        None where nothing is wrong with it: then the client is no longer what was read.
+        """
         now = self._clock.now()
         row = await self._db.fetchrow(store.JUDGE, presented.id, now, repeatable=True)
         refused = RefreshRefused(actor=ANONYMOUS, origin=request.origin, reason="unknown")
@@ -163,6 +217,12 @@ class RefreshTokenRotation:
             await self._record(refused)
             raise InvalidRefreshToken(detail="unknown refresh token")
         refused = replace(refused, subject=row["sub"], sid=row["sid"], grant_id=row["grant_id"])
+        if row["live"] and row["client_id"] != request.client_id and row["rotated_at"] is None:
+            _REFRESHES.add("foreign")
+            await self._end_for_theft(row, replace(refused, reason="another client's"))
+            raise InvalidRefreshToken(detail="refresh token of another client")
+        if row["rotated_at"] is None and row["live"] and row["token_expires_at"] > now and request.version is not None:
+            return None
         if row["rotated_at"] is None or not row["live"]:
             reason = "expired" if row["live"] else "session over"
             _REFRESHES.add(reason.replace(" ", "_"))
@@ -190,11 +250,22 @@ class RefreshTokenRotation:
                 tx, row["sid"], subject=row["sub"], reason="refresh_token_reused", actor=ANONYMOUS, origin=origin
             )
 
+    async def _end_for_theft(self, row: asyncpg.Record, refused: RefreshRefused) -> None:
+        """End what a token hangs from that another client than its own has brought. Spec: RFC 9700 §4.14.2."""
+        async with self._db.transaction() as tx:
+            await self._audit.record(tx, refused)
+            reason, actor, origin = "refresh_token_of_another_client", ANONYMOUS, refused.origin
+            if row["client_id"] == FIRST_PARTY_CLIENT:
+                await self._sessions.end(tx, row["sid"], subject=row["sub"], reason=reason, actor=actor, origin=origin)
+            else:
+                await self._ending.end(tx, row["grant_row_id"], reason=reason, actor=actor, origin=origin)
+
     async def _record(self, event: Event) -> None:
         async with self._db.transaction() as tx:
             await self._audit.record(tx, event)
 
-    async def _answer(self, row: asyncpg.Record, refresh_token: str, asked: AudienceView | None) -> IssuedTokens:
+    async def _answer(self, rotated: Rotated, asked: AudienceView | None) -> IssuedTokens:
+        row = rotated.row
         audience = asked or await self._audiences.get(row["audience"])
         held = Held.parse(row["held"])
         minted = self._minter.mint(
@@ -204,11 +275,10 @@ class RefreshTokenRotation:
             holdings=await self._roles.holdings(held, audience.name),
             requested=None if row["scope"] is None else row["scope"].split(" "),
         )
-        remaining = row["successor_expires_at"] - self._clock.now()
         return IssuedTokens(
             access_token=minted.raw_token,
             expires_in=minted.expires_in,
             scope=minted.scope,
-            refresh_token=refresh_token,
-            refresh_expires_in=int(remaining.total_seconds()),
+            refresh_token=rotated.refresh_token,
+            refresh_expires_in=rotated.refresh_expires_in,
         )

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from app.grants.errors import InvalidScope
+from app.protocols.oidc.scopes import IDENTITY_SCOPES
 
 MAX_SCOPES = 64
 MAX_SCOPE_CHARACTERS = 64
@@ -48,3 +49,22 @@ def granted_scopes(
     if requested is not None:
         open_to_subject &= set(requested)
     return tuple(sorted(open_to_subject))
+
+
+def delegated(
+    requested: Collection[str],
+    granted: Collection[str],
+    *,
+    needed_permissions: Mapping[str, str | None],
+    roles: tuple[str, ...],
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Scopes, roles and permissions in a user's token for a client that is not ours.
+
+    `granted` are the audience's scopes that were allowed and that the user holds. The scopes of the person join them.
+    The token allows no more than what was allowed: the permissions that those scopes stand for, and the user's roles
+    only where the client asked for `roles`. Otherwise who allowed to read would have allowed all that they may do.
+    """
+    scopes = tuple(sorted({*granted, *(name for name in requested if name in IDENTITY_SCOPES)}))
+    needed = {needed_permissions.get(name) for name in granted}
+    permissions = tuple(sorted(name for name in needed if name is not None))
+    return scopes, roles if "roles" in requested else (), permissions

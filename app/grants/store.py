@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 
 from app.audit.service import recording_ctes
 from app.foundation.db import Transaction
-from app.grants.access_token import TokenContext, TokenSubject
+from app.grants.access_token import FIRST_PARTY_CLIENT, TokenContext, TokenSubject
 from app.grants.models import Grant
 from app.roles.holding import HELD
 from app.roles.rules import Held
@@ -34,19 +34,26 @@ _ADD_GRANT = text(
 
 _SUBJECT = """
       g.id AS grant_row_id, g.grant_id, g.client_id, g.audience, g.scope, g.expires_at AS grant_expires_at,
+      g.resource, g.browser_sid, g.claims::text AS claims,
       s.id AS session_id, s.sid, s.auth_time, array_to_json(s.amr)::text AS amr, s.acr,
       s.expires_at AS session_expires_at,
-      u.id AS user_id, u.sub, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.name, u.attributes"""
+      u.id AS user_id, u.sub, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.name, u.attributes,
+      u.locale, u.updated_at"""
 
-# What makes a grant count at a moment: its session, its user and itself.
-_LIVE = """
-      g.revoked_at IS NULL AND g.expires_at > {now} AND u.status = 'active'
-      AND s.ended_at IS NULL AND s.expires_at > {now} AND s.idle_expires_at > {now}"""
+# What makes a grant count at a moment: its session, its user, its client and itself. A client that was disabled, or
+# whose tokens were ended, has lost what it was allowed before.
+_LIVE = f"""
+      g.revoked_at IS NULL AND g.expires_at > {{now}} AND u.status = 'active'
+      AND s.ended_at IS NULL AND s.expires_at > {{now}} AND s.idle_expires_at > {{now}}
+      AND (g.client_id = '{FIRST_PARTY_CLIENT}' OR EXISTS (
+        SELECT FROM oauth_clients c WHERE c.client_id = g.client_id AND c.disabled_at IS NULL
+          AND (c.tokens_not_before IS NULL OR c.tokens_not_before <= g.created_at)))"""
 
-_FIRST_AUDIT_PARAMETER = 10
+_FIRST_AUDIT_PARAMETER = 11
 
 # Parameters: $1 token id, $2 hash of its secret, $3 client, $4 now, $5 salt, $6 key id, $7 successor id,
-# $8 hash of the successor's secret, $9 life of the successor; from $10 on the audit entry.
+# $8 hash of the successor's secret, $9 life of the successor, $10 version of the client, null for our own; from $11 on
+# the audit entry.
 # Each row is looked up by the one before it. Joined in one go, a planner without statistics starts wherever an index is
 # small, and every refresh walks all live sessions. What decides who wins is the condition of the UPDATE alone.
 ROTATE = f"""
@@ -61,6 +68,7 @@ ROTATE = f"""
         CROSS JOIN LATERAL (SELECT * FROM sessions WHERE id = g.session_id LIMIT 1) s
         CROSS JOIN LATERAL (SELECT * FROM users WHERE id = g.user_id LIMIT 1) u
       WHERE g.client_id = $3 AND {_LIVE.format(now="$4")}
+        AND ($10::int IS NULL OR EXISTS (SELECT FROM oauth_clients WHERE client_id = $3 AND version = $10))
     ), claimed AS (
       UPDATE refresh_tokens t SET rotated_at = $4, salt = $5, key_id = $6, successor_id = $7
       FROM subject WHERE t.id = $1 AND t.rotated_at IS NULL

@@ -36,6 +36,14 @@ class GrantTargets:
             raise InvalidTarget("This client has several audiences: name one by audience or resource.")
         return await self._audiences.get(targets[0]) if targets else self._audiences.userinfo
 
+    async def named(
+        self, client: RegisteredClient, audience: str | None, resources: Sequence[str]
+    ) -> AudienceView | None:
+        """The audience that a token request names again, if it names one. Raises InvalidTarget."""
+        if not audience and not resources:
+            return None
+        return await self.of(client, audience=audience, resources=resources)
+
     @staticmethod
     def scopes(client: RegisteredClient, audience: AudienceView, requested: Collection[str] | None) -> tuple[str, ...]:
         """The scopes that a client may be allowed there, of those asked for; of all that it holds where none was.

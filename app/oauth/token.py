@@ -35,7 +35,11 @@ _FORM: dict[str, Any] = {
     "title": "TokenForm",
     "required": ["grant_type"],
     "properties": {
-        "grant_type": {**_TEXT, "enum": ["client_credentials"]},
+        "grant_type": {**_TEXT, "enum": ["authorization_code", "refresh_token", "client_credentials"]},
+        "code": {**_TEXT, "description": "An authorization code."},
+        "redirect_uri": {**_TEXT, "description": "Where the code was sent, if the request for it said so."},
+        "code_verifier": {**_TEXT, "description": "What the code's challenge was made of (RFC 7636)."},
+        "refresh_token": _TEXT,
         "scope": {**_TEXT, "description": "Space-separated; all that the client holds at the audience if left out."},
         "audience": {**_TEXT, "description": "The name of an audience; the client's only one if left out."},
         "resource": {**_TEXT, "description": "A resource URI of an audience, instead of its name (RFC 8707)."},
@@ -49,7 +53,15 @@ _ANSWER: dict[str, Any] = {
     "type": "object",
     "title": "TokenResponse",
     "required": ["access_token", "token_type", "expires_in", "scope"],
-    "properties": {"access_token": _TEXT, "token_type": _TEXT, "expires_in": {"type": "integer"}, "scope": _TEXT},
+    "properties": {
+        "access_token": _TEXT,
+        "token_type": _TEXT,
+        "expires_in": {"type": "integer"},
+        "scope": _TEXT,
+        "refresh_token": _TEXT,
+        "refresh_expires_in": {"type": "integer"},
+        "id_token": _TEXT,
+    },
 }
 _ANSWERED = {"description": "Tokens (RFC 6749 §5.1)", "content": {"application/json": {"schema": _ANSWER}}}
 _HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -112,7 +124,7 @@ async def _redeem(grant_type: GrantType, asked: TokenRequest) -> Mapping[str, ob
     },
 )
 async def token(request: Request) -> Response:
-    """Give a client a token of its own for one audience (`client_credentials`).
+    """Give a client what it was allowed: a user's tokens for a code or a refresh token, or a token of its own.
 
     The client authenticates by the one method that it is registered with: HTTP Basic, `client_secret` in the form, or
     a signed `client_assertion`.

@@ -92,7 +92,9 @@ def build(settings: Settings) -> Services:
     issuance = GrantIssuance(clock, roles, minter, refresh_lifetime=refresh_lifetime)
     inspection = GrantInspection(db, clock)
     clients = Clients(clock, audit, audiences, ground.revocations)
-    oauth = build_oauth(ground, clients)
+    codes = build_codes(ground, sessions, minter)
+    rotation = build_rotation(ground, sessions, codes.ending, minter)
+    oauth = build_oauth(ground, clients, codes, rotation)
     principals = BearerPrincipals(keys, inspection, oauth.liveness, issuer=issuer)
     browsers = BrowserInspection(db, clock, audiences=audiences, roles=roles)
     api_keys = build_api_keys(ground, clients)
@@ -207,7 +209,7 @@ def build(settings: Settings) -> Services:
         ),
         client_authentication=oauth.authentication,
         oauth=oauth,
-        codes=build_codes(ground),
+        codes=codes,
         links=links,
         flows=ground.flows,
         wasnt_me=wasnt_me,
@@ -223,7 +225,7 @@ def build(settings: Settings) -> Services:
         lockout=lockout,
         sessions=sessions,
         issuance=issuance,
-        rotation=build_rotation(ground, sessions, minter),
+        rotation=rotation,
         inspection=inspection,
         lifecycle=lifecycle,
         verification=post.verification,

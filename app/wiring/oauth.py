@@ -9,7 +9,11 @@ from app.clients.registered import ClientDirectory
 from app.clients.service import Clients
 from app.consents.service import Consents
 from app.grants.client_token import ClientTokens
+from app.grants.parts import CodeParts
+from app.grants.rotate import RefreshTokenRotation
+from app.oauth.grant_types.authorization_code import AuthorizationCode
 from app.oauth.grant_types.client_credentials import ClientCredentials
+from app.oauth.grant_types.refresh_token import RefreshToken
 from app.oauth.kernel.dispatch import Kernel
 from app.oauth.kernel.storage import AuthStorage
 from app.oauth.parts import OAuthParts
@@ -18,7 +22,7 @@ from app.revocation.kinds import RevocationKind
 from app.wiring.ground import Ground
 
 
-def build_oauth(ground: Ground, clients: Clients) -> OAuthParts:
+def build_oauth(ground: Ground, clients: Clients, codes: CodeParts, rotation: RefreshTokenRotation) -> OAuthParts:
     """Build them. A further grant type joins the list of the endpoint."""
     db, clock, audit, issuer = ground.db, ground.clock, ground.audit, ground.issuer
     directory, liveness = ClientDirectory(db), ClientLiveness(db)
@@ -37,6 +41,11 @@ def build_oauth(ground: Ground, clients: Clients) -> OAuthParts:
         default_seconds=ground.settings.jwt.access_token_seconds,
     )
     storage = AuthStorage(db, clients=clients, tokens=tokens, liveness=liveness, keys=ground.keys, issuer=issuer)
+    grant_types = (
+        ClientCredentials(tokens, Kernel(storage)),
+        AuthorizationCode(codes.redemption, codes.targets),
+        RefreshToken(rotation, codes.tokens, codes.targets),
+    )
     return OAuthParts(
         directory=directory,
         authentication=authentication,
@@ -44,5 +53,5 @@ def build_oauth(ground: Ground, clients: Clients) -> OAuthParts:
         liveness=liveness,
         tokens=tokens,
         consents=Consents(clock, audit),
-        endpoint=TokenEndpoint(authentication, [ClientCredentials(tokens, Kernel(storage))]),
+        endpoint=TokenEndpoint(authentication, grant_types),
     )

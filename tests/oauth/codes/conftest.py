@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import httpx2
 import pytest
 
 from app.clients.service import NewCredentials
@@ -14,7 +15,7 @@ from app.foundation.browser import BrowserSignIn
 from app.grants.codes import CodeGrant
 from app.sessions.service import Authentication, StartedSession
 from app.wiring import Services
-from tests.oauth.conftest import ORIGIN, MakeClient
+from tests.oauth.conftest import ORIGIN, TOKEN, MakeClient
 from tests.support import People
 
 CALLBACK = "https://app.example.com/callback"
@@ -90,3 +91,22 @@ def issue_code(services: Services) -> IssueCode:
             return await services.codes.codes.issue(tx, grant)
 
     return issue
+
+
+Redeem = Callable[..., Awaitable[httpx2.Response]]
+
+
+@pytest.fixture
+def redeem(api: httpx2.AsyncClient) -> Redeem:
+    """Sends a code to the token endpoint as its client would; what is None is left out."""
+
+    async def send(raw_code: str, client: NewCredentials, **fields: str | None) -> httpx2.Response:
+        form = {"grant_type": "authorization_code", "code": raw_code, "redirect_uri": CALLBACK, **fields}
+        form.setdefault("code_verifier", VERIFIER)
+        auth = None if client.raw_secret is None else (client.client_id, client.raw_secret)
+        if auth is None:
+            form["client_id"] = client.client_id
+        sent = {name: value for name, value in form.items() if value is not None}
+        return await api.post(TOKEN, data=sent, auth=auth)
+
+    return send
