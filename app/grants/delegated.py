@@ -10,7 +10,6 @@ from app.clients.registered import RegisteredClient
 from app.foundation.clock import Clock
 from app.grants import store
 from app.grants.mint import AccessTokenMinter
-from app.protocols.jose.algorithms import Algorithm
 from app.protocols.oidc.id_token import TYPE, SignedIn, at_hash, id_token_claims
 from app.protocols.oidc.person import Person, asked_claims
 from app.protocols.oidc.scopes import OPENID
@@ -95,7 +94,9 @@ class DelegatedTokens:
     async def _id_token(
         self, client: RegisteredClient, row: Row, person: Person, nonce: str | None, access_token: str
     ) -> str:
-        algorithm = Algorithm.RS256
+        algorithm = client.id_token_signed_response_alg
+        # A client may have been given it elsewhere a moment ago.
+        await self._keys.ensure(algorithm)
         context = store.context_of(row)
         claims = id_token_claims(
             issuer=self._issuer,
