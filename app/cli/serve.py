@@ -20,6 +20,7 @@ from app.cli.workers import Workers
 from app.foundation.engines.errors import EngineError
 from app.foundation.engines.instance import attach_or_start
 from app.foundation.exposition import shared, showing
+from app.foundation.open_files import raise_limit
 from app.foundation.server import BACKLOG, ServerOptions
 from app.foundation.server import serve as run_server
 from app.settings import Settings
@@ -42,6 +43,7 @@ def serve(  # noqa: PLR0917 — typer hands them over by name
 
     Example: auth-service serve --workers 4 --host 0.0.0.0
     """
+    raise_limit()
     with contextlib.ExitStack() as stack:
         if environment_from is not None:
             _hear_environment(environment_from)

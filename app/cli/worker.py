@@ -8,6 +8,7 @@ import typer
 from app.cli.context import deployment
 from app.cli.options import DataDir
 from app.foundation.logs import configure_logs
+from app.foundation.open_files import raise_limit
 from app.worker import work
 
 app = typer.Typer(add_completion=False)
@@ -19,6 +20,7 @@ def worker(data_dir: DataDir = None) -> None:
 
     Example: auth-service worker
     """
+    raise_limit()
     asyncio.run(_work(data_dir))
 
 

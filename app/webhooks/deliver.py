@@ -8,6 +8,8 @@ import contextlib
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
+from time import monotonic
+from typing import NamedTuple
 from uuid import UUID
 
 from app.foundation.clock import Clock
@@ -15,13 +17,16 @@ from app.foundation.db import Database, DatabaseUnavailable, Transaction
 from app.foundation.encryption import DecryptionFailed
 from app.webhooks import queue
 from app.webhooks.attempt import Attempt, Sender, Sending
+from app.webhooks.queue import Room
 from app.webhooks.secrets import EndpointSecrets
 from app.webhooks.settle import Settlement
 
 POLL_SECONDS = 0.2
-# A waiting request is a socket and a few kilobytes. Half the places are for endpoints that have not failed.
-PLACES = 600
-SUSPECT_PLACES = PLACES // 2
+# A receiver that answers well does so within this time, and there are always places for such ones. Whoever does not,
+# waits in one of the others: a socket and a few kilobytes each.
+PATIENCE = timedelta(seconds=0.5)
+PROMPT_PLACES = 400
+SUSPECT_PLACES = 1200
 # What was claimed together is claimed again together no faster than this.
 _GAP_SECONDS = 0.02
 _BATCH = 100
@@ -30,6 +35,13 @@ _MARGIN = timedelta(seconds=10)
 _AWAY_SECONDS = 1.0
 
 _logger = logging.getLogger(__name__)
+
+
+class _InHand(NamedTuple):
+    """A delivery that is being sent: whether its endpoint was suspect, and since when (monotonic)."""
+
+    suspect: bool
+    since: float
 
 
 class Delivery:
@@ -52,7 +64,7 @@ class Delivery:
         self._secrets = secrets
         self._concurrency = concurrency
         self._lease = timedelta(seconds=sender.timeout_seconds) + _MARGIN
-        self._in_hand: dict[asyncio.Task[None], Sending] = {}
+        self._in_hand: dict[asyncio.Task[None], _InHand] = {}
         self._woken = asyncio.Event()
 
     async def run(self) -> None:
@@ -77,27 +89,29 @@ class Delivery:
 
     async def _take(self) -> int:
         """Take in hand what is due and there is a place for; return how many that were."""
-        places = PLACES - len(self._in_hand)
-        if places <= 0:
+        room = self._room()
+        if not room.most:
             return 0
-        suspects = SUSPECT_PLACES - sum(each.suspect for each in self._in_hand.values())
         now = self._clock.now()
         async with self._db.transaction() as tx:
-            rows = await queue.claim(
-                tx,
-                now=now,
-                lease=now + self._lease,
-                concurrency=self._concurrency,
-                most=min(places, _BATCH),
-                suspects=max(0, min(suspects, _BATCH)),
-            )
+            rows = await queue.claim(tx, room, now=now, lease=now + self._lease, patience=PATIENCE)
             claimed = [Sending.of(row) for row in rows]
             keys = await self._keys(tx, claimed) if claimed else {}
         for sending in claimed:
             task = asyncio.create_task(self._deliver(sending, keys.get(sending.endpoint_id)))
-            self._in_hand[task] = sending
+            self._in_hand[task] = _InHand(sending.suspect, monotonic())
             task.add_done_callback(self._put_down)
         return len(claimed)
+
+    def _room(self) -> Room:
+        """The places that are free. All of those who let us wait together never fill those of the others."""
+        longest = monotonic() - PATIENCE.total_seconds()
+        waiting = sum(each.suspect or each.since < longest for each in self._in_hand.values())
+        prompt = PROMPT_PLACES - (len(self._in_hand) - waiting) - max(0, waiting - SUSPECT_PLACES)
+        prompt, suspects = (min(max(0, free), _BATCH) for free in (prompt, SUSPECT_PLACES - waiting))
+        return Room(
+            most=min(prompt + suspects, _BATCH), prompt=prompt, suspects=suspects, concurrency=self._concurrency
+        )
 
     async def _keys(self, tx: Transaction, claimed: Sequence[Sending]) -> dict[UUID, list[bytes]]:
         keys: dict[UUID, list[bytes]] = {}

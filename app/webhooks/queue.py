@@ -5,7 +5,8 @@ the one before it ends would wait behind nobody, for ever.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,15 +16,17 @@ from app.foundation.db import Transaction
 
 _MOST_HASTENED = 1000
 
-# Endpoints that work well go first, then each in the order of what is due. `greatest`: a worker that was told of a
-# lower limit than another may find more in hand than it would allow.
+# Endpoints that work well go first, then each in the order of what is due. Suspect is who failed last, or lets us wait
+# for an answer now. `greatest`: a worker that was told of a lower limit than another may find more in hand than it
+# would allow.
 _CLAIM = text(
     """
     WITH room AS (
-      SELECT e.id, e.failures > 0 AS suspect, CASE WHEN e.failures > 0 THEN 1 ELSE :concurrency END - (
-        SELECT count(*) FROM webhook_deliveries s
-        WHERE s.endpoint_id = e.id AND s.state = 'sending' AND s.due_at > :now) AS free
-      FROM webhook_endpoints e
+      SELECT e.id, e.failures > 0 OR hand.slow AS suspect,
+        CASE WHEN e.failures > 0 OR hand.slow THEN 1 ELSE CAST(:concurrency AS bigint) END - hand.sent AS free
+      FROM webhook_endpoints e CROSS JOIN LATERAL (
+        SELECT count(*) AS sent, coalesce(bool_or(s.due_at < :slow), false) AS slow FROM webhook_deliveries s
+        WHERE s.endpoint_id = e.id AND s.state = 'sending' AND s.due_at > :now) hand
       WHERE e.deleted_at IS NULL AND NOT e.disabled AND e.paused_at IS NULL
         AND (e.held_until IS NULL OR e.held_until <= :now)
     ), due AS (
@@ -34,7 +37,7 @@ _CLAIM = text(
     ), chosen AS (
       SELECT id FROM (
         SELECT id, suspect, due_at, row_number() OVER (PARTITION BY suspect ORDER BY due_at) AS place FROM due) ranked
-      WHERE NOT suspect OR place <= :suspects
+      WHERE place <= CASE WHEN suspect THEN CAST(:suspects AS bigint) ELSE :prompt END
       ORDER BY suspect, due_at LIMIT :most
     )
     UPDATE webhook_deliveries w SET state = 'sending', attempts = w.attempts + 1, due_at = :lease
@@ -92,16 +95,29 @@ _ATTEMPT = text(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How much may be claimed: at most `most`, of which `prompt` to endpoints that answer well, `suspects` to others.
+
+    `concurrency` is how many an endpoint that answers well may have in hand; a suspect one has one.
+    """
+
+    most: int
+    prompt: int
+    suspects: int
+    concurrency: int
+
+
 async def claim(
-    tx: Transaction, *, now: datetime, lease: datetime, concurrency: int, most: int, suspects: int
+    tx: Transaction, room: Room, *, now: datetime, lease: datetime, patience: timedelta
 ) -> Sequence[Row[Any]]:
-    """Take what is due in hand until `lease`: at most `most`, and `suspects` of them of endpoints that fail.
+    """Take what is due in hand until `lease`. An endpoint that lets us wait beyond `patience` is suspect meanwhile.
 
     One worker claims at a time, so that `concurrency` holds over all of them; the others get nothing and ask again.
     """
     if not await tx.scalar(_TURN):
         return ()
-    values = {"now": now, "lease": lease, "concurrency": concurrency, "most": most, "suspects": suspects}
+    values = {"now": now, "lease": lease, "slow": lease - patience, **asdict(room)}
     return (await tx.execute(_CLAIM, values)).all()
 
 
