@@ -25,6 +25,7 @@ class Cookies:
         self.visitor = f"{prefix}csrf"
         self.challenge = f"{prefix}challenge"
         self.sign_in = f"{prefix}signin"
+        self.flow = f"{prefix}flow"
 
     def sessions(self, connection: HTTPConnection) -> tuple[str, ...]:
         """Every session cookie of the request that has our shape; whatever else bears the name counts as none."""

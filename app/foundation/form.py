@@ -9,6 +9,7 @@ from app.foundation.errors import BadRequest, ServiceError
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_FIELDS = 100
+_WITHOUT_BODY = frozenset({"GET", "HEAD"})
 
 
 class NotAForm(ServiceError):
@@ -46,6 +47,18 @@ async def read_parameters(
 def parse_form(content: bytes) -> dict[str, str]:
     """The fields of an urlencoded body. Raises InvalidForm, which quotes nothing."""
     return _each_once(_parse(content))
+
+
+async def read_pairs(request: Request) -> list[tuple[str, str]]:
+    """A request's fields as they stand in its query and then in its form, if it has one, repeated ones too.
+
+    Raises as `read_form`. Spec: RFC 6749 §3.1.
+    """
+    query: bytes = request.scope["query_string"]
+    # A name without a value is no mistake in an address.
+    pieces = (piece if b"=" in piece else piece + b"=" for piece in query.split(b"&", MAX_FIELDS + 1) if piece)
+    pairs = _parse(b"&".join(pieces))
+    return pairs if request.method in _WITHOUT_BODY else [*pairs, *_parse(await _read(request))]
 
 
 async def _read(request: Request) -> bytes:

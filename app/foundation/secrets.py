@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 import string
 from typing import NewType
@@ -10,6 +11,7 @@ from typing import NewType
 SecretHash = NewType("SecretHash", bytes)
 """SHA-256 of a random value of at least 256 bits: all that is stored of a token."""
 
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 _BASE62 = string.digits + string.ascii_letters
 
 
@@ -26,6 +28,11 @@ def random_id() -> str:
 def random_secret() -> str:
     """256 random bits as 43 characters of base64url."""
     return secrets.token_urlsafe(32)
+
+
+def is_random_secret(text: str) -> bool:
+    """Whether a text has the shape of `random_secret`; nothing else is looked up."""
+    return _SECRET.fullmatch(text) is not None
 
 
 def random_base62(characters: int) -> str:

@@ -25,15 +25,18 @@ class InsufficientAuthentication(NotAuthenticated):
     """The audience asks for a better proof than the sign-in gave. Spec: RFC 9470 §3."""
 
     code, title = "insufficient_user_authentication", "Sign in again to do this"
+    required: str | None = None
 
     @classmethod
     def of(cls, required: str) -> "InsufficientAuthentication":
-        """The refusal that asks for this `acr`."""
+        """The refusal that asks for this `acr`, which is its `required`."""
         challenge = (
             'Bearer error="insufficient_user_authentication", '
             f'error_description="This audience needs a better sign-in", acr_values="{required}"'
         )
-        return cls("Sign in for this audience: it asks for more.", headers={"WWW-Authenticate": challenge})
+        refusal = cls("Sign in for this audience: it asks for more.", headers={"WWW-Authenticate": challenge})
+        refusal.required = required
+        return refusal
 
 
 class SessionOver(NotAuthenticated):

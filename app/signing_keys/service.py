@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy.exc import DBAPIError
 
@@ -108,8 +108,12 @@ class SigningKeys:
         _SIGNED.add(typ, algorithm.value)
         return signer.sign(claims, typ=typ)
 
-    async def verify(self, token: str, *, typ: str, issuer: str, audience: str | None = None) -> TokenClaims:
+    async def verify(
+        self, token: str, *, typ: str, issuer: str, audience: str | None = None, expired_too: bool = False
+    ) -> TokenClaims:
         """The claims of a token of ours, of that `typ` exactly, now. Without `audience` any is accepted.
+
+        With `expired_too` it may have run out: for what is only a hint.
 
         A key that is not known here may have been made a moment ago, so the key set is read before its token is
         refused. Raises InvalidToken; DatabaseUnavailable, if that reading fails.
@@ -119,7 +123,8 @@ class SigningKeys:
             verifier = self._set.verifiers.get(parsed.kid) or await self._look_for(parsed.kid)
             _check_signature(parsed, verifier, typ=typ)
             members = compact.read_object(parsed.payload)
-            return check_claims(members, issuer=issuer, audience=audience, now=self._clock.now())
+            now = _moment_of(members) if expired_too else None
+            return check_claims(members, issuer=issuer, audience=audience, now=now or self._clock.now())
         except (MalformedToken, ClaimsRefused) as error:
             raise InvalidToken(detail=str(error)) from error
 
@@ -253,6 +258,12 @@ class SigningKeys:
         self._prepared, self._unreadable = prepared, frozenset(unreadable)
         readable = (key for key in stored if key.kid in prepared)
         return [PublishedKey(prepared[key.kid], key.algorithm, key.state, key.activated_at) for key in readable]
+
+
+def _moment_of(members: Mapping[str, object]) -> datetime | None:
+    """When a token was issued; None where it does not say."""
+    issued_at = members.get("iat")
+    return datetime.fromtimestamp(issued_at, UTC) if type(issued_at) is int and 0 <= issued_at < 2**40 else None
 
 
 def _is_due(key: StoredKey, now: datetime) -> bool:

@@ -71,3 +71,9 @@ def _without_port(uri: str) -> tuple[str, str, str, str] | None:
     if parts.scheme != "http" or "@" in parts.netloc or parts.hostname not in _LOOPBACK_ADDRESSES:
         return None
     return parts.scheme, parts.hostname, parts.path, parts.query
+
+
+def origin_of_uri(uri: str) -> str:
+    """Where a registered URI leads: an origin, or the scheme of a native app with its colon."""
+    parts = urlsplit(uri)
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in {"https", "http"} else f"{parts.scheme}:"

@@ -1,0 +1,127 @@
+"""The words of an authorization's pages: why it failed and who can mend it, and what a client wants."""
+
+from dataclasses import dataclass
+
+from app.foundation.language import Language
+from app.oauth.case import Failure, Question
+from app.protocols.oauth.redirect_uri import origin_of_uri
+from app.protocols.trace import Check
+
+
+def N_(words: str) -> str:  # noqa: N802 — the name by which message extraction knows it
+    """Marks words that are translated where they are shown."""
+    return words
+
+
+_UNKNOWN_APP = (
+    N_("We don’t know the app that sent you here"),
+    N_("It is not registered here, or was switched off. To protect your account we stopped here. Nothing was shared."),
+)
+_WRONG_PLACE = (
+    N_("We can’t send you back to %(app)s"),
+    N_(
+        "%(app)s asked us to send you to an address that it has not registered with us. To protect your account we "
+        "stopped here. Nothing was shared."
+    ),
+)
+_SCOPES = {
+    "openid": N_("Know that it is you"),
+    "profile": N_("See your name and profile"),
+    "email": N_("See your email address"),
+    "phone": N_("See your phone number"),
+    "address": N_("See your postal address"),
+    "groups": N_("See which groups you are in"),
+    "roles": N_("See which roles you hold"),
+    "offline_access": N_("Keep this access while you are away, until you end it"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why an authorization failed. `checks` are shown to developers alone, and are empty for everybody else."""
+
+    heading: str
+    words: str
+    for_whom: str
+    flow_id: str
+    error: str
+    client_uri: str | None
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """One thing that a client wants to do; `is_known` where the user allowed it before."""
+
+    words: str
+    is_known: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the consent page shows."""
+
+    app: str
+    client_id: str
+    host: str | None
+    logo_uri: str | None
+    policy_uri: str | None
+    tos_uri: str | None
+    wishes: tuple[Wish, ...]
+    scope: str
+    audience: str
+    next_origin: str
+
+
+class Explanations:
+    """Finds the words. `development` shows what was checked to whoever sees the page."""
+
+    def __init__(self, *, development: bool) -> None:
+        self._development = development
+
+    def of(self, failure: Failure, language: Language) -> Explanation:
+        """Why it failed."""
+        app = failure.client_name
+        heading, words = _UNKNOWN_APP if app is None else _WRONG_PLACE
+        named = {"app": app or ""}
+        mends = N_("Only the people who run the app can mend this. Give them the reference below.")
+        return Explanation(
+            heading=language.gettext(heading) % named,
+            words=language.gettext(words) % named,
+            for_whom=language.gettext(mends),
+            flow_id=failure.flow_id,
+            error=failure.error,
+            client_uri=failure.client_uri,
+            checks=failure.checks if self._development else (),
+        )
+
+    @staticmethod
+    def question(question: Question, language: Language) -> Asked:
+        """What is asked."""
+        case = question.case
+        client, named = case.client, language.gettext(N_("Use %(scope)s at %(service)s"))
+        asked_singly = sorted(case.claims)
+        wishes = [
+            Wish(
+                words=language.gettext(_SCOPES[scope])
+                if scope in _SCOPES
+                else named % {"scope": scope, "service": case.audience.aud},
+                is_known=scope in question.known,
+            )
+            for scope in case.scopes
+        ]
+        if asked_singly:
+            seen = language.gettext(N_("See from your account: %(claims)s")) % {"claims": ", ".join(asked_singly)}
+            wishes.append(Wish(words=seen, is_known=False))
+        return Asked(
+            app=client.name,
+            client_id=client.client_id,
+            host=client.client_uri,
+            logo_uri=client.logo_uri,
+            policy_uri=client.policy_uri,
+            tos_uri=client.tos_uri,
+            wishes=tuple(wishes),
+            scope=" ".join(case.scopes),
+            audience=case.audience.aud,
+            next_origin=origin_of_uri(case.target.redirect_uri),
+        )
