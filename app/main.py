@@ -50,6 +50,8 @@ from app.login import password_grant
 from app.login import routes as login
 from app.migrations.chain import newest_revision
 from app.migrations.revision import schema_fault
+from app.oauth import authorize as oauth_authorize
+from app.oauth import consent_pages as oauth_consent
 from app.oauth import token as oauth_token
 from app.principals import routes as principals
 from app.recovery import pages as recovery_pages
@@ -81,6 +83,9 @@ ROUTERS: tuple[Router, ...] = (
     email_codes.router,
     grants.router,
     oauth_token.router,
+    oauth_authorize.router,
+    oauth_authorize.resumption,
+    oauth_consent.router,
     principals.router,
     signals.router,
     stepup.router,

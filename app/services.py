@@ -66,6 +66,7 @@ from app.login.passkey import PasskeySignIn
 from app.login.second_step import SecondStep
 from app.login.service import Login
 from app.login.sign_in import SignIn
+from app.oauth.authorization_parts import AuthorizationParts
 from app.oauth.parts import OAuthParts
 from app.principals.introspection import Introspection
 from app.principals.service import BearerPrincipals
@@ -134,6 +135,7 @@ class Services:
     client_authentication: ClientAuthentication
     api_keys: APIKeyParts
     oauth: OAuthParts
+    authorization: AuthorizationParts
     codes: CodeParts
     links: Links
     flows: Flows

@@ -11,9 +11,9 @@ from app.clients.registered import ClientDirectory, RegisteredClient
 from app.flows.flow import Flow
 from app.flows.service import Flows
 from app.foundation.clock import Clock
-from app.foundation.db import Database, Transaction
+from app.foundation.db import Database
 from app.grants.errors import InsufficientAuthentication, SessionOver
-from app.oauth.case import KIND, Answer, Case, Failure, Outcome, Question, Visit, target_kept
+from app.oauth.case import KIND, Case, Failure, Outcome, Question, Visit, target_kept
 from app.oauth.conclude import Conclusions
 from app.oauth.judge import RequestJudge
 from app.oauth.progress import CONSENT_PATH, Progress
@@ -167,9 +167,7 @@ class _Refusal:
     refused: RequestRefused
 
 
-def _failure(
-    flow_id: str, client: RegisteredClient | None, trace: Trace, refused: RequestRefused
-) -> Failure:
+def _failure(flow_id: str, client: RegisteredClient | None, trace: Trace, refused: RequestRefused) -> Failure:
     return Failure(
         flow_id=flow_id,
         error=refused.error.value,

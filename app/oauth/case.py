@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from app.audiences.service import AudienceView
-from app.clients.metadata import ApplicationType
 from app.clients.registered import RegisteredClient
 from app.consents.service import Consent
 from app.foundation.origin import Origin
@@ -55,12 +54,13 @@ class Case:
     def is_agreed(self, consent: Consent | None) -> bool:
         """Whether nobody has to be asked: the operator vouches for the client, or the user agreed to as much.
 
-        Anything on a device may say that it is a native client there, so that its user is asked each time. RFC 8252
-        §8.6.
+        A user is asked each time where any program on their device could be the one that is answered: by a scheme of
+        its own, or at a loopback port that nobody registered. RFC 8252 §8.6.
         """
         if not self.client.consent_required:
             return True
-        if self.client.application_type is ApplicationType.NATIVE and self.client.is_public:
+        uri = self.target.redirect_uri
+        if uri not in self.client.redirect_uris or not uri.startswith(("https:", "http:")):
             return False
         return consent is not None and consent.covers(self.scopes, self.claims)
 

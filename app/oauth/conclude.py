@@ -1,5 +1,7 @@
 """Writing how an authorization stands, and the words that go back to its client."""
 
+from dataclasses import dataclass
+
 from app.audit.event import ANONYMOUS, Actor, ActorKind
 from app.audit.service import AuditLog
 from app.clients.registered import RegisteredClient
@@ -55,9 +57,7 @@ class Conclusions:
                 request=case.kept() if outcome is FlowOutcome.PENDING else None,
             )
             return
-        flow = NewFlow(
-            kind=KIND, client_id=case.client.client_id, request=case.kept(), raw_browser=visit.raw_browser
-        )
+        flow = NewFlow(kind=KIND, client_id=case.client.client_id, request=case.kept(), raw_browser=visit.raw_browser)
         await self._flows.open(
             tx,
             case.flow_id,
@@ -75,7 +75,8 @@ class Conclusions:
     ) -> Answer:
         """End a flow by a refusal that goes back to the client."""
         await self.keep(tx, case, visit, subject=subject, outcome=FlowOutcome.REFUSED, error=refused.error.value)
-        await self._record(tx, case.flow_id, case.client.client_id, case.trace, refused, visit, subject)
+        ended = _Ended(flow_id=case.flow_id, client_id=case.client.client_id, trace=case.trace, subject=subject)
+        await self._record(tx, ended, refused, visit)
         return self.error(case.target, refused, case.flow_id)
 
     async def refuse_kept(
@@ -85,7 +86,8 @@ class Conclusions:
         async with self._db.transaction() as tx:
             await self._flows.take(tx, flow.id, KIND, visit.raw_browser)
             await self._flows.record(tx, flow.id, trace, outcome=FlowOutcome.REFUSED, error=refused.error.value)
-            await self._record(tx, flow.id, flow.client_id, trace, refused, visit, flow.subject)
+            ended = _Ended(flow_id=flow.id, client_id=flow.client_id, trace=trace, subject=flow.subject)
+            await self._record(tx, ended, refused, visit)
         return self.error(target, refused, flow.id)
 
     async def fail(
@@ -104,29 +106,30 @@ class Conclusions:
                 outcome=FlowOutcome.REFUSED,
                 error=refused.error.value,
             )
-            await self._record(tx, flow_id, client_id, trace, refused, visit, None)
+            await self._record(tx, _Ended(flow_id=flow_id, client_id=client_id, trace=trace), refused, visit)
 
-    async def _record(
-        self,
-        tx: Transaction,
-        flow_id: str,
-        client_id: str | None,
-        trace: Trace,
-        refused: RequestRefused,
-        visit: Visit,
-        subject: str | None,
-    ) -> None:
+    async def _record(self, tx: Transaction, ended: "_Ended", refused: RequestRefused, visit: Visit) -> None:
         # An app asks with prompt=none whenever it starts: that the user would have to be asked is no refusal.
         if refused.error.asks_for_a_page:
             return
-        failed = trace.failed
+        failed, subject = ended.trace.failed, ended.subject
         event = AuthorizationRefused(
             actor=Actor(ActorKind.USER, subject) if subject else ANONYMOUS,
             origin=visit.origin,
             subject=subject,
-            client_id=client_id,
+            client_id=ended.client_id,
             error=refused.error.value,
             check=failed.name if failed else None,
-            flow_id=flow_id,
+            flow_id=ended.flow_id,
         )
         await self._audit.record(tx, event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class _Ended:
+    """A flow that has ended by a refusal."""
+
+    flow_id: str
+    client_id: str | None
+    trace: Trace
+    subject: str | None = None

@@ -41,6 +41,4 @@ class IDTokenHints:
 
 def _hint(claims: TokenClaims, client_id: str | None) -> Hint:
     sid = claims.members.get("sid")
-    return Hint(
-        sub=claims.sub, sid=sid if isinstance(sid, str) else None, client_id=client_id or claims.audiences[0]
-    )
+    return Hint(sub=claims.sub, sid=sid if isinstance(sid, str) else None, client_id=client_id or claims.audiences[0])

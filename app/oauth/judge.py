@@ -1,5 +1,6 @@
 """Judging what a known client asks for against its registration and the audiences."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from app.audiences.errors import InvalidTarget
@@ -38,7 +39,8 @@ class RequestJudge:
         """The case of a fresh request. Raises RequestRefused, DatabaseUnavailable."""
         request = check_request(parameters, _rules(client), trace)
         request = await self._with_hint(request, parameters.get("id_token_hint"), client, trace)
-        return await self._case(flow_id, client, request, target, trace, opened_at, is_kept=False)
+        draft = _Draft(flow_id=flow_id, client=client, target=target, trace=trace, opened_at=opened_at, is_kept=False)
+        return await self._case(draft, request)
 
     async def restored(
         self,
@@ -54,30 +56,22 @@ class RequestJudge:
         may_ask = GrantType.AUTHORIZATION_CODE in client.grant_types
         if not trace.check("grant type", may_ask, expected="The client has the grant type authorization_code."):
             raise RequestRefused(AuthorizationError.UNAUTHORIZED_CLIENT, "The client may not ask for codes any more.")
-        return await self._case(flow_id, client, request, target, trace, opened_at, is_kept=True)
+        draft = _Draft(flow_id=flow_id, client=client, target=target, trace=trace, opened_at=opened_at, is_kept=True)
+        return await self._case(draft, request)
 
-    async def _case(
-        self,
-        flow_id: str,
-        client: RegisteredClient,
-        request: AuthorizationRequest,
-        target: ResponseTarget,
-        trace: Trace,
-        opened_at: datetime,
-        *,
-        is_kept: bool,
-    ) -> Case:
+    async def _case(self, draft: "_Draft", request: AuthorizationRequest) -> Case:
+        client, trace = draft.client, draft.trace
         audience = await self._audience(client, request, trace)
         return Case(
-            flow_id=flow_id,
+            flow_id=draft.flow_id,
             client=client,
             request=request,
-            target=target,
+            target=draft.target,
             audience=audience,
             scopes=self._scopes(client, audience, request, trace),
-            opened_at=opened_at,
+            opened_at=draft.opened_at,
             trace=trace,
-            is_kept=is_kept,
+            is_kept=draft.is_kept,
             required_acr=audience.required_acr,
         )
 
@@ -119,6 +113,18 @@ class RequestJudge:
         if hint is None or not agrees:
             raise RequestRefused(AuthorizationError.INVALID_REQUEST, "id_token_hint is no ID token of this client's.")
         return AuthorizationRequest.of({**request.as_json(), "sub": hint.sub})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class _Draft:
+    """What is known of a case before it is judged."""
+
+    flow_id: str
+    client: RegisteredClient
+    target: ResponseTarget
+    trace: Trace
+    opened_at: datetime
+    is_kept: bool
 
 
 def _rules(client: RegisteredClient) -> ClientRules:

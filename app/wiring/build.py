@@ -51,6 +51,7 @@ from app.signing_keys.withdraw import KeyWithdrawal
 from app.stepup.parts import StepUp
 from app.wiring import purge, restore, webhooks
 from app.wiring.api_keys import build_api_keys, build_own_api_keys
+from app.wiring.authorization import build_authorization
 from app.wiring.codes import build_codes
 from app.wiring.configuration import build_configuration
 from app.wiring.entrances import Entrances
@@ -166,6 +167,7 @@ def build(settings: Settings) -> Services:
     hooks = webhooks.build(ground, outbox=outbox)
     withdrawal = KeyWithdrawal(db, clock, keyring, audit, revocations=revocations, keys=keys)
     fresh = FreshAuth(clock, within=timedelta(seconds=settings.account.fresh_auth_seconds))
+    hosted = build_hosted(ground)
     return Services(
         settings=settings,
         clock=clock,
@@ -176,7 +178,8 @@ def build(settings: Settings) -> Services:
         outbound=ground.outbound,
         languages=languages,
         pages=Pages(languages, settings.pages, public_url=issuer),
-        hosted=build_hosted(ground),
+        hosted=hosted,
+        authorization=build_authorization(ground, oauth, codes, browsers=browsers, pages=hosted.sign_in),
         audit=audit,
         revocations=revocations,
         wake=ground.wake,

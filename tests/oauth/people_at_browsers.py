@@ -55,9 +55,7 @@ class Browser:
         assert path.startswith("/"), path
         return await self.http.get(path)
 
-    async def answer_question(
-        self, page: httpx2.Response, decision: str = "allow", **changed: str
-    ) -> httpx2.Response:
+    async def answer_question(self, page: httpx2.Response, decision: str = "allow", **changed: str) -> httpx2.Response:
         """Press a button of the consent page."""
         assert page.status_code == 200, page.text
         fields = dict(re.findall(r'name="(flow|csrf_token)" value="([^"]+)"', page.text))
