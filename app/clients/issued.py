@@ -1,7 +1,8 @@
 """Recording the tokens that clients get for themselves: durable, many at once, and only for a client as it is now."""
 
-import json
 from collections.abc import Sequence
+
+from pydantic_core import to_json
 
 from app.audit.service import one_line
 from app.clients import store
@@ -45,6 +46,6 @@ class IssuedTokens:
         return granted
 
     async def _write(self, entries: Sequence[dict[str, object]]) -> Sequence[bool]:
-        row = await self._db.fetchrow(store.RECORD_ISSUED, json.dumps(entries), ClientTokenIssued.type)
+        row = await self._db.fetchrow(store.RECORD_ISSUED, to_json(entries).decode(), ClientTokenIssued.type)
         granted = set((row["granted"] or "").split(" ")) if row is not None else set()
         return [entry["id"] in granted for entry in entries]

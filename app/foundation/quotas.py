@@ -57,6 +57,11 @@ class LocalCounters:
         """Where each quota would stand after one more attempt; nothing is counted."""
         return [self._look(quota, now) for quota in quotas]
 
+    def refuses(self, quota: Quota, now: float) -> bool:
+        """Whether a quota is used up. On most nothing is counted, which is known at once."""
+        counted = quota.key in (self._kept if quota.exact else self._arrivals)
+        return counted and self._look(quota, now).refused
+
     def charge(self, quotas: Sequence[Quota], now: float) -> None:
         """Count one attempt on each."""
         for quota in quotas:

@@ -73,7 +73,7 @@ class RateLimiter:
 
     def is_refused(self, quota: Quota) -> bool:
         """Whether this process knows the quota to be used up; counts nothing and asks nobody."""
-        return self._counters.look([quota], self._now())[0].refused
+        return self._counters.refuses(quota, self._now())
 
     def note(self, signals: Sequence[Signal], marks: Sequence[Mark] = ()) -> None:
         """Remember how an attempt ended. Other processes hear of it by the next attempt's round trip."""

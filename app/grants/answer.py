@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from app.foundation.cookies import Cookies
+from app.foundation.json_answer import JSONAnswer
 from app.foundation.provide import provided
 from app.grants.mint import IssuedTokens
 
@@ -20,9 +21,9 @@ def token_answer(
     cannot read, a script cannot leak. `more` stands beside it, such as recovery codes that are shown once.
     """
     if issued.session_cookie is None and not by_cookie:
-        return JSONResponse({**issued.as_json(), **(more or {})})
+        return JSONAnswer({**issued.as_json(), **(more or {})})
     body = {"expires_in": issued.expires_in, "refresh_expires_in": issued.refresh_expires_in, "scope": issued.scope}
-    response = JSONResponse({**body, **(more or {})})
+    response = JSONAnswer({**body, **(more or {})})
     put_tokens(request, response, issued)
     return response
 

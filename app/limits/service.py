@@ -5,8 +5,8 @@ import hashlib
 import hmac
 import logging
 import math
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from uuid import UUID
@@ -42,6 +42,27 @@ class LoginAttempt:
     account: str
     place: str
     network: str
+
+
+class _FailuresCounted(AbstractAsyncContextManager[None]):
+    """Takes from a quota for each failure of authentication in its block, and before it where nothing is left.
+
+    A class, because every token request passes it: the generator of `asynccontextmanager` costs several times as much.
+    """
+
+    __slots__ = ("_is_refused", "_take")
+
+    def __init__(self, is_refused: Callable[[], bool], take: Callable[[], Awaitable[object]]) -> None:
+        self._is_refused = is_refused
+        self._take = take
+
+    async def __aenter__(self) -> None:
+        if self._is_refused():
+            await self._take()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, NotAuthenticated | InvalidClient):
+            await self._take()
 
 
 class Limits:
@@ -130,21 +151,14 @@ class Limits:
         """
         await self._take([self._quota("step-up", self._settings.step_up_per_user, _MINUTE, str(user_id))])
 
-    @asynccontextmanager
-    async def client_auth(self, client_id: str, origin: Origin) -> AsyncIterator[None]:
+    def client_auth(self, client_id: str, origin: Origin) -> AbstractAsyncContextManager[None]:
         """Count the failure of authentication that the block raises; one that succeeds costs no round trip.
 
         Raises TooManyAttempts instead of entering the block once this process knows the limit to be reached, and
         instead of the failure that goes beyond it.
         """
         quota = self._of_client(client_id, source_of(origin.ip))
-        if self._limiter.is_refused(quota):
-            await self._take([quota], origin)
-        try:
-            yield
-        except (NotAuthenticated, InvalidClient):
-            await self._take([quota], origin)
-            raise
+        return _FailuresCounted(lambda: self._limiter.is_refused(quota), lambda: self._take([quota], origin))
 
     def _quota_of_client(self, client_id: str, source: str) -> Quota:
         return self._quota("client-auth", self._settings.client_failures, _MINUTE, client_id, source)

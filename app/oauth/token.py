@@ -3,7 +3,6 @@
 What every grant type needs is checked here, where none can forget it. Spec: RFC 6749 §3.2, §5.
 """
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from app.clients.authenticate import ClientAuthentication
 from app.foundation.caller import origin_of
 from app.foundation.errors import BadRequest, Unavailable
 from app.foundation.form import FORM_TYPE, read_parameters
+from app.foundation.json_answer import JSONAnswer
 from app.foundation.oauth_errors import InvalidRequest, OAuthError, UnauthorizedClient, UnsupportedGrantType
 from app.foundation.origin import Origin
 from app.foundation.problems import oauth_error_schema
@@ -133,4 +133,4 @@ async def token(request: Request) -> Response:
     endpoint = provided(request.app, TokenEndpoint)
     authorization = request.headers.getlist("authorization")
     members = await endpoint.answer(authorization, fields, several["resource"], origin_of(request))
-    return Response(json.dumps(members, separators=(",", ":")), media_type="application/json", headers=_HEADERS)
+    return JSONAnswer(members, headers=_HEADERS)

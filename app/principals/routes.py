@@ -10,6 +10,7 @@ from app.foundation.caller import credentials_of, origin_of
 from app.foundation.cookies import Cookies
 from app.foundation.csrf import CSRF, cookie_bound_to
 from app.foundation.form import FORM_TYPE, InvalidForm, read_form
+from app.foundation.json_answer import JSONAnswer
 from app.foundation.provide import provided
 from app.foundation.routing import Router
 from app.foundation.secrets import random_secret
@@ -54,7 +55,7 @@ async def validate(request: Request) -> Response:
     refuse_mixture(credentials)
     bearer = provided(request.app, BearerPrincipals)
     claims = await bearer.validate(credentials.authorization)
-    return JSONResponse({"active": True} | {name: claims[name] for name in _SHOWN if name in claims})
+    return JSONAnswer({"active": True} | {name: claims[name] for name in _SHOWN if name in claims})
 
 
 @router.hot(
@@ -84,7 +85,7 @@ async def introspect(request: Request) -> Response:
     except (ClientChanged, MissingServiceScope):
         client = await authentication.authenticate(authorization, origin)
         answer = await introspection.introspect(client, credential)
-    return JSONResponse(answer, headers=_NO_STORE)
+    return JSONAnswer(answer, headers=_NO_STORE)
 
 
 @router.get("/auth/csrf", summary="The token that unsafe requests with cookies carry", response_model=CSRFToken)
