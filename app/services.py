@@ -56,6 +56,7 @@ from app.hosted.parts import HostedParts
 from app.lifecycle.administration import UserAdministration
 from app.lifecycle.administrator import AdministratorCreation
 from app.lifecycle.closing import AccountClosing
+from app.lifecycle.ending import EverythingEnding
 from app.lifecycle.impersonation import Impersonation
 from app.lifecycle.second_factors import SecondFactors
 from app.lifecycle.service import UserLifecycle
@@ -156,6 +157,7 @@ class Services:
     inspection: GrantInspection
     lifecycle: UserLifecycle
     closing: AccountClosing
+    ending: EverythingEnding
     verification: EmailVerification
     email_change: EmailChange
     recovery: PasswordRecovery

@@ -3,6 +3,9 @@
 from app.admin.api_keys import router as api_keys
 from app.admin.audiences import router as audiences
 from app.admin.audit_logs import router as audit_logs
+from app.admin.ending import audiences as ended_audiences
+from app.admin.ending import clients as ended_clients
+from app.admin.ending import users as ended_users
 from app.admin.flows import router as flows
 from app.admin.groups import router as groups
 from app.admin.oauth_clients import router as oauth_clients
@@ -20,11 +23,14 @@ ADMIN_ROUTERS: tuple[AdminRouter, ...] = (
     user_transfer,
     users,
     user_holdings,
+    ended_users,
     roles,
     permissions,
     groups,
+    ended_audiences,
     audiences,
     signing_keys,
+    ended_clients,
     oauth_clients,
     api_keys,
     audit_logs,

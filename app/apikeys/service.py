@@ -60,11 +60,15 @@ class APIKeys:
     async def revoke(self, tx: Transaction, key: APIKey, *, reason: str, actor: Actor, origin: Origin) -> bool:
         """Let a key count no more; False where it did not."""
         condition = store.has_id(key.row_id)
-        return bool(await self._revoke(tx, condition, subject=key.owner, reason=reason, actor=actor, origin=origin))
+        return bool(await self._revoke(tx, condition, reason=reason, actor=actor, origin=origin))
 
     async def revoke_all(self, tx: Transaction, owner: KeyOwner, *, reason: str, actor: Actor, origin: Origin) -> int:
         """Let every key of an owner count no more; return how many did."""
-        return await self._revoke(tx, owner.keys, subject=owner.id, reason=reason, actor=actor, origin=origin)
+        return await self._revoke(tx, owner.keys, reason=reason, actor=actor, origin=origin)
+
+    async def revoke_at(self, tx: Transaction, audience: str, *, reason: str, actor: Actor, origin: Origin) -> int:
+        """Let every key for the audience of that stored name count no more; return how many did."""
+        return await self._revoke(tx, store.at_audience(audience), reason=reason, actor=actor, origin=origin)
 
     async def report_leak(self, tx: Transaction, key: APIKey, *, actor: Actor, origin: Origin) -> bool:
         """Take a key for known to strangers: it is revoked at once, its owner is told. False where it was over."""
@@ -88,19 +92,24 @@ class APIKeys:
         tx: Transaction,
         condition: ColumnElement[bool],
         *,
-        subject: str,
         reason: str,
         actor: Actor,
         origin: Origin,
     ) -> int:
         ended = await store.revoke(tx, condition, now=self._clock.now(), reason=reason)
         await self._tell(tx, ended, reason=reason)
-        for row in ended:
-            key_id = api_key.key_id_of(row.id)
-            event = APIKeyRevoked(
-                actor=actor, origin=origin, subject=subject, key_id=key_id, name=row.name, reason=reason
+        events = [
+            APIKeyRevoked(
+                actor=actor,
+                origin=origin,
+                subject=row.owner,
+                key_id=api_key.key_id_of(row.id),
+                name=row.name,
+                reason=reason,
             )
-            await self._audit.record(tx, event)
+            for row in ended
+        ]
+        await self._audit.record_all(tx, events)
         return len(ended)
 
     async def _tell(self, tx: Transaction, rows: Sequence[Any], *, reason: str) -> None:

@@ -88,12 +88,13 @@ async def replace(tx: Transaction, row_id: UUID, successor: UUID, *, expires_at:
 
 
 async def revoke(tx: Transaction, condition: ColumnElement[bool], *, now: datetime, reason: str) -> Sequence[Any]:
-    """Revoke the keys that fulfil a condition and still count; return them."""
-    statement = (
+    """Revoke the keys that fulfil a condition and still count; return each with its owner's subject or client id."""
+    owner = select(User.sub).where(User.id == APIKeyRow.user_id).scalar_subquery()
+    statement: Any = (
         update(APIKeyRow)
         .where(condition, live(now))
         .values(revoked_at=now, revoke_reason=reason)
-        .returning(APIKeyRow.id, APIKeyRow.name, APIKeyRow.audience, APIKeyRow.expires_at)
+        .returning(APIKeyRow.id, APIKeyRow.name, func.coalesce(owner, APIKeyRow.client_id).label("owner"))
     )
     return (await tx.execute(statement)).all()
 

@@ -13,7 +13,8 @@ from app.foundation.db import Model
 class Audience(Model):
     """A downstream service. `claims` names the user attributes that its tokens carry.
 
-    `signing_algorithm` and `access_token_seconds` override the deployment's defaults where they are set.
+    `signing_algorithm` and `access_token_seconds` override the deployment's defaults where they are set. Grants that
+    were asked for with it and are of `grants_after` or earlier count no more.
     """
 
     __tablename__ = "audiences"
@@ -31,6 +32,7 @@ class Audience(Model):
     claims: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    grants_after: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class AudienceResource(Model):

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from app.audiences.definition import AudienceDefinition
+from app.cli import end_everything
 from app.cli.context import opened
 from app.cli.demand import Demand
 from app.cli.operator import Acting, explained
@@ -26,6 +27,9 @@ Seconds = Annotated[
     int | None,
     typer.Option("--access-token-seconds", help="How long its access tokens live, at most 3600.", show_default=False),
 ]
+
+
+app.command("end-everything")(end_everything.audience)
 
 
 @app.command("create")

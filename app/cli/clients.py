@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli import end_everything
 from app.cli.context import opened
 from app.cli.create_client import print_credentials
 from app.cli.operator import Acting, explained
@@ -19,6 +20,9 @@ app = typer.Typer(no_args_is_help=True, help="Programs that prove themselves by 
 _PAGE = 200
 
 ClientID = Annotated[str, typer.Argument(metavar="CLIENT_ID", help="As create-client printed it.", show_default=False)]
+
+
+app.command("end-everything")(end_everything.client)
 
 
 @app.command("list")

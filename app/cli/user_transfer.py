@@ -1,4 +1,4 @@
-"""`users`, continued: taking many in from a file, and handing all of them out."""
+"""`users`, continued: taking many in from a file, handing all of them out, and ending everything of one."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,7 @@ from uuid import UUID
 
 import typer
 
+from app.cli import end_everything
 from app.cli.context import opened
 from app.cli.operator import Acting, explained
 from app.cli.options import AsJson, DataDir
@@ -37,6 +38,9 @@ Resumed = Annotated[
     typer.Option("--resume", metavar="ID", help="Go on with an import that broke off.", show_default=False),
 ]
 WithHashes = Annotated[bool, typer.Option("--with-hashes", help="With the hashes of passwords: keep the file safe.")]
+
+
+app.command("end-everything")(end_everything.user)
 
 
 @app.command("import")

@@ -12,6 +12,8 @@ from app.foundation.clock import Clock
 from app.foundation.db import Database
 from app.foundation.group_commit import GroupCommit
 from app.foundation.ids import new_id
+from app.revocation.kinds import RevocationKind
+from app.revocation.service import Revocations
 
 
 class IssuedTokens:
@@ -21,14 +23,18 @@ class IssuedTokens:
     read it gets no token by what was read, whether or not word of the change has come.
     """
 
-    def __init__(self, db: Database, clock: Clock, directory: ClientDirectory) -> None:
+    def __init__(self, db: Database, clock: Clock, directory: ClientDirectory, revocations: Revocations) -> None:
+        self._revocations = revocations
         self._db = db
         self._clock = clock
         self._directory = directory
         self._commit = GroupCommit[dict[str, object], bool](self._write)
 
-    async def record(self, client: RegisteredClient, event: ClientTokenIssued) -> bool:
-        """Record one token; False where the client is no longer what was read. Raises DatabaseUnavailable."""
+    async def record(self, client: RegisteredClient, event: ClientTokenIssued, *, issued_at: int) -> bool:
+        """Record one token; False where the client is no longer what was read, or its audience's tokens were ended.
+
+        The latter after the moment has passed before which none counts. Raises DatabaseUnavailable.
+        """
         now, origin = self._clock.now(), event.origin
         entry = {
             "id": str(new_id(now)),
@@ -38,11 +44,13 @@ class IssuedTokens:
             "ip": origin.ip,
             "user_agent": one_line(origin.user_agent),
             "trace_id": origin.trace_id,
+            "issued_at": issued_at,
             "details": {"audience": event.audience, "scope": event.scope, "jti": event.jti},
         }
         granted = await self._commit.join(entry)
         if not granted:
             self._directory.forget(client.client_id)
+            await self._revocations.let_pass(self._db, RevocationKind.AUD, event.audience)
         return granted
 
     async def _write(self, entries: Sequence[dict[str, object]]) -> Sequence[bool]:

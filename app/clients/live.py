@@ -2,6 +2,7 @@
 
 from app.clients import store
 from app.foundation.db import Database
+from app.protocols.jose.claims import TokenClaims
 
 
 class ClientLiveness:
@@ -10,9 +11,17 @@ class ClientLiveness:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def is_live(self, client_id: str, issued_at: int) -> bool:
-        """Whether the client is there and enabled, and has not ended what it got until then (a NumericDate).
+    async def is_live(self, verified: TokenClaims) -> bool:
+        """Whether the client is there and enabled, and neither it nor anybody has ended this token.
 
         One statement on the hot pool. Raises DatabaseUnavailable.
         """
-        return await self._db.fetchrow(store.INSPECT, client_id, issued_at, repeatable=True) is not None
+        row = await self._db.fetchrow(
+            store.INSPECT,
+            verified.sub,
+            verified.issued_at,
+            verified.members["jti"],
+            verified.audiences[0],
+            repeatable=True,
+        )
+        return row is not None

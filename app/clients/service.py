@@ -116,6 +116,16 @@ class Clients:
         await self._audit.record(tx, event)
         return NewCredentials(client_id=client_id, raw_secret=raw_secret)
 
+    async def end_tokens(self, tx: Transaction, client_id: str, *, reason: str) -> datetime:
+        """Let what a client was issued until now count no more; return the moment before which nothing does.
+
+        The caller records it. Raises ClientNotFound.
+        """
+        present = await self.lock(tx, client_id)
+        ended_at = await self._end_tokens(tx, client_id, reason)
+        await store.change(tx, present.id, {"updated_at": self._clock.now(), "tokens_not_before": ended_at})
+        return ended_at
+
     async def get(self, tx: Transaction, client_id: str) -> Client:
         """The client of that id. Raises ClientNotFound."""
         row = await store.find(tx, client_id)

@@ -11,6 +11,7 @@ from app.audit.service import COLUMNS
 from app.clients.models import ClientSecret, OAuthClient
 from app.foundation.db import Transaction
 from app.foundation.secrets import SecretHash
+from app.revocation.entries import ENDED
 
 # All that authentication and tokens need of a client, as one JSON text. Parameters: $1 client id.
 KNOWN = """
@@ -27,12 +28,14 @@ KNOWN = """
     FROM oauth_clients c WHERE c.client_id = $1
     """
 
-# Whether a token of a client's own still counts. Parameters: $1 client id, $2 when it was issued (NumericDate).
-INSPECT = """
+# Whether a token of a client's own still counts. Parameters: $1 client id, $2 when it was issued (NumericDate), $3 jti,
+# $4 aud.
+INSPECT = f"""
     SELECT name FROM oauth_clients
     WHERE client_id = $1 AND disabled_at IS NULL
       AND (tokens_not_before IS NULL OR tokens_not_before <= to_timestamp($2::float8))
-    """
+      AND NOT ({ENDED.format(jti="$3", aud="$4", iat="$2")})
+    """  # noqa: S608 — built from constants; every value is a parameter
 
 # Spends a signed statement: a row only for the first. Parameters: $1 client id, $2 hash of its jti, $3 its end.
 SPEND_ASSERTION = """
@@ -40,15 +43,19 @@ SPEND_ASSERTION = """
     ON CONFLICT DO NOTHING RETURNING client_id
     """
 
-# Records what clients were given, many at once, for each client that still is as it was judged; tells for which.
+# Records what clients were given, many at once, for each client that still is as it was judged; tells for which. Not
+# what an entry that ends its audience's tokens would match.
 # Parameters: $1 a JSON list of objects with the fields below, $2 type of the entries.
 RECORD_ISSUED = f"""
     WITH asked AS (
       SELECT * FROM json_to_recordset($1::text::json) AS a
-        (id uuid, at timestamptz, client text, version int, ip text, user_agent text, trace_id text, details jsonb)
+        (id uuid, at timestamptz, client text, version int, ip text, user_agent text, trace_id text, issued_at bigint,
+         details jsonb)
     ), granted AS (
       SELECT asked.* FROM asked JOIN oauth_clients c ON c.client_id = asked.client
-      WHERE c.version = asked.version AND c.disabled_at IS NULL
+      WHERE c.version = asked.version AND c.disabled_at IS NULL AND NOT EXISTS (
+        SELECT FROM revocations r WHERE r.kind = 'aud' AND r.target = asked.details ->> 'audience'
+          AND r.at > to_timestamp(asked.issued_at))
     ), recorded AS (
       INSERT INTO audit_entries ({COLUMNS})
       SELECT id, at, $2, 'success', 'client', client, client, ip, user_agent, trace_id, details FROM granted

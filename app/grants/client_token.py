@@ -1,6 +1,5 @@
 """A client's own tokens: no user, no session, no row; they count while the client does. Spec: RFC 9068 §2.2."""
 
-import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -11,16 +10,13 @@ from app.clients.events import ClientTokenIssued
 from app.clients.issued import IssuedTokens
 from app.clients.registered import RegisteredClient
 from app.foundation.clock import Clock
-from app.foundation.errors import Unavailable
 from app.foundation.oauth_errors import InvalidTarget
 from app.foundation.origin import Origin
 from app.foundation.secrets import random_id
 from app.grants.access_token import TYPE
 from app.grants.errors import InvalidScope
+from app.revocation.bars import let_pass
 from app.signing_keys.service import SigningKeys
-
-# Tokens of before a whole second were ended in it: the next ones wait for it, and for clocks that differ a little.
-_LONGEST_WAIT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +90,8 @@ class ClientTokens:
         scopes = held if asked.requested is None else tuple(sorted(set(asked.requested)))
         if not set(scopes) <= set(held):
             raise InvalidScope("This client holds no scope of that name at the audience.")
-        await self._wait_for(client.tokens_not_before)
+        # Until then its tokens are ended: the new one shall be none of them.
+        await let_pass(self._clock, client.tokens_not_before)
         issued_at = int(self._clock.now().timestamp())
         lifetime = audience.access_token_seconds or self._default_seconds
         jti, scope = random_id(), " ".join(scopes)
@@ -116,17 +113,9 @@ class ClientTokens:
         event = ClientTokenIssued(
             actor=actor, origin=origin, subject=client.client_id, audience=audience.aud, scope=scope, jti=jti
         )
-        if not await self._issued.record(client, event):
+        if not await self._issued.record(client, event, issued_at=issued_at):
             return None
         return ClientToken(raw_token=raw_token, issued_at=issued_at, expires_in=lifetime, scope=scope)
-
-    async def _wait_for(self, tokens_not_before: float) -> None:
-        """Let the moment pass until which this client's tokens are ended, so that the new one is none of them."""
-        remaining = tokens_not_before - self._clock.now().timestamp()
-        if remaining > _LONGEST_WAIT_SECONDS:
-            raise Unavailable(retry_after_seconds=int(remaining) + 1, detail="tokens_not_before lies ahead")
-        if remaining > 0:
-            await asyncio.sleep(remaining)
 
 
 def held_scopes(client: RegisteredClient, audience: AudienceView) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from app.audiences.service import Audiences, AudienceView
@@ -56,6 +57,7 @@ class DelegatedTokens:
         client: RegisteredClient,
         row: Row,
         *,
+        read_at: datetime,
         refresh: RefreshPart | None,
         nonce: str | None = None,
         scope: tuple[str, ...] | None = None,
@@ -63,7 +65,7 @@ class DelegatedTokens:
     ) -> dict[str, object]:
         """The members of the token response. `scope` and `resource` narrow this one access token.
 
-        Call it when the grant has committed: signing holds no connection.
+        Call it when the grant has committed: signing holds no connection. `read_at` is a moment before `row` was read.
         """
         audience = await audience_of(self._audiences, row)
         if resource is not None:
@@ -71,7 +73,9 @@ class DelegatedTokens:
         held = Held.parse(row["held"])
         holdings = await self._roles.holdings(held, audience.name)
         requested = scope if scope is not None else tuple(row["scope"].split())
-        minted = self._minter.mint(
+        minted = await self._minter.mint(
+            held=held,
+            read_at=read_at,
             subject=store.subject_of(row, held),
             context=store.context_of(row),
             audience=audience,

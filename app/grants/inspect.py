@@ -7,6 +7,7 @@ from uuid import UUID
 from app.foundation.clock import Clock
 from app.foundation.db import Database, Transaction
 from app.grants import store
+from app.protocols.jose.claims import TokenClaims
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +32,25 @@ class GrantInspection:
         scope = await store.scope_of(tx, grant_id)
         return None if scope is None else frozenset(scope.split(" "))
 
-    async def find_live(self, *, sid: str, grant_id: str, sub: str) -> LiveGrant | None:
-        """The live grant that a token names, or None where it, its session or its user no longer counts.
+    async def find_live(self, verified: TokenClaims) -> LiveGrant | None:
+        """The live grant that a user's token names, or None where that, its session or its user no longer counts.
+
+        None also where the token itself, or everything of its audience, was ended.
 
         One statement on the hot pool. Raises DatabaseUnavailable.
         """
-        row = await self._db.fetchrow(store.INSPECT, sid, grant_id, sub, self._clock.now(), repeatable=True)
+        claims, now = verified.members, self._clock.now()
+        row = await self._db.fetchrow(
+            store.INSPECT,
+            claims["sid"],
+            claims["grant_id"],
+            verified.sub,
+            now,
+            claims["jti"],
+            verified.audiences[0],
+            verified.issued_at,
+            repeatable=True,
+        )
         if row is None:
             return None
         return LiveGrant(

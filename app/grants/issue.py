@@ -1,7 +1,7 @@
 """Issuing a grant with its first tokens."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.audiences.service import AudienceView
 from app.foundation.browser import SessionCookie
@@ -31,6 +31,7 @@ class IssuedGrant:
     refresh_token: str
     refresh_expires_in: int
     held: Held
+    written_at: datetime
     session_cookie: SessionCookie | None = None
 
 
@@ -88,6 +89,7 @@ class GrantIssuance:
             refresh_token=format_token(token_id, raw_secret),
             refresh_expires_in=int((refresh_expires_at - now).total_seconds()),
             held=held,
+            written_at=now,
             session_cookie=session.cookie,
         )
 
@@ -95,7 +97,9 @@ class GrantIssuance:
         self, grant: IssuedGrant, *, subject: TokenSubject, audience: AudienceView, requested: tuple[str, ...] | None
     ) -> IssuedTokens:
         """The token response of a grant. Call it when the grant has committed: signing holds no connection."""
-        minted = self._minter.mint(
+        minted = await self._minter.mint(
+            held=grant.held,
+            read_at=grant.written_at,
             subject=replace(subject, groups=grant.held.groups),
             context=grant.context,
             audience=audience,

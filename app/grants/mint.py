@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from app.audiences.service import AudienceView
 from app.foundation.browser import SessionCookie
@@ -9,7 +10,8 @@ from app.foundation.clock import Clock
 from app.foundation.secrets import random_id
 from app.grants.access_token import FIRST_PARTY_CLIENT, TYPE, TokenContext, TokenSubject, access_token_claims
 from app.grants.scope import delegated, granted_scopes
-from app.roles.rules import Holdings
+from app.revocation.bars import first_moment
+from app.roles.rules import Held, Holdings
 from app.signing_keys.service import SigningKeys
 
 
@@ -57,16 +59,25 @@ class AccessTokenMinter:
         self._issuer = issuer
         self._default_seconds = default_seconds
 
-    def mint(
+    async def mint(
         self,
         *,
+        held: Held,
+        read_at: datetime,
         subject: TokenSubject,
         context: TokenContext,
         audience: AudienceView,
         holdings: Holdings,
         requested: Collection[str] | None,
     ) -> MintedToken:
-        """An access token for one audience, with the scopes, roles and permissions held there."""
+        """An access token for one audience, with the scopes, roles and permissions held there.
+
+        `read_at` is a moment before `held` was read, which the token bears; in the second in which everything of its
+        user, client or audience was ended it waits for the next one. Raises Unavailable where that is far ahead.
+        """
+        issued_at = await first_moment(
+            self._clock, held.bars, read_at=read_at, sub=subject.sub, client_id=context.client_id, aud=audience.aud
+        )
         scopes = granted_scopes(requested, audience.scopes, holdings.permissions)
         roles, permissions = holdings.roles, holdings.permissions
         if context.client_id != FIRST_PARTY_CLIENT:
@@ -77,7 +88,7 @@ class AccessTokenMinter:
             issuer=self._issuer,
             audience=audience.aud,
             jti=random_id(),
-            now=self._clock.now(),
+            now=issued_at,
             lifetime_seconds=audience.access_token_seconds or self._default_seconds,
             subject=subject,
             context=context,

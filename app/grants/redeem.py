@@ -84,7 +84,8 @@ class CodeRedemption:
         One statement on the hot pool. Raises InvalidGrant, whatever the reason, DatabaseUnavailable.
         """
         await self._wait_for(client.tokens_not_before)
-        raw_secret, token_id = random_secret(), new_id(self._clock.now())
+        now = self._clock.now()
+        raw_secret, token_id = random_secret(), new_id(now)
         row = await self._claim(client, presented, token_id, raw_secret)
         if row is None:
             await self._judge(client, presented)
@@ -101,7 +102,7 @@ class CodeRedemption:
             life = row["successor_expires_at"] - self._clock.now()
             refresh = RefreshPart(raw_token=format_token(token_id, raw_secret), expires_in=int(life.total_seconds()))
         return await self._tokens.sign(
-            client, row, refresh=refresh, nonce=row["nonce"], resource=None if asked is None else asked.aud
+            client, row, read_at=now, refresh=refresh, nonce=row["nonce"], resource=None if asked is None else asked.aud
         )
 
     async def _claim(

@@ -28,12 +28,15 @@ class AccessTokenReissue:
 
         One statement on the hot pool. Raises DatabaseUnavailable.
         """
-        row = await self._db.fetchrow(store.REISSUE, sid, grant_id, sub, self._clock.now(), repeatable=True)
+        now = self._clock.now()
+        row = await self._db.fetchrow(store.REISSUE, sid, grant_id, sub, now, repeatable=True)
         if row is None:
             return None
         held = Held.parse(row["held"])
         audience = audience or await self._audiences.get(row["audience"])
-        return self._minter.mint(
+        return await self._minter.mint(
+            held=held,
+            read_at=now,
             subject=store.subject_of(row, held),
             context=store.context_of(row),
             audience=audience,

@@ -1,7 +1,7 @@
 """Refreshing: rotating refresh tokens, and what happens when a spent one comes back."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -54,9 +54,10 @@ class RefreshRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Rotated:
-    """A refresh token's grant, as its row says, and the successor of the token."""
+    """A refresh token's grant, as its row said no earlier than `read_at`, and the successor of the token."""
 
     row: asyncpg.Record
+    read_at: datetime
     refresh_token: str
     refresh_expires_in: int
 
@@ -134,8 +135,10 @@ class RefreshTokenRotation:
             await self._require_granted(presented, request)
         salt, successor_id = random_bytes(SALT_BYTES), new_id(self._clock.now())
         raw_successor = self._successor(presented, salt, successor_id, self._keyring.current_id)
+        read_at = self._clock.now()
         row = await self._claim(presented, request, salt, successor_id, raw_successor)
         if row is None:
+            read_at = self._clock.now()
             row = await self._judge(presented, request)
             if row is None:
                 return None
@@ -146,6 +149,7 @@ class RefreshTokenRotation:
         remaining = row["successor_expires_at"] - self._clock.now()
         return Rotated(
             row=row,
+            read_at=read_at,
             refresh_token=format_token(successor_id, raw_successor),
             refresh_expires_in=int(remaining.total_seconds()),
         )
@@ -268,7 +272,9 @@ class RefreshTokenRotation:
         row = rotated.row
         audience = asked or await self._audiences.get(row["audience"])
         held = Held.parse(row["held"])
-        minted = self._minter.mint(
+        minted = await self._minter.mint(
+            held=held,
+            read_at=rotated.read_at,
             subject=store.subject_of(row, held),
             context=store.context_of(row),
             audience=audience,

@@ -13,16 +13,20 @@ from app.audit.service import recording_ctes
 from app.foundation.db import Transaction
 from app.grants.access_token import FIRST_PARTY_CLIENT, TokenContext, TokenSubject
 from app.grants.models import Grant
+from app.revocation.entries import ENDED
 from app.roles.holding import HELD
 from app.roles.rules import Held
 from app.sessions.models import Session
 from app.users.models import User
 
+# A grant that is written after everything of its audience was ended is of after that, also where `now` was read a
+# moment before.
 _ADD_GRANT = text(
     f"""
     WITH granted AS (
       INSERT INTO grants (id, grant_id, session_id, user_id, client_id, audience, scope, created_at, expires_at)
-      VALUES (:grant_row_id, :grant_id, :session_id, :user_id, :client_id, :audience, :scope, :now, :grant_expires_at)
+      VALUES (:grant_row_id, :grant_id, :session_id, :user_id, :client_id, :audience, :scope, greatest(:now,
+        (SELECT grants_after + interval '1 microsecond' FROM audiences WHERE name = :audience)), :grant_expires_at)
       RETURNING id, user_id, created_at
     ), first_token AS (
       INSERT INTO refresh_tokens (id, grant_row_id, secret_hash, created_at, expires_at)
@@ -41,13 +45,14 @@ _SUBJECT = """
       u.locale, u.updated_at"""
 
 # What makes a grant count at a moment: its session, its user, its client and itself. A client that was disabled, or
-# whose tokens were ended, has lost what it was allowed before.
+# whose tokens were ended, has lost what it was allowed before; so has everybody at an audience that was ended.
 _LIVE = f"""
       g.revoked_at IS NULL AND g.expires_at > {{now}} AND u.status = 'active'
       AND s.ended_at IS NULL AND s.expires_at > {{now}} AND s.idle_expires_at > {{now}}
       AND (g.client_id = '{FIRST_PARTY_CLIENT}' OR EXISTS (
         SELECT FROM oauth_clients c WHERE c.client_id = g.client_id AND c.disabled_at IS NULL
-          AND (c.tokens_not_before IS NULL OR c.tokens_not_before <= g.created_at)))"""
+          AND (c.tokens_not_before IS NULL OR c.tokens_not_before <= g.created_at)))
+      AND NOT EXISTS (SELECT FROM audiences a WHERE a.name = g.audience AND a.grants_after >= g.created_at)"""
 
 _FIRST_AUDIT_PARAMETER = 11
 
@@ -107,11 +112,13 @@ JUDGE = f"""
     WHERE t.id = $1
     """  # noqa: S608 — built from constants; every value is a parameter
 
-# Whether the session and grant that an access token names are live. Parameters: $1 sid, $2 grant id, $3 sub, $4 now.
+# Whether the session and grant that an access token names are live, and nothing has ended it by itself. Parameters:
+# $1 sid, $2 grant id, $3 sub, $4 now, $5 jti, $6 aud, $7 when it was issued (NumericDate).
 INSPECT = f"""
     SELECT s.id AS session_id, u.id AS user_id, s.auth_time, s.acr
     FROM sessions s JOIN grants g ON g.session_id = s.id JOIN users u ON u.id = s.user_id
     WHERE s.sid = $1 AND g.grant_id = $2 AND u.sub = $3 AND {_LIVE.format(now="$4")}
+      AND NOT ({ENDED.format(jti="$5", aud="$6", iat="$7")})
     """  # noqa: S608 — built from constants; every value is a parameter
 
 # The session of a cookie, with its first-party grant. Parameters: $1 hash of the cookie, $2 client, $3 now.

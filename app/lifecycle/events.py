@@ -1,4 +1,4 @@
-"""What happens to a user as a whole, and to their second factors. Owners are told of each by mail."""
+"""What happens to a user, a client or an audience as a whole, and to users' second factors."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -47,6 +47,23 @@ class UserInvited(Event):
     """A user was mailed a link by which they set their first password."""
 
     type: ClassVar[str] = "user.invited"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EverythingEnded(Event):
+    """All that a user, a client or an audience had was ended at once. `reason` is in the words of whoever did it.
+
+    `of` is `user`, `client` or `audience`, and `audience` its name. What was issued before `not_before` is refused.
+    """
+
+    type: ClassVar[str] = "access.ended"
+
+    of: str
+    audience: str | None = None
+    reason: str
+    not_before: str
+    sessions: int
+    api_keys: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,7 +81,7 @@ class Impersonation:
             )
             if session is None:
                 raise NotWhileSuspended("This user's account is suspended or closed, or your own session has ended.")
-            context = await self._tokens.issue(tx, session=session, actor=by.sub, audience=view)
+            grant = await self._tokens.issue(tx, session=session, actor=by.sub, audience=view)
             event = UserImpersonated(
                 actor=Actor(ActorKind.USER, by.sub),
                 origin=origin,
@@ -93,7 +93,6 @@ class Impersonation:
             )
             await self._audit.record(tx, event)
             await self._tell(tx, user)
-            holdings = await self._roles.held(tx, user.id, view.name)
         subject = TokenSubject(
             sub=user.sub,
             email=user.email,
@@ -101,7 +100,7 @@ class Impersonation:
             name=user.name,
             attributes=user.attributes,
         )
-        token = self._tokens.mint(context, subject=subject, audience=view, holdings=holdings)
+        token = await self._tokens.mint(grant, subject=subject, audience=view)
         return ActingAnswer(token=token, sid=session.sid)
 
     async def _require_ordinary(self, tx: Transaction, user: User, by: Principal) -> None:

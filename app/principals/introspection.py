@@ -93,9 +93,8 @@ class Introspection:
     async def _is_live(self, verified: TokenClaims) -> bool:
         claims = verified.members
         if claims["client_id"] == verified.sub:
-            return await self._clients.is_live(verified.sub, verified.issued_at)
-        live = await self._grants.find_live(sid=claims["sid"], grant_id=claims["grant_id"], sub=verified.sub)
-        return live is not None
+            return await self._clients.is_live(verified)
+        return await self._grants.find_live(verified) is not None
 
 
 def _unconfirmed(client: AuthenticatedClient) -> AskingClient | None:

@@ -68,13 +68,12 @@ class BearerPrincipals:
         verified = await self._keys.verify(_bearer_token(authorization), typ=TYPE, issuer=self._issuer)
         if not _is_clients_own(verified):
             await self._live_grant(verified)
-        elif not await self._clients.is_live(verified.sub, verified.issued_at):
+        elif not await self._clients.is_live(verified):
             raise InvalidToken(detail="its client is disabled or gone, or has ended its tokens")
         return verified.members
 
     async def _live_grant(self, verified: TokenClaims) -> LiveGrant:
-        claims = verified.members
-        live = await self._grants.find_live(sid=claims["sid"], grant_id=claims["grant_id"], sub=verified.sub)
+        live = await self._grants.find_live(verified)
         if live is None:
             raise InvalidToken(detail="its session, grant or user is no longer live")
         return live

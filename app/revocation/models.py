@@ -22,6 +22,7 @@ class Revocation(Model):
         Index("uq_revocations_seq", "seq", unique=True, postgresql_where="seq IS NOT NULL"),
         Index(None, "kind", "target"),
         Index(None, "expires_at"),
+        Index("ix_revocations_bars", "at", postgresql_where="kind IN ('client_id', 'aud')"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

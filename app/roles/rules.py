@@ -8,6 +8,7 @@ from uuid import UUID
 
 from app.audiences.own import OWN_SCOPES, SELF
 from app.audiences.rules import is_scope
+from app.revocation.bars import Bar, parse_bars
 from app.roles.errors import InvalidRole
 
 ADMIN = "admin"
@@ -34,19 +35,22 @@ class Held:
     """What a statement says that a user holds: roles by row id, each with the audience it is limited to or None.
 
     Those of their groups are among them; `groups` are the groups' names. `version` is that of the registry of roles
-    at that moment: what a role amounts to is looked up in a reading that is no older.
+    at that moment: what a role amounts to is looked up in a reading that is no older. `bars` say for how long
+    whoever mints waits.
     """
 
     roles: tuple[tuple[UUID, str | None], ...] = ()
     groups: tuple[str, ...] = ()
     version: int = 0
+    bars: tuple[Bar, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> "Held":
         """What `holding.HELD` yields."""
         told = json.loads(text)
         roles = tuple((UUID(role), audience) for role, audience in told["roles"])
-        return cls(roles=roles, groups=tuple(told["groups"]), version=told["version"])
+        bars = parse_bars(told.get("bars"))
+        return cls(roles=roles, groups=tuple(told["groups"]), version=told["version"], bars=bars)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,10 @@ class Roles:
         """How well a user must prove who they are at an audience, by each role of theirs that says so."""
         return await self.requirements(await store.held(tx, user_id), audience)
 
+    async def read(self, tx: Transaction, user_id: UUID) -> Held:
+        """What a user holds as a statement says it, for `holdings` and for whoever mints."""
+        return await store.held(tx, user_id)
+
     async def holdings(self, held: Held, audience: str) -> Holdings:
         """What a user who holds that may do at an audience.
 

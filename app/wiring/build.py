@@ -54,6 +54,7 @@ from app.wiring.api_keys import build_api_keys, build_own_api_keys
 from app.wiring.authorization import build_authorization
 from app.wiring.codes import build_codes
 from app.wiring.configuration import build_configuration
+from app.wiring.ending import build_ending
 from app.wiring.entrances import Entrances
 from app.wiring.ground import Ground
 from app.wiring.hosted import build_hosted
@@ -236,6 +237,7 @@ def build(settings: Settings) -> Services:
         recovery=post.recovery,
         owners_interruption=post.owners_interruption,
         closing=closing,
+        ending=build_ending(ground, post.interruption, clients=clients, api_keys=api_keys.registry),
         administrators=AdministratorCreation(
             db,
             audit,

@@ -36,7 +36,7 @@ def build_oauth(ground: Ground, clients: Clients, codes: CodeParts, rotation: Re
         clock,
         ground.keys,
         ground.audiences,
-        IssuedTokens(db, clock, directory),
+        IssuedTokens(db, clock, directory, ground.revocations),
         issuer=issuer,
         default_seconds=ground.settings.jwt.access_token_seconds,
     )

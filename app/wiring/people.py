@@ -71,7 +71,7 @@ class People:
                 roles=ground.roles,
                 audiences=ground.audiences,
                 sessions=ActingSessions(clock),
-                tokens=ActingTokens(clock, minter),
+                tokens=ActingTokens(clock, ground.roles, minter),
                 outbox=post.outbox,
             ),
         )

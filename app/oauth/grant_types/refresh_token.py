@@ -45,6 +45,7 @@ class RefreshToken:
             raise ClientChanged
         target = request.target
         return await self._tokens.sign(
+            read_at=rotated.read_at,
             client,
             rotated.row,
             refresh=RefreshPart(raw_token=rotated.refresh_token, expires_in=rotated.refresh_expires_in),

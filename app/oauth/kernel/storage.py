@@ -103,7 +103,7 @@ class AuthStorage(BaseStorage):
         claims = verified.members
         if verified.sub != client_id or claims.get("client_id") != client_id:
             return None
-        if not await self._liveness.is_live(client_id, verified.issued_at):
+        if not await self._liveness.is_live(verified):
             return None
         lifetime = verified.expires_at - verified.issued_at
         return _token(client_id, access_token, claims["scope"], issued_at=verified.issued_at, expires_in=lifetime)

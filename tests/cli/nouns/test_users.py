@@ -119,3 +119,16 @@ def test_a_user_is_deleted_only_when_that_is_confirmed(run, administrator, ann):
     assert run("users", "show", ann).code == 0
     assert run("users", "delete", ann, "--yes").out == f"deleted {ann}\n"
     run("users", "show", ann).refusal()
+
+
+@pytest.mark.parametrize(
+    ("noun", "target"), [("users", "root@example.com"), ("clients", None), ("audiences", "orders-api")]
+)
+def test_everything_is_ended_with_a_reason(run, administrator, noun, target):
+    target = target or run("create-client", "--name", "reporting", "--json").json()["client_id"]
+    done = run(noun, "end-everything", target, "--reason", "INC-4711", "--json").json()
+    assert done["not_before"].endswith("Z")
+    assert (done["sessions"], done["api_keys"]) == (0, 0)
+    assert "is refused" in run(noun, "end-everything", target, "--reason", "INC-4711").out
+    assert run(noun, "end-everything", target).code == 2
+    assert run(noun, "end-everything", "nothing", "--reason", "INC-4711").refusal()
