@@ -45,9 +45,9 @@ class RefreshToken:
             raise ClientChanged
         target = request.target
         return await self._tokens.sign(
-            read_at=rotated.read_at,
             client,
             rotated.row,
+            read_at=rotated.read_at,
             refresh=RefreshPart(raw_token=rotated.refresh_token, expires_in=rotated.refresh_expires_in),
             scope=request.scope,
             resource=None if target is None else target.aud,
