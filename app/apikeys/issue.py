@@ -9,7 +9,7 @@ from app.apikeys.errors import APIKeyLimit, APIKeyNotFound, APIKeyOver, ScopeNot
 from app.apikeys.events import APIKeyCreated, APIKeyRotated
 from app.apikeys.key import APIKey, KeyState, NewAPIKey, key_of
 from app.apikeys.owner import Holdings, KeyOwner
-from app.apikeys.rules import KeyDefinition, checked
+from app.apikeys.rules import KEPT_ANSWERS, KeyDefinition, checked
 from app.audiences.service import AudienceView
 from app.audit.event import Actor
 from app.audit.service import AuditLog
@@ -19,6 +19,8 @@ from app.foundation.ids import new_id
 from app.foundation.origin import Origin
 from app.foundation.secrets import hash_secret, random_base62
 from app.protocols import api_key
+from app.revocation.kinds import RevocationKind
+from app.revocation.service import Revocations
 
 
 class APIKeyIssuance:
@@ -28,9 +30,12 @@ class APIKeyIssuance:
     that makes a key opens no more by it.
     """
 
-    def __init__(self, clock: Clock, audit: AuditLog, holdings: Holdings, *, per_owner: int) -> None:
+    def __init__(
+        self, clock: Clock, audit: AuditLog, revocations: Revocations, holdings: Holdings, *, per_owner: int
+    ) -> None:
         self._clock = clock
         self._audit = audit
+        self._revocations = revocations
         self._holdings = holdings
         self._per_owner = per_owner
 
@@ -100,6 +105,10 @@ class APIKeyIssuance:
         whose = KeyOwner(id=old.owner, user_id=old.user_id)
         made = await self._write(tx, definition, owner=whose, audience=old.audience, now=now)
         await store.replace(tx, old.row_id, made.key.row_id, expires_at=now + overlap)
+        if overlap < KEPT_ANSWERS:
+            # Services keep an answer longer than the key now lives: they are to ask again, and are told its end.
+            kept_until = now + KEPT_ANSWERS
+            await self._revocations.add(tx, RevocationKind.API_KEY, old.id, reason="rotated", expires_at=kept_until)
         event = APIKeyRotated(
             actor=actor,
             origin=origin,

@@ -9,6 +9,8 @@ from app.apikeys.errors import InvalidAPIKeyDefinition
 
 MAX_NAME_CHARACTERS = 128
 MAX_SCOPES, MAX_NETWORKS = 64, 64
+KEPT_ANSWERS = timedelta(seconds=300 + 60)
+"""No service keeps what it was told of a key for longer: after that a revocation has nothing left to end."""
 MAX_LIFETIME = timedelta(days=3653)
 MAX_OVERLAP = timedelta(days=30)
 

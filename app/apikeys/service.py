@@ -1,7 +1,6 @@
 """Looking after API keys: listing them, and ending them."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from app.apikeys.errors import APIKeyNotFound
 from app.apikeys.events import APIKeyLeaked, APIKeyRevoked
 from app.apikeys.key import APIKey, key_of
 from app.apikeys.owner import KeyOwner
+from app.apikeys.rules import KEPT_ANSWERS
 from app.audit.event import Actor
 from app.audit.service import AuditLog
 from app.foundation.clock import Clock
@@ -20,9 +20,6 @@ from app.foundation.origin import Origin
 from app.protocols import api_key
 from app.revocation.kinds import RevocationKind
 from app.revocation.service import Revocations
-
-KEPT_ANSWERS = timedelta(seconds=300 + 60)
-"""No service keeps what it was told of a key for longer: after that a revocation has nothing left to end."""
 
 
 class APIKeys:

@@ -25,7 +25,7 @@ def build_api_keys(ground: Ground, clients: Clients) -> APIKeyParts:
     uses = LastUses(db, clock)
     holdings = Holdings(roles, clients)
     registry = APIKeys(clock, audit, ground.revocations)
-    issuance = APIKeyIssuance(clock, audit, holdings, per_owner=ground.settings.api_keys.per_owner)
+    issuance = APIKeyIssuance(clock, audit, ground.revocations, holdings, per_owner=ground.settings.api_keys.per_owner)
     return APIKeyParts(
         registry=registry,
         registrar=APIKeyRegistrar(

@@ -122,9 +122,10 @@ async def test_middleware_says_once_how_sessions_are_confirmed(caplog):
     JWTAuthMiddleware(
         None, auth_base_url="https://auth.example.com", expected_audience="a", client_id="c", client_secret="s"
     )
-    assert "GET https://auth.example.com/auth/validate, each answer used for at most 0.5 s" in caplog.text
+    assert "revocations are followed: GET https://auth.example.com/auth/revocations, news up to 10 s old" in caplog.text
     assert "no action token" not in caplog.text
     JWTAuthMiddleware(None, auth_base_url="https://auth.example.com", expected_audience="a")
+    assert "GET https://auth.example.com/auth/validate, each answer used for at most 0.5 s" in caplog.text
     assert "without client credentials no action token is spent" in caplog.text
 
 

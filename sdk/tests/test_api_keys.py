@@ -16,9 +16,10 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from auth_service_sdk import APIKeyAuthMiddleware, Identity, log_context, require_api_key, require_scope, require_user
-from auth_service_sdk.api_keys import INTROSPECT_PATH, MAX_CACHED_SECONDS, APIKeys, checksum, is_well_formed
+from auth_service_sdk.api_keys import INTROSPECT_PATH, MAX_CACHED_SECONDS, APIKeys
 from auth_service_sdk.client import ServiceConnection
 from auth_service_sdk.errors import APIKeyStateUnknown, InvalidAPIKey
+from auth_service_sdk.key_form import checksum, is_well_formed
 
 pytestmark = pytest.mark.anyio
 

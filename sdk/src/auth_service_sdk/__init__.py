@@ -13,11 +13,14 @@ if TYPE_CHECKING:
         require_acr,
         require_action_token,
         require_fresh_auth,
+        require_fresh_revocations,
+        require_live_session,
         require_permission,
         require_role,
         require_scope,
         require_user,
     )
+    from auth_service_sdk.followers import RevocationStatus, revocation_status
     from auth_service_sdk.identity import Identity
     from auth_service_sdk.logs import AuthContextFilter, log_context
     from auth_service_sdk.machines import require_api_key
@@ -30,6 +33,7 @@ __all__ = [
     "AuthContextFilter",
     "Identity",
     "JWTAuthMiddleware",
+    "RevocationStatus",
     "ServiceClient",
     "WebhookVerificationError",
     "log_context",
@@ -37,10 +41,13 @@ __all__ = [
     "require_action_token",
     "require_api_key",
     "require_fresh_auth",
+    "require_fresh_revocations",
+    "require_live_session",
     "require_permission",
     "require_role",
     "require_scope",
     "require_user",
+    "revocation_status",
     "verify_webhook",
 ]
 
@@ -49,9 +56,11 @@ _HOMES = {
     "AuthContextFilter": "logs",
     "Identity": "identity",
     "JWTAuthMiddleware": "middleware",
+    "RevocationStatus": "followers",
     "ServiceClient": "service_client",
     "WebhookVerificationError": "webhooks",
     "log_context": "logs",
+    "revocation_status": "followers",
     "verify_webhook": "webhooks",
     "require_api_key": "machines",
 } | dict.fromkeys(
@@ -59,6 +68,8 @@ _HOMES = {
         "require_acr",
         "require_action_token",
         "require_fresh_auth",
+        "require_fresh_revocations",
+        "require_live_session",
         "require_permission",
         "require_role",
         "require_scope",

@@ -12,8 +12,17 @@ from starlette.types import ASGIApp, Scope
 from auth_service_sdk.api_keys import APIKeys, KnownKey
 from auth_service_sdk.browser import origins
 from auth_service_sdk.client import ServiceConnection
-from auth_service_sdk.configuration import audiences, credentials, issuer_name, leeway_seconds, service_url
+from auth_service_sdk.configuration import (
+    DEFAULT_STALENESS_SECONDS,
+    audiences,
+    credentials,
+    issuer_name,
+    leeway_seconds,
+    service_url,
+    staleness_seconds,
+)
 from auth_service_sdk.errors import AmbiguousCredentials, InvalidAPIKey, MissingAPIKey
+from auth_service_sdk.followers import Following
 from auth_service_sdk.guard import ADMITTED_KEY, Guard
 from auth_service_sdk.identity import Identity
 from auth_service_sdk.logs import context
@@ -33,8 +42,10 @@ class APIKeyAuthMiddleware(Guard):
     Sets `request.state.user` to an Identity of the kind `api_key`: its `scopes` are those of the key that its owner
     still holds, its `roles` are empty. The key is shown to the authentication service, by this service's own
     `client_id` and `client_secret` (or AUTH_CLIENT_ID and AUTH_CLIENT_SECRET; a client with the scope
-    `introspection`), and the answer is used for at most a second. When it cannot be asked, the answer is 503
-    `api_key_state_unknown`, whatever `on_stale` says: a key proves nothing by itself.
+    `introspection`). While the feed of revocations is followed (scope `revocations:read`; see JWTAuthMiddleware) the
+    answer is used until the feed names the key, or for five minutes; else, and where the news are older than
+    `staleness`, for at most a second. When it cannot be asked, the answer is 503 `api_key_state_unknown`, whatever
+    `on_stale` and `lenient_paths` say: a key proves nothing by itself.
 
     A key that is limited to some networks is compared with the caller's address; behind proxies, name theirs in
     `trusted_proxies` (networks in CIDR form), so that `X-Forwarded-For` counts from them.
@@ -45,6 +56,7 @@ class APIKeyAuthMiddleware(Guard):
     """
 
     kind = "api_key"
+    scope_key = "auth_service_sdk.key_guard"
 
     def __init__(
         self,
@@ -58,7 +70,9 @@ class APIKeyAuthMiddleware(Guard):
         public_paths: Iterable[str] = (),
         cookie: str | None = None,
         allowed_origins: Iterable[str] = (),
+        staleness: float = DEFAULT_STALENESS_SECONDS,
         on_stale: Literal["strict", "lenient"] = "strict",
+        lenient_paths: Iterable[str] = (),
         leeway: int = MAX_LEEWAY_SECONDS,
         header: str = "X-API-Key",
         trusted_proxies: Iterable[str] = (),
@@ -67,8 +81,6 @@ class APIKeyAuthMiddleware(Guard):
         names = audiences(expected_audience)
         if cookie is not None:
             raise ValueError(f"an API key comes in a header, never in a cookie: cookie must be None, got {cookie!r}")
-        if on_stale not in ("strict", "lenient"):
-            raise ValueError(f"on_stale must be 'strict' or 'lenient', got {on_stale!r}")
         if not isinstance(header, str) or _NAME.fullmatch(header) is None or header.lower() in _TAKEN:
             raise ValueError(f"header must be the name of a header of its own such as 'X-API-Key', got {header!r}")
         origins(allowed_origins)
@@ -77,22 +89,37 @@ class APIKeyAuthMiddleware(Guard):
             audiences=frozenset(names),
             leeway_seconds=leeway_seconds(leeway),
         )
-        super().__init__(app, public_paths=public_paths, expected=expected, realm=names[0])
+        self._credentials = credentials(client_id, client_secret)
+        super().__init__(
+            app,
+            public_paths=public_paths,
+            lenient_paths=lenient_paths,
+            expected=expected,
+            following=Following(
+                base_url,
+                credentials=self._credentials,
+                expected=expected,
+                staleness=staleness_seconds(staleness),
+            ),
+            on_stale=on_stale,
+            realm=names[0],
+        )
         self.header = header
         self._name = header.lower().encode()
         self._proxies = TrustedProxies(trusted_proxies)
-        self._credentials = credentials(client_id, client_secret)
         self._connection = ServiceConnection(base_url, start_over=self._start_over)
         self._start_over()
         if self._credentials is None:
             _log.warning("without client credentials (AUTH_CLIENT_ID, AUTH_CLIENT_SECRET) no API key is accepted")
 
     def _start_over(self) -> None:
+        self.following.start_over()
         self._keys = APIKeys(
             self._connection,
             audiences=self.expected.audiences,
             credentials=self._credentials,
             header=self.header,
+            following=self.following,
         )
 
     def _known(self, scope: Scope) -> bool:
@@ -109,7 +136,13 @@ class APIKeyAuthMiddleware(Guard):
         if self._admitted_by_another(scope):
             return False
         entry = self._keys.good.young.get(sha256(given).digest())
-        if entry is None or entry.networks or entry.identity is None or entry.fresh_until <= monotonic():
+        if (
+            entry is None
+            or entry.networks
+            or entry.identity is None
+            or entry.version != self.following.state.version
+            or entry.fresh_until <= monotonic()
+        ):
             return False
         scope.setdefault("state", {})["user"] = entry.identity
         scope[ADMITTED_KEY] = self.kind
@@ -119,14 +152,21 @@ class APIKeyAuthMiddleware(Guard):
     def _carries(self, scope: Scope) -> bool:
         return any(name == self._name for name, _ in scope["headers"])
 
+    async def confirm(self, scope: Scope) -> None:
+        """Ask `POST /auth/introspect` for the key of a connection. Raises InvalidAPIKey, APIKeyStateUnknown."""
+        self._from_here(await self._keys.ask(self._given(scope)), scope)
+
     async def _identify(self, scope: Scope) -> Identity:
+        return self._from_here(await self._keys.find(self._given(scope)), scope)
+
+    def _given(self, scope: Scope) -> bytes:
         given = [value for name, value in scope["headers"] if name == self._name]
         if not given:
             raise MissingAPIKey(self.header)
         if len(given) > 1:
             raise AmbiguousCredentials(f"Send exactly one {self.header} header.")
-        entry = await self._keys.find(given[0])
-        return self._from_here(entry, scope)
+        key: bytes = given[0]
+        return key
 
     def _from_here(self, entry: KnownKey, scope: Scope) -> Identity:
         if entry.identity is None:

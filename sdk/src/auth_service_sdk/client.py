@@ -2,8 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakSet, finalize
@@ -35,6 +35,25 @@ class Answer:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer whose body is still coming, in `chunks`."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: AsyncIterator[bytes]
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError:
+        raise Unreachable(f"no answer within {TOTAL_SECONDS:g} seconds") from None
+    except httpx2.HTTPError as error:
+        raise Unreachable(f"{type(error).__name__}: {error}") from None
+
+
 class ServiceConnection:
     """Sends requests below one base URL.
 
@@ -55,27 +74,41 @@ class ServiceConnection:
         # At the interpreter's exit there is no loop left to close anything.
         finalize(self, _retire, self._pools).atexit = False
 
-    async def get(self, path: str, *, max_bytes: int, headers: dict[str, str] | None = None) -> Answer:
+    async def get(self, path: str, *, max_bytes: int, headers: dict[str, str] | None = None, query: str = "") -> Answer:
         """Fetch `path`. Raises Unreachable when no answer of at most `max_bytes` came in TOTAL_SECONDS."""
-        return await self._exchange(httpx2.Request("GET", self._url(path), **_parts(headers)), max_bytes)
+        url = self._url(path)
+        url = url.copy_with(query=query.encode()) if query else url
+        return await self._exchange(httpx2.Request("GET", url, **_parts(headers)), max_bytes)
 
     async def post(self, path: str, content: bytes, *, max_bytes: int, headers: dict[str, str] | None = None) -> Answer:
         """Post to `path` what may be sent twice, because the service knows it again. Raises Unreachable as `get`."""
         request = httpx2.Request("POST", self._url(path), content=content, **_parts(headers))
         return await self._exchange(request, max_bytes)
 
+    @asynccontextmanager
+    async def stream(self, path: str, *, headers: dict[str, str]) -> AsyncGenerator["Stream", None]:
+        """Open an answer that goes on. Raises Unreachable when it does not begin, or breaks off, or pauses too long.
+
+        Whoever reads it bounds what they take; between two chunks READ_SECONDS may pass.
+        """
+        pool = await self._pool()
+        request = httpx2.Request("GET", self._url(path), **_parts(headers))
+        with _explained():
+            async with asyncio.timeout(TOTAL_SECONDS):
+                response = await pool.handle_async_request(request)
+            async with aclosing(response):
+                if response.headers.get("content-encoding", "identity") != "identity":
+                    raise Unreachable("the answer is compressed, which was not asked for")
+                yield Stream(response.status_code, response.headers, response.aiter_raw())
+
     async def _exchange(self, request: httpx2.Request, max_bytes: int) -> Answer:
         pool = await self._pool()
-        try:
+        with _explained():
             async with asyncio.timeout(TOTAL_SECONDS):
                 try:
                     return await self._send(pool, request, max_bytes)
                 except _SPENT_CONNECTION:
                     return await self._send(pool, request, max_bytes)
-        except TimeoutError:
-            raise Unreachable(f"no answer within {TOTAL_SECONDS:g} seconds") from None
-        except httpx2.HTTPError as error:
-            raise Unreachable(f"{type(error).__name__}: {error}") from None
 
     async def _send(self, pool: httpx2.AsyncBaseTransport, request: httpx2.Request, max_bytes: int) -> Answer:
         response = await pool.handle_async_request(request)
@@ -171,27 +204,38 @@ def _retire(pools: _Pools) -> None:
 
 _connections: WeakSet[ServiceConnection] = WeakSet()
 _in_place_of_the_network: list[httpx2.AsyncBaseTransport] = []
+_without_feed: list[httpx2.AsyncBaseTransport] = []
 
 
 @contextmanager
-def answered_by(transport: httpx2.AsyncBaseTransport) -> Iterator[None]:
+def answered_by(transport: httpx2.AsyncBaseTransport, *, has_feed: bool = True) -> Iterator[None]:
     """Send every request of every connection in this process to `transport`, in place of the network.
 
     For tests: the seam that `auth_service_sdk.testing` stands on. Connections made before and after are taken over
     alike, in all threads and event loops, whatever their base URL. Blocks may be nested; the innermost one answers.
+    Without `has_feed` no feed of revocations is asked for: sessions are confirmed one by one.
     """
     _in_place_of_the_network.append(transport)
+    if not has_feed:
+        _without_feed.append(transport)
     forget_answers()
     try:
         yield
     finally:
         _in_place_of_the_network.remove(transport)
+        if not has_feed:
+            _without_feed.remove(transport)
         forget_answers()
 
 
 def is_answered_in_process() -> bool:
     """Whether `answered_by` stands in for the network: the issuer of a test asks for no credentials."""
     return bool(_in_place_of_the_network)
+
+
+def has_feed() -> bool:
+    """Whether who answers may have a feed of revocations; the issuer of a test has none and is asked each time."""
+    return not _in_place_of_the_network or _in_place_of_the_network[-1] not in _without_feed
 
 
 def forget_answers() -> None:

@@ -4,7 +4,12 @@ import os
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from auth_service_sdk.feed_clock import MAX_STALENESS_SECONDS
 from auth_service_sdk.verifier import MAX_LEEWAY_SECONDS
+
+MIN_STALENESS_SECONDS = 1.0
+"""News come each second: less would be stale between any two."""
+DEFAULT_STALENESS_SECONDS = 10
 
 
 def service_url(auth_base_url: str | None) -> str:
@@ -42,6 +47,15 @@ def leeway_seconds(leeway: int) -> int:
     if type(leeway) is not int or not 0 <= leeway <= MAX_LEEWAY_SECONDS:
         raise ValueError(f"leeway must be 0 to {MAX_LEEWAY_SECONDS} seconds, got {leeway!r}")
     return leeway
+
+
+def staleness_seconds(staleness: float) -> float:
+    """Return how old news of revocations may be. Raises ValueError for what is no number of seconds in bounds."""
+    sound = type(staleness) in (int, float) and MIN_STALENESS_SECONDS <= staleness <= MAX_STALENESS_SECONDS
+    if not sound:
+        bounds = f"{MIN_STALENESS_SECONDS:g} to {MAX_STALENESS_SECONDS:g}"
+        raise ValueError(f"staleness must be {bounds} seconds, got {staleness!r}")
+    return float(staleness)
 
 
 def credentials(client_id: str | None, client_secret: str | None) -> tuple[str, str] | None:

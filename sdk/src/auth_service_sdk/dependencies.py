@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import HTTPConnection
 
 from auth_service_sdk.action_tokens import GUARD_KEY
+from auth_service_sdk.configuration import staleness_seconds
 from auth_service_sdk.errors import (
     REFUSAL_KEY,
     InsufficientPermission,
@@ -23,6 +24,7 @@ from auth_service_sdk.errors import (
     Refusal,
 )
 from auth_service_sdk.gate import shown
+from auth_service_sdk.guard import Guard, admitting_guard
 from auth_service_sdk.identity import Identity
 from auth_service_sdk.machines import require_api_key
 from auth_service_sdk.requirement import LEVELS, Requirement, Rule, SingleRequirement, Spend
@@ -163,6 +165,31 @@ def require_action_token(action: str) -> Requirement:
     return _requirement(lambda _: None, f"require_action_token({action!r})", spend=spend)
 
 
+def require_fresh_revocations(staleness: float) -> Requirement:
+    """Make a dependency that wants news of revocations at most `staleness` seconds old, for one route.
+
+    Where they are older, or no feed is followed, the service is asked, and 503 is the answer when it cannot be.
+    """
+    limit = staleness_seconds(staleness)
+
+    async def confirm(connection: HTTPConnection, _identity: Identity) -> None:
+        await _guard_of(connection).confirm_beyond(connection.scope, limit)
+
+    return _requirement(lambda _: None, f"require_fresh_revocations({staleness!r})", spend=confirm)
+
+
+async def _confirm(connection: HTTPConnection, _identity: Identity) -> None:
+    await _guard_of(connection).confirm(connection.scope)
+
+
+def _guard_of(connection: HTTPConnection) -> Guard:
+    guard = admitting_guard(connection.scope)
+    if guard is None:
+        # Somebody else set the user: there is no credential that could be asked for.
+        raise MissingToken
+    return guard
+
+
 def source_of(dependency: object) -> str | None:
     """Return how a dependency of this module was written, as in `require_role('admin')`; None for any other one."""
     if isinstance(dependency, Requirement):
@@ -193,3 +220,10 @@ def _has(names: tuple[str, ...]) -> str:
 
 
 require_user = _RequireUser()
+
+require_live_session = _requirement(lambda _: None, "require_live_session", spend=_confirm)
+"""A dependency that asks the service at each request whether the caller's session, or API key, still counts.
+
+For the few routes where even a second is too long: `Depends(require_live_session)`. 401 when it does not, 503
+`revocation_state_unknown` when it cannot be asked, whatever `on_stale` says.
+"""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from auth_service_sdk.errors import REFUSAL_KEY, AmbiguousCredentials, MissingCredential, Refusal
+from auth_service_sdk.followers import Following
 from auth_service_sdk.identity import Identity
 from auth_service_sdk.logs import PREFLIGHT, PUBLIC, context, note_refusal
 from auth_service_sdk.public_paths import PublicPaths
@@ -29,9 +30,26 @@ class Guard:
     """
 
     kind: ClassVar[str] = ""
+    # Where a guard leaves itself in the scope, for rules further in.
+    scope_key: ClassVar[str] = ""
 
-    def __init__(self, app: ASGIApp, *, public_paths: Iterable[str], expected: Expectations, realm: str) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        public_paths: Iterable[str],
+        lenient_paths: Iterable[str],
+        expected: Expectations,
+        following: Following,
+        on_stale: str,
+        realm: str,
+    ) -> None:
+        if on_stale not in ("strict", "lenient"):
+            raise ValueError(f"on_stale must be 'strict' or 'lenient', got {on_stale!r}")
         self.app = app
+        self.following = following
+        self._is_strict = on_stale == "strict"
+        self._lenient = PublicPaths(lenient_paths, name="lenient_paths")
         self.public = PublicPaths(public_paths)
         self.expected = expected
         self._refusals = Refusals(app, realm=realm)
@@ -42,7 +60,8 @@ class Guard:
         kind = scope["type"]
         if kind == "http":
             outside = context.get()
-            self._prepare(scope)
+            # What rules further in ask of this guard.
+            scope[self.scope_key] = self
             try:
                 if not self._known(scope):
                     await self._admit(scope)
@@ -56,12 +75,19 @@ class Guard:
         elif kind == "websocket":
             await self._websocket(scope, receive, send)
         elif kind == "lifespan":
-            await self.app(scope, receive, send)
+            async with self.following.lifespan():
+                await self.app(scope, receive, send)
         else:
             raise ValueError(f"cannot guard a scope of type {kind!r}")
 
-    def _prepare(self, scope: Scope) -> None:
-        """Leave in the scope what rules further in need of this guard."""
+    async def confirm(self, scope: Scope) -> None:
+        """Ask the service whether what let this connection in still counts. Raises Refusal."""
+        raise NotImplementedError
+
+    async def confirm_beyond(self, scope: Scope, staleness: float) -> None:
+        """The same, unless all is known that was revoked until `staleness` seconds ago. Raises Refusal."""
+        if not self.following.is_known_within(staleness):
+            await self.confirm(scope)
 
     def _known(self, scope: Scope) -> bool:
         """Set the user of a connection that needs no look at anything but memory; False for every other."""
@@ -82,6 +108,10 @@ class Guard:
             # Not before the first request: the chain is still being built when this one is.
             self._nearer = inner_guard(self) is not None
         return self._nearer
+
+    def _strictly(self, scope: Scope) -> bool:
+        """Whether a connection is refused where nobody can tell what was revoked."""
+        return self._is_strict and not self._lenient.allow(scope)
 
     def _admitted_by_another(self, scope: Scope) -> bool:
         """Whether a guard of another kind, further out, has accepted what came. One of the same kind counts not."""
@@ -127,7 +157,7 @@ class Guard:
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         accepted = False
         outside = context.get()
-        self._prepare(scope)
+        scope[self.scope_key] = self
 
         async def watch(message: Message) -> None:
             nonlocal accepted
@@ -168,3 +198,10 @@ def is_preflight(scope: Scope) -> bool:
         return False
     names = {name for name, value in scope["headers"] if value}
     return {b"origin", b"access-control-request-method"} <= names and b"authorization" not in names
+
+
+def admitting_guard(scope: Scope) -> Guard | None:
+    """The guard that has accepted the credential of a connection; None where none has."""
+    kind = scope.get(ADMITTED_KEY)
+    guards = (guard for guard in scope.values() if isinstance(guard, Guard))
+    return next((guard for guard in guards if guard.kind == kind), None)

@@ -8,20 +8,30 @@ from hashlib import sha256
 from typing import Literal
 from urllib.parse import urlsplit
 
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Scope
 
 from auth_service_sdk.action_tokens import GUARD_KEY, ActionTokens
 from auth_service_sdk.authenticator import Authenticator
 from auth_service_sdk.browser import BrowserCookie, origins
 from auth_service_sdk.client import ServiceConnection
-from auth_service_sdk.configuration import audiences, credentials, issuer_name, leeway_seconds, service_url
+from auth_service_sdk.configuration import (
+    DEFAULT_STALENESS_SECONDS,
+    audiences,
+    credentials,
+    issuer_name,
+    leeway_seconds,
+    service_url,
+    staleness_seconds,
+)
 from auth_service_sdk.errors import AmbiguousCredentials, InvalidToken, MissingToken
+from auth_service_sdk.followers import Following
 from auth_service_sdk.gate import MAX_TOKEN_BYTES
 from auth_service_sdk.guard import ADMITTED_KEY, Guard
 from auth_service_sdk.identity import Identity
 from auth_service_sdk.keyset import KeySet
 from auth_service_sdk.logs import context
-from auth_service_sdk.session_state import MAX_CACHED_SECONDS, VALIDATE_PATH, SessionQuestions
+from auth_service_sdk.session_state import SessionQuestions
 from auth_service_sdk.verifier import MAX_LEEWAY_SECONDS, Expectations
 
 # One rule: the scheme in any letter case, spaces, one token, nothing after it. Spec: RFC 9110 §11.4.
@@ -40,10 +50,15 @@ class JWTAuthMiddleware(Guard):
     prefix that ends in `*`); there, `request.state.user` is None without an accepted token. CORS preflights pass.
 
     `auth_base_url` is where the service is called; `issuer` is what `iss` must equal, as a whole string (default:
-    `auth_base_url`). `leeway` is at most 30 seconds. Whether the session behind a token still lives is asked of
-    `GET /auth/validate` and used for at most 0.5 s. When that cannot be asked, `on_stale="strict"` answers 503
-    `revocation_state_unknown`; `"lenient"` serves the token until it expires, unless its session is known to have
-    ended.
+    `auth_base_url`). `leeway` is at most 30 seconds.
+
+    With `client_id` and `client_secret` (or AUTH_CLIENT_ID and AUTH_CLIENT_SECRET; this service's own, of a client with
+    the scope `revocations:read`) the feed of revocations is followed from the lifespan's start, else from the first
+    request: what is revoked is refused within a second, and no request asks. News older than `staleness` seconds do not
+    count; then, and without credentials, the session behind a token is asked of `GET /auth/validate` (without
+    credentials an answer is used for at most 0.5 s). When that cannot be asked, `on_stale="strict"` answers 503
+    `revocation_state_unknown`; `"lenient"`, for all paths or those in `lenient_paths`, serves the token until it
+    expires, unless its session is known to have ended. The same credentials spend action tokens.
 
     With `cookie` the token may come in that cookie instead of the Authorization header; both together are refused
     with 400. Unsafe methods and every WebSocket handshake by cookie must come from a page of the same origin or of
@@ -51,13 +66,11 @@ class JWTAuthMiddleware(Guard):
 
     `expected` and `public` hold what the arguments say, for tools that look at an application (`routes`, `testing`).
 
-    `client_id` and `client_secret` (or AUTH_CLIENT_ID and AUTH_CLIENT_SECRET) are this service's credentials, by
-    which `require_action_token` spends action tokens.
-
     Raises ValueError or TypeError for arguments that cannot work.
     """
 
     kind = "token"
+    scope_key = GUARD_KEY
 
     def __init__(
         self,
@@ -71,30 +84,44 @@ class JWTAuthMiddleware(Guard):
         public_paths: Iterable[str] = (),
         cookie: str | None = None,
         allowed_origins: Iterable[str] = (),
+        staleness: float = DEFAULT_STALENESS_SECONDS,
         on_stale: Literal["strict", "lenient"] = "strict",
+        lenient_paths: Iterable[str] = (),
         leeway: int = MAX_LEEWAY_SECONDS,
     ) -> None:
         base_url = service_url(auth_base_url)
         names = audiences(expected_audience)
-        if on_stale not in ("strict", "lenient"):
-            raise ValueError(f"on_stale must be 'strict' or 'lenient', got {on_stale!r}")
         expected = Expectations(
             issuer=issuer_name(issuer, default=base_url),
             audiences=frozenset(names),
             leeway_seconds=leeway_seconds(leeway),
         )
-        super().__init__(app, public_paths=public_paths, expected=expected, realm=names[0])
+        self._credentials = credentials(client_id, client_secret)
+        super().__init__(
+            app,
+            public_paths=public_paths,
+            lenient_paths=lenient_paths,
+            expected=expected,
+            following=Following(
+                base_url,
+                credentials=self._credentials,
+                expected=expected,
+                staleness=staleness_seconds(staleness),
+            ),
+            on_stale=on_stale,
+            realm=names[0],
+        )
         allowed = origins(allowed_origins)
         self._cookie = None if cookie is None else BrowserCookie(cookie, allowed)
         # Chosen once, so that without `cookie` no request pays for it.
         self._known = self._is_known if self._cookie is None else self._is_known_without_cookie  # type: ignore[method-assign]
-        self._is_strict = on_stale == "strict"
-        self._credentials = credentials(client_id, client_secret)
         self._connection = ServiceConnection(base_url, start_over=self._start_over)
         self._start_over()
-        _announce(base_url, has_credentials=self._credentials is not None)
+        self.following.announce()
+        _warn_of_plain_http(base_url)
 
     def _start_over(self) -> None:
+        self.following.start_over()
         keys = KeySet(self._connection)
         self._action_tokens = ActionTokens(
             expected=self.expected,
@@ -108,11 +135,17 @@ class JWTAuthMiddleware(Guard):
             keys=keys,
             questions=SessionQuestions(self._connection),
             strict=self._is_strict,
+            following=self.following,
         )
         self._cache = self._authenticator.cache
 
-    def _prepare(self, scope: Scope) -> None:
-        scope[GUARD_KEY] = self._action_tokens
+    async def spend(self, connection: HTTPConnection, identity: Identity, action: str) -> None:
+        """Spend the action token that came with a connection. Raises as `ActionTokens.spend`."""
+        await self._action_tokens.spend(connection, identity, action)
+
+    async def confirm(self, scope: Scope) -> None:
+        """Ask `GET /auth/validate` for the token of a connection. Raises InvalidToken, RevocationStateUnknown."""
+        await self._authenticator.confirm(self._token(scope))
 
     def _carries(self, scope: Scope) -> bool:  # noqa: ARG002 — a browser's preflight carries no cookie either
         return False
@@ -130,7 +163,7 @@ class JWTAuthMiddleware(Guard):
         if credential is None or len(credential) > _MAX_CREDENTIAL_BYTES or credential[:7] != b"Bearer ":
             return False
         entry = self._cache.young.get(sha256(credential[7:]).digest())
-        if entry is None or entry.fresh_until <= _monotonic():
+        if entry is None or entry.version != self.following.state.version or entry.fresh_until <= _monotonic():
             return False
         try:
             scope["state"]["user"] = entry.identity
@@ -144,13 +177,17 @@ class JWTAuthMiddleware(Guard):
         return not (self._cookie is not None and self._cookie.is_in(scope)) and self._is_known(scope)
 
     async def _identify(self, scope: Scope) -> Identity:
+        return await self._authenticator.authenticate(self._token(scope), strict=self._strictly(scope))
+
+    def _token(self, scope: Scope) -> bytes:
+        """The one token that came. Raises MissingToken, InvalidToken, AmbiguousCredentials, CSRFFailed."""
         values = [value for name, value in scope["headers"] if name == b"authorization"]
         token = None if self._cookie is None else self._cookie.find(scope)
         if self._cookie is not None and token is not None:
             if values:
                 raise AmbiguousCredentials("Send the cookie or one Authorization header, not both.")
             self._cookie.refuse_forgery(scope)
-            return await self._authenticator.authenticate(token)
+            return token
         if len(values) > 1:
             raise AmbiguousCredentials
         if not values:
@@ -163,18 +200,10 @@ class JWTAuthMiddleware(Guard):
             if _BEARER_SCHEME.match(values[0]):
                 raise InvalidToken("expected one token after the word Bearer")
             raise MissingToken
-        return await self._authenticator.authenticate(match.group(1))
+        return match.group(1)
 
 
-def _announce(base_url: str, *, has_credentials: bool) -> None:
-    credentials_note = "" if has_credentials else "; without client credentials no action token is spent"
-    _log.info(
-        "sessions are confirmed by GET %s%s, each answer used for at most %s s%s",
-        base_url,
-        VALIDATE_PATH,
-        MAX_CACHED_SECONDS,
-        credentials_note,
-    )
+def _warn_of_plain_http(base_url: str) -> None:
     if base_url.startswith("http:") and urlsplit(base_url).hostname not in ("localhost", "127.0.0.1", "::1"):
         _log.warning(
             "%s is not https: whoever is on the way can exchange the keys that tokens are trusted by", base_url

@@ -1,4 +1,4 @@
-"""Which paths need no token."""
+"""Which paths need no token, or may be served on old news."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -16,22 +16,22 @@ class PublicPaths:
     Paths are compared as the application's own router sees them: without the mount point or `root_path`.
     """
 
-    def __init__(self, patterns: Iterable[str]) -> None:
+    def __init__(self, patterns: Iterable[str], *, name: str = "public_paths") -> None:
         if isinstance(patterns, str):
-            raise TypeError(f"public_paths must be a list of paths, got the string {patterns!r}: [{patterns!r}]")
+            raise TypeError(f"{name} must be a list of paths, got the string {patterns!r}: [{patterns!r}]")
         self.patterns = tuple(patterns)
         exact: set[str] = set()
         prefixes: set[str] = set()
         for pattern in self.patterns:
             plain = pattern.removesuffix("*")
             if not plain.startswith("/") or "*" in plain or _NOT_PLAIN.search(plain):
-                raise ValueError(f"public_paths: {pattern!r} is no plain path such as '/health' or '/docs/*'")
+                raise ValueError(f"{name}: {pattern!r} is no plain path such as '/health' or '/docs/*'")
             (exact if plain == pattern else prefixes).add(plain)
         self._exact = frozenset(exact)
         self._prefixes = tuple(sorted(prefixes))
 
     def allow(self, scope: Mapping[str, Any]) -> bool:
-        """Whether the path of an ASGI scope needs no token."""
+        """Whether the path of an ASGI scope is among them."""
         path = _route_path(scope)
         if path not in self._exact and not path.startswith(self._prefixes):
             return False

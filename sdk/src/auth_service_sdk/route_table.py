@@ -23,6 +23,7 @@ _RULE_MAKERS = frozenset(
         "require_fresh_auth",
         "require_acr",
         "require_action_token",
+        "require_fresh_revocations",
     }
 )
 

@@ -54,7 +54,7 @@ class Issuer:
         self._block = ExitStack()
 
     def __enter__(self) -> Self:
-        self._block.enter_context(answered_by(httpx2.MockTransport(self._answer)))
+        self._block.enter_context(answered_by(httpx2.MockTransport(self._answer), has_feed=False))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any, TypedDict, Unpack
 
 from auth_service_sdk.api_key_middleware import APIKeyAuthMiddleware
-from auth_service_sdk.api_keys import checksum
+from auth_service_sdk.key_form import checksum
 from auth_service_sdk.testing.discovery import application_near, calling_frame, guards_of
 from auth_service_sdk.testing.issuer import Issuer
 from auth_service_sdk.testing.tokens import USER, check_names
