@@ -52,6 +52,7 @@ from app.migrations.chain import newest_revision
 from app.migrations.revision import schema_fault
 from app.oauth import authorize as oauth_authorize
 from app.oauth import consent_pages as oauth_consent
+from app.oauth import discovery, introspect, revoke, userinfo
 from app.oauth import token as oauth_token
 from app.principals import routes as principals
 from app.recovery import pages as recovery_pages
@@ -86,6 +87,10 @@ ROUTERS: tuple[Router, ...] = (
     oauth_authorize.router,
     oauth_authorize.resumption,
     oauth_consent.router,
+    userinfo.router,
+    discovery.router,
+    introspect.router,
+    revoke.router,
     principals.router,
     signals.router,
     stepup.router,

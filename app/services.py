@@ -68,8 +68,8 @@ from app.login.second_step import SecondStep
 from app.login.service import Login
 from app.login.sign_in import SignIn
 from app.oauth.authorization_parts import AuthorizationParts
+from app.oauth.introspection import Introspection
 from app.oauth.parts import OAuthParts
-from app.principals.introspection import Introspection
 from app.principals.service import BearerPrincipals
 from app.recovery.interrupt import OwnersInterruption
 from app.recovery.service import PasswordRecovery

@@ -8,6 +8,7 @@ _PATHS = ("/oauth/",)
 _PATH = "/token"
 # Codes of ours that clients of OAuth know, or need: the rest are told by their status.
 _KNOWN = {
+    "insufficient_scope": "insufficient_scope",
     "invalid_client": "invalid_client",
     "invalid_credentials": "invalid_grant",
     "invalid_scope": "invalid_scope",

@@ -11,6 +11,7 @@ from app.clients.registered import RegisteredClient
 from app.foundation.clock import Clock
 from app.grants import store
 from app.grants.mint import AccessTokenMinter
+from app.protocols.oidc.claim_expression import mapped_claims
 from app.protocols.oidc.id_token import TYPE, SignedIn, at_hash, id_token_claims
 from app.protocols.oidc.person import Person, asked_claims
 from app.protocols.oidc.scopes import OPENID
@@ -113,7 +114,8 @@ class DelegatedTokens:
             ),
             nonce=nonce,
             at_hash=at_hash(access_token, algorithm),
-            more=asked_claims(person, asked_of(row).get("id_token") or {}),
+            more=mapped_claims(client.claim_mappings, person)
+            | asked_claims(person, asked_of(row).get("id_token") or {}),
         )
         return self._keys.sign(claims, algorithm=algorithm, typ=TYPE)
 

@@ -106,3 +106,23 @@ class CodeReused(Event):
     outcome: ClassVar[Outcome] = Outcome.REFUSED
 
     client_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRevoked(Event):
+    """A client gave one access token back. Spec: RFC 7009."""
+
+    type: ClassVar[str] = "token.revoked"
+
+    client_id: str
+    jti: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRevocationRefused(Event):
+    """A client tried to end another client's token."""
+
+    type: ClassVar[str] = "token.revocation_refused"
+    outcome: ClassVar[Outcome] = Outcome.REFUSED
+
+    client_id: str

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from app.foundation.clock import Clock
 from app.foundation.db import Database, Transaction
+from app.foundation.secrets import equal
 from app.grants import store
+from app.grants.refresh_token import PresentedToken
 from app.protocols.jose.claims import TokenClaims
 
 
@@ -18,6 +21,28 @@ class LiveGrant:
     user_id: UUID
     auth_time: datetime
     acr: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveRefreshToken:
+    """An unspent refresh token under a live grant. Times are NumericDates; `audience` is the stored name."""
+
+    sub: str
+    client_id: str
+    audience: str
+    resource: str | None
+    scope: str
+    sid: str
+    grant_id: str
+    issued_at: int
+    expires_at: int
+
+
+class Asking(NamedTuple):
+    """The client that asks, as this process knows it: an answer confirms that it still is."""
+
+    client_id: str
+    version: int
 
 
 class GrantInspection:
@@ -32,13 +57,15 @@ class GrantInspection:
         scope = await store.scope_of(tx, grant_id)
         return None if scope is None else frozenset(scope.split(" "))
 
-    async def find_live(self, verified: TokenClaims) -> LiveGrant | None:
+    async def find_live(self, verified: TokenClaims, *, asking: Asking | None = None) -> LiveGrant | None:
         """The live grant that a user's token names, or None where that, its session or its user no longer counts.
 
-        None also where the token itself, or everything of its audience, was ended.
+        None also where the token itself, or everything of its audience, was ended, and where the client that asks is
+        no longer what it was.
 
         One statement on the hot pool. Raises DatabaseUnavailable.
         """
+        asking_id, version = asking if asking is not None else (None, None)
         claims, now = verified.members, self._clock.now()
         row = await self._db.fetchrow(
             store.INSPECT,
@@ -49,10 +76,32 @@ class GrantInspection:
             claims["jti"],
             verified.audiences[0],
             verified.issued_at,
+            asking_id,
+            version,
             repeatable=True,
         )
         if row is None:
             return None
         return LiveGrant(
             session_id=row["session_id"], user_id=row["user_id"], auth_time=row["auth_time"], acr=row["acr"]
+        )
+
+    async def find_refresh_token(self, presented: PresentedToken) -> LiveRefreshToken | None:
+        """An unspent refresh token under a live grant, or None. Nothing is spent. Raises DatabaseUnavailable."""
+        now = self._clock.now()
+        row = await self._db.fetchrow(store.JUDGE, presented.id, now, repeatable=True)
+        if row is None or not equal(row["secret_hash"], presented.secret_hash):
+            return None
+        if row["rotated_at"] is not None or row["token_expires_at"] <= now or not row["live"]:
+            return None
+        return LiveRefreshToken(
+            sub=row["sub"],
+            client_id=row["client_id"],
+            audience=row["audience"],
+            resource=row["resource"],
+            scope=row["scope"] or "",
+            sid=row["sid"],
+            grant_id=row["grant_id"],
+            issued_at=int(row["token_created_at"].timestamp()),
+            expires_at=int(row["token_expires_at"].timestamp()),
         )

@@ -105,6 +105,7 @@ ROTATE = f"""
 # Everything needed to judge a token that could not be rotated. Parameters: $1 token id, $2 now.
 JUDGE = f"""
     SELECT t.secret_hash, t.rotated_at, t.salt, t.key_id, t.successor_id, t.expires_at AS token_expires_at,
+      t.created_at AS token_created_at,
       n.rotated_at IS NULL AS successor_unspent, n.expires_at AS successor_expires_at,
       {_LIVE.format(now="$2")} AS live, {_SUBJECT}, {HELD.format(user_id="u.id")}
     FROM refresh_tokens t JOIN grants g ON g.id = t.grant_row_id JOIN sessions s ON s.id = g.session_id
@@ -113,9 +114,23 @@ JUDGE = f"""
     """  # noqa: S608 — built from constants; every value is a parameter
 
 # Whether the session and grant that an access token names are live, and nothing has ended it by itself. Parameters:
-# $1 sid, $2 grant id, $3 sub, $4 now, $5 jti, $6 aud, $7 when it was issued (NumericDate).
+# $1 sid, $2 grant id, $3 sub, $4 now, $5 jti, $6 aud, $7 when it was issued (NumericDate),
+# $8 the client that asks, null where none has to be confirmed, and $9 its version.
 INSPECT = f"""
     SELECT s.id AS session_id, u.id AS user_id, s.auth_time, s.acr
+    FROM sessions s JOIN grants g ON g.session_id = s.id JOIN users u ON u.id = s.user_id
+    WHERE s.sid = $1 AND g.grant_id = $2 AND u.sub = $3 AND {_LIVE.format(now="$4")}
+      AND NOT ({ENDED.format(jti="$5", aud="$6", iat="$7")})
+      AND ($8::text IS NULL OR EXISTS (
+        SELECT FROM oauth_clients a WHERE a.client_id = $8 AND a.version = $9::int AND a.disabled_at IS NULL))
+    """  # noqa: S608 — built from constants; every value is a parameter
+
+# All that a client may be told of the person of an access token. Parameters: $1 sid, $2 grant id, $3 sub, $4 now,
+# $5 jti, $6 aud, $7 when it was issued (NumericDate).
+USERINFO = f"""
+    SELECT {_SUBJECT}, {HELD.format(user_id="u.id")},
+      (SELECT (c.client_metadata -> 'claim_mappings')::text FROM oauth_clients c WHERE c.client_id = g.client_id)
+        AS mappings
     FROM sessions s JOIN grants g ON g.session_id = s.id JOIN users u ON u.id = s.user_id
     WHERE s.sid = $1 AND g.grant_id = $2 AND u.sub = $3 AND {_LIVE.format(now="$4")}
       AND NOT ({ENDED.format(jti="$5", aud="$6", iat="$7")})

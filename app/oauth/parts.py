@@ -9,6 +9,9 @@ from app.clients.registered import ClientDirectory
 from app.consents.service import Consents
 from app.foundation.parts import Parts
 from app.grants.client_token import ClientTokens
+from app.grants.revoke import TokenRevocation
+from app.grants.userinfo import UserInfo
+from app.oauth.discovery import Discovery
 from app.oauth.token import TokenEndpoint
 
 
@@ -23,3 +26,6 @@ class OAuthParts(Parts):
     tokens: ClientTokens
     consents: Consents
     endpoint: TokenEndpoint
+    userinfo: UserInfo
+    discovery: Discovery
+    revocation: TokenRevocation

@@ -1,41 +1,20 @@
-"""Telling a downstream service what a credential amounts to, and our own pages their CSRF token."""
+"""Telling whether a token is live, and our own pages their CSRF token."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from app.apikeys.reading import ClientChanged
-from app.clients.authenticate import ClientAuthentication, MissingServiceScope
-from app.foundation.body import read_json
-from app.foundation.caller import credentials_of, origin_of
+from app.foundation.caller import credentials_of
 from app.foundation.cookies import Cookies
 from app.foundation.csrf import CSRF, cookie_bound_to
-from app.foundation.form import FORM_TYPE, InvalidForm, read_form
 from app.foundation.json_answer import JSONAnswer
 from app.foundation.provide import provided
 from app.foundation.routing import Router
 from app.foundation.secrets import random_secret
-from app.principals.introspection import Introspection
-from app.principals.schemas import CSRFToken, IntrospectionAnswer, IntrospectRequest, Validation
+from app.principals.schemas import CSRFToken, Validation
 from app.principals.service import BearerPrincipals, refuse_mixture
 
 router = Router(tags=["tokens"])
 
-_NO_STORE = {"Cache-Control": "no-store"}
-_INTROSPECTION = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": IntrospectRequest.model_json_schema()},
-            FORM_TYPE: {
-                "schema": {
-                    "type": "object",
-                    "required": ["token"],
-                    "properties": {"token": {"type": "string"}, "token_type_hint": {"type": "string"}},
-                }
-            },
-        },
-    }
-}
 _SHOWN = ("sub", "sid", "aud", "scope", "roles", "auth_time", "exp", "act")
 
 
@@ -56,36 +35,6 @@ async def validate(request: Request) -> Response:
     bearer = provided(request.app, BearerPrincipals)
     claims = await bearer.validate(credentials.authorization)
     return JSONAnswer({"active": True} | {name: claims[name] for name in _SHOWN if name in claims})
-
-
-@router.hot(
-    "POST",
-    "/auth/introspect",
-    summary="What an API key or access token amounts to",
-    answer=IntrospectionAnswer,
-    openapi_extra=_INTROSPECTION,
-)
-async def introspect(request: Request) -> Response:
-    """For services, by Basic, about credentials for their own audience: all others are not active. Spec: RFC 7662.
-
-    The body is JSON with `api_key`, or a form with `token`, which may be an API key or an access token.
-    """
-    if request.headers.get("content-type", "").startswith(FORM_TYPE):
-        credential = (await read_form(request)).get("token")
-        if not credential:
-            raise InvalidForm("The form has no `token`.")
-    else:
-        credential = (await read_json(request, IntrospectRequest)).api_key
-    authorization = request.headers.getlist("authorization")
-    authentication, origin = provided(request.app, ClientAuthentication), origin_of(request)
-    client = await authentication.recognise(authorization, origin)
-    introspection = provided(request.app, Introspection)
-    try:
-        answer = await introspection.introspect(client, credential)
-    except (ClientChanged, MissingServiceScope):
-        client = await authentication.authenticate(authorization, origin)
-        answer = await introspection.introspect(client, credential)
-    return JSONAnswer(answer, headers=_NO_STORE)
 
 
 @router.get("/auth/csrf", summary="The token that unsafe requests with cookies carry", response_model=CSRFToken)

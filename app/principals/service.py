@@ -6,6 +6,7 @@ from typing import Any
 
 from app.apikeys.errors import InvalidAPIKey
 from app.apikeys.inspect import APIKeyInspection
+from app.audiences.own import USERINFO_PATH
 from app.clients.live import ClientLiveness
 from app.foundation.principal import Credentials, Principal
 from app.grants.access_token import TYPE
@@ -41,6 +42,8 @@ class BearerPrincipals:
             raise InvalidToken("The token is a client's own; this route is for people.", detail="no user behind it")
         audience = verified.audiences[0]
         own = audience == self._issuer
+        if audience == self._issuer + USERINFO_PATH:
+            raise InvalidToken("The token opens UserInfo alone.", detail="a token for userinfo")
         if own_only and not own:
             raise InvalidToken("The token is for another audience.", detail=f"aud is {audience}, not this service")
         live = await self._live_grant(verified)

@@ -42,7 +42,7 @@ from app.lifecycle.factor_set import FactorSet
 from app.lifecycle.second_factors import SecondFactors
 from app.lifecycle.service import UserLifecycle
 from app.links.service import Links
-from app.principals.introspection import Introspection
+from app.oauth.introspection import Introspection
 from app.principals.service import BearerPrincipals, Principals
 from app.services import Services
 from app.sessions.service import SessionLifetimes, Sessions

@@ -8,9 +8,14 @@ from app.clients.live import ClientLiveness
 from app.clients.registered import ClientDirectory
 from app.clients.service import Clients
 from app.consents.service import Consents
+from app.foundation.language import Languages
 from app.grants.client_token import ClientTokens
+from app.grants.inspect import GrantInspection
 from app.grants.parts import CodeParts
+from app.grants.revoke import TokenRevocation
 from app.grants.rotate import RefreshTokenRotation
+from app.grants.userinfo import UserInfo
+from app.oauth.discovery import Discovery
 from app.oauth.grant_types.authorization_code import AuthorizationCode
 from app.oauth.grant_types.client_credentials import ClientCredentials
 from app.oauth.grant_types.refresh_token import RefreshToken
@@ -54,4 +59,17 @@ def build_oauth(ground: Ground, clients: Clients, codes: CodeParts, rotation: Re
         tokens=tokens,
         consents=Consents(clock, audit),
         endpoint=TokenEndpoint(authentication, grant_types),
+        discovery=Discovery(issuer=issuer, ui_locales=tuple(language.tag for language in Languages())),
+        userinfo=UserInfo(db, clock, keys=ground.keys, audiences=ground.audiences, roles=ground.roles, issuer=issuer),
+        revocation=TokenRevocation(
+            db,
+            clock,
+            audit,
+            keys=ground.keys,
+            revocations=ground.revocations,
+            ending=codes.ending,
+            inspection=GrantInspection(db, clock),
+            liveness=liveness,
+            issuer=issuer,
+        ),
     )
