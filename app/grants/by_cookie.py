@@ -28,6 +28,7 @@ class BrowserCaller:
     session_id: UUID
     user_id: UUID
     sub: str
+    email: str
     context: TokenContext
     audience: str
     scopes: tuple[str, ...]
@@ -67,6 +68,7 @@ class BrowserInspection:
             session_id=row["session_id"],
             user_id=row["user_id"],
             sub=row["sub"],
+            email=row["email"],
             context=store.context_of(row),
             audience=audience.aud,
             scopes=granted_scopes(requested, audience.scopes, holdings.permissions),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.clients.registered import ClientDirectory, RegisteredClient
+from app.flows.errors import FlowNotFound
 from app.flows.flow import Flow
 from app.flows.service import Flows
 from app.foundation.clock import Clock
@@ -64,7 +65,7 @@ class Authorization:
         except RequestRefused as refused:
             # Where an answer may go is not known: the person at the browser is told, and nobody else.
             await self._conclusions.fail(flow_id, client, trace, refused, visit)
-            return _failure(flow_id, client, trace, refused)
+            return _failure(flow_id, client, trace, refused.error.value)
         target = response_target(parameters, target)
         try:
             case = await self._judge.case(flow_id, client, parameters, target, trace=trace, opened_at=opened_at)
@@ -72,6 +73,14 @@ class Authorization:
             await self._conclusions.fail(flow_id, client, trace, refused, visit)
             return self._conclusions.error(target, refused, flow_id)
         return await self._go_on(case, visit)
+
+    async def failure(self, flow_id: str) -> Failure:
+        """Why a flow failed before its client could be told, once more. Raises FlowNotFound, DatabaseUnavailable."""
+        flow = await self._flows.explain(flow_id)
+        if flow.request or flow.error is None:
+            raise FlowNotFound
+        client = await self._clients.read(flow.client_id) if flow.client_id else None
+        return _failure(flow.id, client, Trace(flow.checks), flow.error)
 
     async def resume(self, flow_id: str, visit: Visit, *, another_account: bool = False) -> Outcome:
         """Look again at a flow whose browser has come back. Raises FlowOver, DatabaseUnavailable.
@@ -167,10 +176,10 @@ class _Refusal:
     refused: RequestRefused
 
 
-def _failure(flow_id: str, client: RegisteredClient | None, trace: Trace, refused: RequestRefused) -> Failure:
+def _failure(flow_id: str, client: RegisteredClient | None, trace: Trace, error: str) -> Failure:
     return Failure(
         flow_id=flow_id,
-        error=refused.error.value,
+        error=error,
         checks=trace.checks,
         client_name=client.name if client else None,
         client_uri=client.client_uri if client else None,

@@ -20,6 +20,8 @@ from app.oauth.progress import RESUME_PATH
 AUTHORIZE_PATH = "/oauth/authorize"
 # Within what a browser and every proxy on the way take as an address.
 MAX_QUERY_CHARACTERS = 8000
+# What the links of a failure's page ask for: the same words in another language or light.
+_AGAIN = frozenset({"flow", "ui_locales", "theme"})
 
 Service = Annotated[Authorization, provide(Authorization)]
 Renderer = Annotated[Pages, provide(Pages)]
@@ -48,9 +50,12 @@ resumption = PageRouter()
 
 @router.get(AUTHORIZE_PATH)
 async def authorize(request: Request, service: Service) -> Response:
-    """Let a client in, once its user is signed in and agrees."""
-    visit = visit_of(request)
-    return answer_of(request, await service.begin(await read_pairs(request), visit), visit)
+    """Let a client in, once its user is signed in and agrees. With a flow alone: why that one failed, once more."""
+    visit, pairs = visit_of(request), await read_pairs(request)
+    named = dict(pairs)
+    if "flow" in named and named.keys() <= _AGAIN:
+        return answer_of(request, await service.failure(named["flow"]), visit)
+    return answer_of(request, await service.begin(pairs, visit), visit)
 
 
 @router.post(AUTHORIZE_PATH)

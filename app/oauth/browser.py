@@ -1,5 +1,7 @@
 """What a browser brings to an authorization, and every form in which it is answered."""
 
+from urllib.parse import urlencode
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -71,8 +73,10 @@ def _form_post(request: Request, pages: Pages, answer: Answer) -> Response:
 def _failure(request: Request, pages: Pages, failure: Failure) -> Response:
     language = pages.language(request)
     explanations = provided(request.app, Explanations)
+    # Nothing that came with the request is repeated, in the page's own links neither.
+    plain = Request({**request.scope, "query_string": urlencode({"flow": failure.flow_id}).encode()})
     response = pages.render(
-        request,
+        plain,
         "pages/authorization_failed.html",
         status=400,
         headers={"Cache-Control": "no-store"},
@@ -87,7 +91,7 @@ def _failure(request: Request, pages: Pages, failure: Failure) -> Response:
 
 def _question(request: Request, pages: Pages, question: Question, visit: Visit) -> Response:
     case = question.case
-    language = pages.language(request)
+    language = pages.language(request, asked=case.request.ui_locales)
     return pages.render(
         request,
         "pages/consent.html",

@@ -1,10 +1,10 @@
 """The words of an authorization's pages: why it failed and who can mend it, and what a client wants."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from app.foundation.language import Language
 from app.oauth.case import Failure, Question
-from app.protocols.oauth.redirect_uri import origin_of_uri
 from app.protocols.trace import Check
 
 
@@ -62,6 +62,7 @@ class Asked:
     """What the consent page shows."""
 
     app: str
+    user: str
     client_id: str
     host: str | None
     logo_uri: str | None
@@ -70,7 +71,8 @@ class Asked:
     wishes: tuple[Wish, ...]
     scope: str
     audience: str
-    next_origin: str
+    next_place: str
+    is_local: bool
 
 
 class Explanations:
@@ -115,6 +117,7 @@ class Explanations:
             wishes.append(Wish(words=seen, is_known=False))
         return Asked(
             app=client.name,
+            user=question.caller.email,
             client_id=client.client_id,
             host=client.client_uri,
             logo_uri=client.logo_uri,
@@ -123,5 +126,12 @@ class Explanations:
             wishes=tuple(wishes),
             scope=" ".join(case.scopes),
             audience=case.audience.aud,
-            next_origin=origin_of_uri(case.target.redirect_uri),
+            next_place=_place(case.target.redirect_uri),
+            is_local=not case.target.redirect_uri.startswith("https:"),
         )
+
+
+def _place(redirect_uri: str) -> str:
+    """Where the browser goes next, as people call it: a host, or the scheme of a native app."""
+    parts = urlsplit(redirect_uri)
+    return parts.netloc if parts.scheme in {"https", "http"} else parts.scheme

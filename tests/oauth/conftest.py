@@ -1,4 +1,4 @@
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx2
@@ -8,7 +8,10 @@ from app.audit.event import SYSTEM
 from app.clients.rules import ClientDefinition
 from app.clients.service import NewCredentials
 from app.foundation.origin import Origin
+from app.protocols.oauth.registration import AuthMethod
 from app.wiring import Services
+from tests.oauth.people_at_browsers import CALLBACK, Browser
+from tests.support import People
 
 ORIGIN = Origin(ip=None, user_agent=None, trace_id="0" * 32)
 TOKEN = "/oauth/token"
@@ -71,3 +74,25 @@ def refused(answer: httpx2.Response, status: int, error: str) -> dict[str, Any]:
     if status == 401:
         assert answer.headers["www-authenticate"].startswith("Basic ")
     return body
+
+
+@pytest.fixture
+async def app_id(make_client: MakeClient) -> str:
+    """A public client of an app that people sign in to."""
+    made = await make_client(
+        name="Parcel Lens",
+        grant_types=("authorization_code", "refresh_token"),
+        redirect_uris=(CALLBACK,),
+        auth_method=AuthMethod.NONE,
+        targets={"orders-api": ("orders:read",)},
+    )
+    return made.client_id
+
+
+@pytest.fixture
+async def browser(services: Services) -> AsyncIterator[Browser]:
+    """Petra's browser. She has an account and is not signed in."""
+    made = Browser(services)
+    await People(made.http).sign_up("petra@example.com")
+    yield made
+    await made.http.aclose()

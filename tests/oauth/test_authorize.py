@@ -1,40 +1,15 @@
 """The authorization endpoint, as a client and its user meet it."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
 
-from app.protocols.oauth.registration import AuthMethod
 from app.wiring import Services
-from tests.oauth.conftest import MakeClient
 from tests.oauth.people_at_browsers import AUTHORIZE, CALLBACK, VERIFIER, Browser, error_of, members
-from tests.support import Events, People
+from tests.support import Events
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def app_id(make_client: MakeClient) -> str:
-    """A public client of an app that people sign in to."""
-    made = await make_client(
-        name="Parcel Lens",
-        grant_types=("authorization_code", "refresh_token"),
-        redirect_uris=(CALLBACK,),
-        auth_method=AuthMethod.NONE,
-        targets={"orders-api": ("orders:read",)},
-    )
-    return made.client_id
-
-
-@pytest.fixture
-async def browser(services: Services) -> AsyncIterator[Browser]:
-    """Petra's browser. She has an account and is not signed in."""
-    made = Browser(services)
-    await People(made.http).sign_up("petra@example.com")
-    yield made
-    await made.http.aclose()
 
 
 async def code_of(browser: Browser, app_id: str, **changed: str | None) -> str:
