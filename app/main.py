@@ -13,6 +13,7 @@ from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Lifespan
 
+from app.account import consents
 from app.account import pages as account_pages
 from app.account import routes as account
 from app.account.keys import routes as api_keys
@@ -52,8 +53,9 @@ from app.migrations.chain import newest_revision
 from app.migrations.revision import schema_fault
 from app.oauth import authorize as oauth_authorize
 from app.oauth import consent_pages as oauth_consent
-from app.oauth import discovery, introspect, revoke, userinfo
+from app.oauth import discovery, introspect, logos, logout, protected_resource, revoke, userinfo
 from app.oauth import token as oauth_token
+from app.oauth.paths import BROWSER_CLIENT_PATHS
 from app.principals import routes as principals
 from app.recovery import pages as recovery_pages
 from app.recovery import routes as recovery
@@ -91,11 +93,16 @@ ROUTERS: tuple[Router, ...] = (
     discovery.router,
     introspect.router,
     revoke.router,
+    logout.router,
+    logout.form_router,
+    logos.router,
+    protected_resource.router,
     principals.router,
     signals.router,
     stepup.router,
     account.router,
     account_pages.router,
+    consents.router,
     api_keys.router,
     mail.router,
     mail_pages.router,
@@ -176,7 +183,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     health = Health(_checks(services, background), drain)
     policy = EdgePolicy(
         addresses=ClientAddresses(settings.trusted_proxies),
-        cors=CORS(settings.cors.origins),
+        cors=CORS(settings.cors.origins, others=services.oauth.origins, shared_paths=BROWSER_CLIENT_PATHS),
         https=settings.public_url.startswith("https:"),
         drain=drain,
         traced=spans is not None,
@@ -231,6 +238,7 @@ def _start(background: Background, services: Services) -> None:
     background.start("signing keys", services.keys.poll)
     background.start("audiences", services.audiences.follow)
     background.start("roles", services.roles.follow)
+    background.start("origins of clients", services.oauth.origins.follow)
     background.start("revocations", services.feed.run)
     background.start("followers", services.batches.run)
     background.start("uses of API keys", services.api_keys.uses.keep)

@@ -70,6 +70,7 @@ from app.login.sign_in import SignIn
 from app.oauth.authorization_parts import AuthorizationParts
 from app.oauth.introspection import Introspection
 from app.oauth.parts import OAuthParts
+from app.oauth.registry_parts import RegistryParts
 from app.principals.service import BearerPrincipals
 from app.recovery.interrupt import OwnersInterruption
 from app.recovery.service import PasswordRecovery
@@ -192,6 +193,7 @@ class Services:
     restoration: Restoration
     audit_search: AuditSearch
     webhooks: WebhookParts
+    registry: RegistryParts
     audit_erasure: AuditErasure
 
     def each(self) -> tuple[object, ...]:
@@ -214,6 +216,7 @@ class Services:
         await self.audience_registration.declare(declared, actor=SYSTEM, origin=startup_origin())
         await self.audiences.refresh()
         await self.roles.refresh()
+        await self.oauth.origins.refresh()
 
     async def close(self) -> None:
         """Let go of connections and threads."""

@@ -40,6 +40,7 @@ from app.grants.settings import OAuthSettings, PasswordGrantSettings, TokenSetti
 from app.limits.settings import LimitSettings
 from app.links.settings import LinkSettings
 from app.login.settings import MFASettings
+from app.logout.settings import LogoutSettings
 from app.sessions.settings import SessionSettings
 from app.signing_keys.settings import KeySettings, PublicationSettings
 from app.stepup.settings import StepUpSettings
@@ -113,6 +114,7 @@ class Settings(BaseSettings):
     links: LinkSettings = LinkSettings()
     flows: FlowSettings = FlowSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    logout: LogoutSettings = LogoutSettings()
     limits: LimitSettings = LimitSettings()
     audiences: AudienceSettings = AudienceSettings()
     audit: AuditSettings = AuditSettings()

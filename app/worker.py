@@ -15,6 +15,7 @@ from app.audit.events import MailUndeliverable
 from app.audit.fanout import Fanout, Subscription
 from app.audit.pending import sample_pending
 from app.audit.service import AuditLog
+from app.clients import jobs as clients
 from app.foundation.background import Background
 from app.foundation.db import Transaction
 from app.foundation.discipline import keep_time
@@ -58,6 +59,7 @@ def subscriptions(services: Services) -> Sequence[Subscription]:
         *registration.subscriptions(services.verification, services.email_change),
         *recovery.subscriptions(services.recovery),
         *webhooks.subscriptions(services.webhooks.notice),
+        *clients.subscriptions(services.registry.logos),
     )
 
 
@@ -81,7 +83,7 @@ class Worker:
         self.fanout = Fanout(
             services.db,
             subscriptions(services) if subscribed is None else subscribed,
-            collectors=[services.webhooks.collector.collect],
+            collectors=[services.webhooks.collector.collect, services.registry.collector.collect],
         )
         self.mail = MailDelivery(
             services.db,
@@ -103,12 +105,15 @@ class Worker:
         self.jobs.feed(self.mail.claim)
         self.jobs.schedule("delete closed accounts", "*/10 * * * *", partial(_delete_closed, self._services))
         self.jobs.schedule("end old webhook deliveries", "*/5 * * * *", partial(_sweep, self._services))
+        self.jobs.schedule("tell of sessions that ran out", "*/5 * * * *", partial(_tell_of_run_out, self._services))
         self.jobs.schedule("erase subjects", "* * * * *", partial(_erase_subjects, self._services))
         self.jobs.schedule("purge", "7 * * * *", self.purge)
 
     async def run(self) -> None:
         """Work until cancelled; what is in hand is finished first, save for a purge, which ends after its batch."""
-        work = [asyncio.create_task(self.jobs.run()), asyncio.create_task(self._services.webhooks.delivery.run())]
+        services = self._services
+        runs = (self.jobs.run, services.webhooks.delivery.run, services.registry.delivery.run)
+        work = [asyncio.create_task(run()) for run in runs]
         try:
             ended, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
             for task in ended:
@@ -206,6 +211,12 @@ async def _sweep(services: Services) -> None:
     ended = await sweep(services.db, services.clock)
     if ended:
         _logger.warning("%d webhook deliveries ended undelivered", ended)
+
+
+async def _tell_of_run_out(services: Services) -> None:
+    noticed = await services.registry.collector.collect_run_out()
+    if noticed:
+        _logger.info("%d clients are told of sessions that ran out", noticed)
 
 
 async def _delete_closed(services: Services) -> None:

@@ -13,6 +13,7 @@ from app.audit import history
 from app.audit.event import Actor, ActorKind
 from app.audit.history import PastEntry
 from app.audit.service import AuditLog
+from app.consents.service import Consent, Consents
 from app.foundation.clock import Clock, rfc3339
 from app.foundation.db import Database, Transaction
 from app.foundation.fresh import FreshAuth
@@ -56,6 +57,7 @@ class AccountExport:
         roles: RoleAssignments,
         groups: Groups,
         factors: FactorSet,
+        consents: Consents,
         fresh: FreshAuth,
         per_hour: int,
     ) -> None:
@@ -67,6 +69,7 @@ class AccountExport:
         self._roles = roles
         self._groups = groups
         self._factors = factors
+        self._consents = consents
         self._fresh = fresh
         self._per_hour = per_hour
         self._sign_ins = SignInHistory(db)
@@ -108,6 +111,7 @@ class AccountExport:
     async def _head(self, tx: Transaction, user: User) -> dict[str, object]:
         roles = await self._roles.list_of(tx, user.id)
         groups = await self._groups.list_of(tx, user.id)
+        consents = await self._consents.list(tx, user.id)
         return {
             "profile": {
                 "sub": user.sub,
@@ -120,6 +124,7 @@ class AccountExport:
             "factors": await self._proofs(tx, user),
             "roles": [{"role": held.role, "audience": held.audience} for held in roles],
             "groups": [group.name for group in groups],
+            "consents": [_consent(consent) for consent in consents],
         }
 
     async def _proofs(self, tx: Transaction, user: User) -> list[dict[str, object]]:
@@ -182,6 +187,16 @@ def _session(session: ListedSession) -> dict[str, object]:
         "acr": session.acr,
         "ip": session.ip,
         "user_agent": session.user_agent,
+    }
+
+
+def _consent(consent: Consent) -> dict[str, object]:
+    return {
+        "client_id": consent.client_id,
+        "scopes": sorted(consent.scopes),
+        "claims": sorted(consent.claims),
+        "granted_at": rfc3339(consent.granted_at),
+        "updated_at": rfc3339(consent.updated_at),
     }
 
 

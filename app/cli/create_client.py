@@ -8,15 +8,19 @@ from typing import Annotated, Any
 import typer
 
 from app.audiences.own import SELF
+from app.cli import client_options
 from app.cli.context import opened
 from app.cli.operator import Acting, explained
 from app.cli.options import AsJson, DataDir
 from app.cli.printing import print_json
+from app.clients.metadata import NAMES, ClientMetadata
 from app.clients.rules import ClientDefinition, ServiceScope
 from app.clients.service import NewCredentials
 from app.foundation.errors import ServiceError
+from app.protocols.jose.algorithms import Algorithm
 from app.protocols.jose.compact import MalformedToken, read_object
 from app.protocols.oauth.registration import AuthMethod, GrantType
+from app.protocols.oidc.scopes import IDENTITY_SCOPES
 
 app = typer.Typer(add_completion=False)
 
@@ -33,6 +37,7 @@ class Asked:
     auth_method: AuthMethod
     jwks: dict[str, Any] | None
     jwks_uri: str | None
+    metadata: ClientMetadata
 
     def definition(self) -> ClientDefinition:
         """The definition that this means: scopes about the service's tokens apart from scopes of the audience.
@@ -40,7 +45,8 @@ class Asked:
         Raises ServiceError.
         """
         service = tuple(scope for scope in self.scopes if scope in set(ServiceScope))
-        held = tuple(scope for scope in self.scopes if scope not in service)
+        # OpenID Connect's own scopes are open to every client that signs people in.
+        held = tuple(scope for scope in self.scopes if scope not in service and scope not in IDENTITY_SCOPES)
         if held and self.audience is None:
             words = "Scopes other than introspection and revocations:read are an audience's: name it by --audience."
             raise ServiceError(words)
@@ -60,6 +66,7 @@ class Asked:
             targets={} if target is None else {target: held or None},
             jwks=self.jwks,
             jwks_uri=self.jwks_uri,
+            **{name: getattr(self.metadata, name) for name in NAMES},
         )
 
 
@@ -123,6 +130,21 @@ def create_client(  # noqa: PLR0917 — typer hands them over by name
         Path | None,
         typer.Option("--jwks-file", metavar="FILE", help="The same, in a file.", exists=True, dir_okay=False),
     ] = None,
+    post_logout_redirect_uri: client_options.PostLogoutRedirectURIs = None,
+    backchannel_logout_uri: client_options.BackchannelLogoutURI = None,
+    frontchannel_logout_uri: client_options.FrontchannelLogoutURI = None,
+    logo_uri: client_options.LogoURI = None,
+    client_uri: client_options.ClientURI = None,
+    policy_uri: client_options.PolicyURI = None,
+    tos_uri: client_options.TosURI = None,
+    initiate_login_uri: client_options.InitiateLoginURI = None,
+    allowed_origin: client_options.AllowedOrigins = None,
+    application_type: client_options.Application = None,
+    id_token_alg: client_options.IDTokenAlgorithm = Algorithm.RS256,
+    without_pkce: client_options.WithoutPKCE = False,
+    trusted: client_options.Trusted = False,
+    default_max_age: client_options.DefaultMaxAge = None,
+    claim: client_options.ClaimMappings = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -146,6 +168,23 @@ def create_client(  # noqa: PLR0917 — typer hands them over by name
         auth_method=_method(auth_method, public=public, signs=jwks_uri is not None or jwks_file is not None),
         jwks=_key_set(jwks_file),
         jwks_uri=jwks_uri,
+        metadata=ClientMetadata(
+            post_logout_redirect_uris=tuple(post_logout_redirect_uri or ()),
+            backchannel_logout_uri=backchannel_logout_uri,
+            frontchannel_logout_uri=frontchannel_logout_uri,
+            logo_uri=logo_uri,
+            client_uri=client_uri,
+            policy_uri=policy_uri,
+            tos_uri=tos_uri,
+            initiate_login_uri=initiate_login_uri,
+            application_type=application_type,
+            id_token_signed_response_alg=id_token_alg,
+            pkce_required=not without_pkce,
+            consent_required=not trusted,
+            default_max_age=default_max_age,
+            claim_mappings=client_options.claims_of(claim),
+            allowed_origins=tuple(allowed_origin or ()),
+        ),
     )
     definition = asked.definition()
 

@@ -67,3 +67,16 @@ class SpentAssertion(Model):
     client_id: Mapped[str] = mapped_column(Text, primary_key=True)
     jti_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
+
+
+class ClientLogo(Model):
+    """A client's picture as it was fetched from `source`; `digest` is a hash of it, base64url."""
+
+    __tablename__ = "client_logos"
+
+    client_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    source: Mapped[str] = mapped_column(Text)
+    media_type: Mapped[str] = mapped_column(Text)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    digest: Mapped[str] = mapped_column(Text)
+    fetched_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -1,6 +1,6 @@
 """Which other origins' scripts may read our answers. Spec: Fetch §3.2."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -16,14 +16,21 @@ _VARY = (b"vary", b"Origin")
 
 
 class CORS:
-    """The origins of `CORS__ORIGINS`, compared as whole strings. Never `*`, never `null`."""
+    """The origins of `CORS__ORIGINS`, compared as whole strings. Never `*`, never `null`.
 
-    def __init__(self, origins: Sequence[str]) -> None:
+    At `shared_paths` those of `others` may read too: the origins of browser clients at what such a client calls.
+    """
+
+    def __init__(
+        self, origins: Sequence[str], *, others: Container[bytes] = (), shared_paths: frozenset[str] = frozenset()
+    ) -> None:
         self._origins = frozenset(origin.encode("ascii") for origin in origins)
+        self._others = others
+        self._shared_paths = shared_paths
 
-    def preflight(self, origin: bytes | None) -> Headers | None:
+    def preflight(self, origin: bytes | None, path: str) -> Headers | None:
         """The answer's headers to a preflight of an allowed origin, else None: it is answered as any OPTIONS is."""
-        if origin not in self._origins:
+        if origin is None or not self._allows(origin, path):
             return None
         return [
             *self._allowing(origin),
@@ -32,13 +39,16 @@ class CORS:
             (b"access-control-max-age", _PREFLIGHT_SECONDS),
         ]
 
-    def answer(self, origin: bytes | None) -> Headers:
+    def answer(self, origin: bytes | None, path: str) -> Headers:
         """What to add to any other answer."""
-        if not self._origins:
+        if not self._origins and path not in self._shared_paths:
             return []
-        if origin not in self._origins:
+        if origin is None or not self._allows(origin, path):
             return [_VARY]
         return [*self._allowing(origin), (b"access-control-expose-headers", _ANSWER_HEADERS)]
+
+    def _allows(self, origin: bytes, path: str) -> bool:
+        return origin in self._origins or (path in self._shared_paths and origin in self._others)
 
     def _allowing(self, origin: bytes) -> Headers:
         return [

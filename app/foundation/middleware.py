@@ -107,7 +107,10 @@ class Edge:
         if method == "HEAD":
             # Whoever answers GET answers HEAD with the same headers. Spec: RFC 9110 §9.3.2.
             scope["method"] = "GET"
-        added, cors = self._added_headers(origin.trace_id), self._policy.cors.answer(_first(seen, b"origin"))
+        added, cors = (
+            self._added_headers(origin.trace_id),
+            self._policy.cors.answer(_first(seen, b"origin"), scope["path"]),
+        )
         answer = _Answer(send, added, cors, without_body=method == "HEAD")
         token = current_trace_id.set(origin.trace_id)
         headers_token = answer_headers.set(added)
@@ -165,7 +168,7 @@ class Edge:
         except ServiceError as error:
             return render(scope, error)
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in seen:
-            headers = self._policy.cors.preflight(_first(seen, b"origin"))
+            headers = self._policy.cors.preflight(_first(seen, b"origin"), scope["path"])
             if headers is not None:
                 response = Response(status_code=204)
                 response.raw_headers = headers

@@ -1,6 +1,6 @@
 """Refusals of use cases that cross features."""
 
-from app.foundation.errors import Conflict, Forbidden
+from app.foundation.errors import Conflict, Forbidden, NotFound
 
 
 class NotWhileSuspended(Conflict):
@@ -19,3 +19,9 @@ class LastFactor(Conflict):
     """A second factor is required of the user, and this is the last one."""
 
     code, title = "last_factor", "A second factor is required here, and this is the last"
+
+
+class ConsentNotFound(NotFound):
+    """The user has allowed the client nothing, or it is no client."""
+
+    code, title = "consent_not_found", "There is no such consent"

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from app.audit.erasure import AuditErasure
 from app.audit.event import Actor
+from app.consents.service import Consents
 from app.factors.factor import FactorName
 from app.factors.password.service import Passwords
 from app.factors.service import Factors
@@ -44,6 +45,7 @@ class UserLifecycle:
         interruption: Interruption,
         revocations: Revocations,
         erasure: AuditErasure,
+        consents: Consents,
     ) -> None:
         self._db = db
         self._users = users
@@ -56,6 +58,7 @@ class UserLifecycle:
         self._interruption = interruption
         self._revocations = revocations
         self._erasure = erasure
+        self._consents = consents
 
     async def suspend(self, user_id: UUID, *, actor: Actor, origin: Origin) -> User:
         """Keep a user from acting and end all that is under way in the account. Idempotent."""
@@ -114,6 +117,7 @@ class UserLifecycle:
         await self._factors.forget_second(tx, user_id)
         await self._factors.forget(tx, user_id, FactorName.EMAIL_CODE)
         await self._links.delete(tx, user_id)
+        await self._consents.forget(tx, user_id)
         await store.remove(tx, user_id)
         await self._erasure.erase(tx, user.sub)
         return user

@@ -20,6 +20,7 @@ import app.hosted.models
 import app.lifecycle.models
 import app.links.models
 import app.login.models
+import app.logout.models
 import app.revocation.models
 import app.roles.models
 import app.sessions.models

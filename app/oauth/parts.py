@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from app.clients.assertions import ClientAssertions
 from app.clients.authenticate import ClientAuthentication
 from app.clients.live import ClientLiveness
+from app.clients.origins import ClientOrigins
 from app.clients.registered import ClientDirectory
 from app.consents.service import Consents
 from app.foundation.parts import Parts
@@ -24,6 +25,7 @@ class OAuthParts(Parts):
     assertions: ClientAssertions
     liveness: ClientLiveness
     tokens: ClientTokens
+    origins: ClientOrigins
     consents: Consents
     endpoint: TokenEndpoint
     userinfo: UserInfo

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from app.account.export import AccountExport
 from app.account.history import SignInHistory
 from app.account.mfa.service import OwnSecondFactors
 from app.account.service import Account
@@ -50,6 +49,7 @@ from app.settings import Settings
 from app.signing_keys.withdraw import KeyWithdrawal
 from app.stepup.parts import StepUp
 from app.wiring import purge, restore, webhooks
+from app.wiring.account import build_export
 from app.wiring.api_keys import build_api_keys, build_own_api_keys
 from app.wiring.authorization import build_authorization
 from app.wiring.codes import build_codes
@@ -60,6 +60,7 @@ from app.wiring.ground import Ground
 from app.wiring.hosted import build_hosted
 from app.wiring.oauth import build_oauth
 from app.wiring.people import People
+from app.wiring.registry import build_registry
 from app.wiring.revocation import build_feed
 from app.wiring.rights import RightsParts
 from app.wiring.rotation import build_rotation
@@ -92,8 +93,7 @@ def build(settings: Settings) -> Services:
     sessions = Sessions(clock, audit, revocations, SessionLifetimes.of(settings.sessions, idle=refresh_lifetime))
     minter = AccessTokenMinter(clock, keys, issuer=issuer, default_seconds=settings.jwt.access_token_seconds)
     issuance = GrantIssuance(clock, roles, minter, refresh_lifetime=refresh_lifetime)
-    inspection = GrantInspection(db, clock)
-    clients = Clients(clock, audit, audiences, ground.revocations)
+    inspection, clients = GrantInspection(db, clock), Clients(clock, audit, audiences, revocations)
     codes = build_codes(ground, sessions, minter)
     rotation = build_rotation(ground, sessions, codes.ending, minter)
     oauth = build_oauth(ground, clients, codes, rotation)
@@ -131,6 +131,7 @@ def build(settings: Settings) -> Services:
         interruption=post.interruption,
         revocations=revocations,
         erasure=audit_erasure,
+        consents=oauth.consents,
     )
     grace = timedelta(seconds=settings.accounts.deletion_grace_seconds)
     closing = AccountClosing(db, clock, lifecycle, users=users, outbox=outbox, links=links, grace=grace)
@@ -271,18 +272,7 @@ def build(settings: Settings) -> Services:
             db, post.email_change, post.password_change, users=users, sessions=sessions, closing=closing, fresh=fresh
         ),
         sign_in_history=SignInHistory(db),
-        account_export=AccountExport(
-            db,
-            clock,
-            audit=audit,
-            users=users,
-            sessions=sessions,
-            roles=role_assignments,
-            groups=rights.groups,
-            factors=factors,
-            fresh=fresh,
-            per_hour=settings.account.exports_per_hour * ground.width,
-        ),
+        account_export=build_export(ground, sessions, rights, factors, consents=oauth.consents, fresh=fresh),
         own_second_factors=OwnSecondFactors(
             db, users=users, factors=factors, second_factors=second_factors, fresh=fresh
         ),
@@ -297,4 +287,5 @@ def build(settings: Settings) -> Services:
         audit_search=AuditSearch(db, clock, audit),
         audit_erasure=audit_erasure,
         webhooks=hooks,
+        registry=build_registry(ground, oauth, sessions),
     )

@@ -5,6 +5,7 @@ from app.clients.authenticate import ClientAuthentication
 from app.clients.issued import IssuedTokens
 from app.clients.keys import ClientKeys
 from app.clients.live import ClientLiveness
+from app.clients.origins import ClientOrigins
 from app.clients.registered import ClientDirectory
 from app.clients.service import Clients
 from app.consents.service import Consents
@@ -57,6 +58,7 @@ def build_oauth(ground: Ground, clients: Clients, codes: CodeParts, rotation: Re
         assertions=assertions,
         liveness=liveness,
         tokens=tokens,
+        origins=ClientOrigins(db),
         consents=Consents(clock, audit),
         endpoint=TokenEndpoint(authentication, grant_types),
         discovery=Discovery(issuer=issuer, ui_locales=tuple(language.tag for language in Languages())),

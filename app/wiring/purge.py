@@ -19,6 +19,7 @@ from app.grants import purge as grants
 from app.hosted import purge as hosted
 from app.links import purge as links
 from app.login import purge as login
+from app.logout import purge as logout
 from app.revocation import purge as revocation
 from app.sessions import purge as sessions
 from app.settings import Settings
@@ -53,6 +54,7 @@ def rules(settings: Settings) -> Sequence[PurgeRule]:
         *mail.RULES,
         *kept_answers.RULES,
         *webhooks.rules(settings.webhooks),
+        *logout.rules(),
         *revocation.RULES,
         *audit.RULES,
         *job_purge.RULES,

@@ -46,6 +46,10 @@ CURES = {
     "cache_unavailable": "For operators: Valkey does not answer. `auth-service doctor` says more; the service goes on "
     "without it.",
     "client_disconnected": "The connection ended before the request was whole; nobody reads this. Send it again.",
+    "consent_not_found": "`GET /auth/me/consents` shows what you have allowed; a client that needed no consent is not "
+    "there.",
+    "logo_not_found": "Give the client a `logo_uri` that leads to a PNG, JPEG, GIF or WebP of at most 64 kB by https; "
+    "the worker fetches it, and its log says what was wrong.",
     "client_not_found": "`auth-service clients list` shows every client; `auth-service create-client` makes one.",
     "client_without_secret": "A client that proves itself by its own key changes that key; a public one has nothing to "
     "rotate.",

@@ -6,6 +6,7 @@ from typing import Any
 from app.clients.rules import ClientDefinition
 from app.protocols.oauth import redirect_uri
 from app.protocols.oauth.registration import AuthMethod, GrantType
+from app.transfer.keycloak.client_metadata import metadata
 from app.transfer.keycloak.report import Report
 
 
@@ -33,8 +34,6 @@ def definition(client: Mapping[str, Any], report: Report) -> ClientDefinition | 
     ):
         if client.get(flow):
             report.lose("client", name, f"{words} is not offered")
-    if client.get("webOrigins"):
-        report.lose("client", name, "web origins: CORS__ORIGINS says them for the deployment")
     if client.get("protocolMappers"):
         report.lose("client", name, "protocol mappers: an audience names the claims of its tokens")
     if not grants:
@@ -45,6 +44,7 @@ def definition(client: Mapping[str, Any], report: Report) -> ClientDefinition | 
         grant_types=tuple(grants),
         redirect_uris=uris if GrantType.AUTHORIZATION_CODE.value in grants else (),
         auth_method=AuthMethod.NONE if is_public else AuthMethod.BASIC,
+        **metadata(client, uris, report, native=is_public),
     )
 
 

@@ -63,3 +63,22 @@ def test_an_app_without_a_secret_names_where_a_browser_may_be_sent(run):
     assert shown["token_endpoint_auth_method"] == "none"
     assert "redirect_uris/0" in run(*stated, "http://a.test/cb").refusal()
     assert "--public" in run(*stated, "https://a.test/cb", "--auth-method", "private_key_jwt").refusal()
+
+
+def test_what_signing_people_in_needs_is_told_and_kept(run):
+    app = "https://app.example.com"
+    made = run(
+        *("create-client", "--name", "shop", "--redirect-uri", f"{app}/cb", "--grant", "authorization_code"),
+        *("--post-logout-redirect-uri", f"{app}/bye", "--backchannel-logout-uri", f"{app}/out"),
+        *("--allowed-origin", app, "--claim", "department=user.attributes.department", "--trusted", "--json"),
+        *("--scope", "openid", "--scope", "email"),
+    ).json()
+    shown = run("clients", "show", made["client_id"], "--json").json()
+    assert shown["post_logout_redirect_uris"] == [f"{app}/bye"]
+    assert shown["backchannel_logout_uri"] == f"{app}/out"
+    assert shown["allowed_origins"] == [app]
+    assert shown["claim_mappings"] == {"department": "user.attributes.department"}
+    assert (shown["consent_required"], shown["pkce_required"], shown["application_type"]) == (False, True, "web")
+    refused = run("create-client", "--name", "x", "--redirect-uri", f"{app}/cb", "--logo-uri", "javascript:alert(1)")
+    assert "logo_uri" in refused.refusal()
+    assert "department=" in run("create-client", "--name", "x", "--claim", "department").refusal()

@@ -1,0 +1,14 @@
+"""The addresses of OAuth's endpoints that more than one module needs."""
+
+BROWSER_CLIENT_PATHS = frozenset(
+    {
+        "/oauth/token",
+        "/oauth/userinfo",
+        "/oauth/revoke",
+        "/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/jwks.json",
+        "/.well-known/oauth-protected-resource",
+    }
+)
+"""What a client that runs in a browser calls by script: its own origins may read the answers, with credentials."""

@@ -1,0 +1,28 @@
+"""What a person takes with them of their account."""
+
+from app.account.export import AccountExport
+from app.consents.service import Consents
+from app.foundation.fresh import FreshAuth
+from app.lifecycle.factor_set import FactorSet
+from app.sessions.service import Sessions
+from app.wiring.ground import Ground
+from app.wiring.rights import RightsParts
+
+
+def build_export(
+    ground: Ground, sessions: Sessions, rights: RightsParts, factors: FactorSet, *, consents: Consents, fresh: FreshAuth
+) -> AccountExport:
+    """Build it."""
+    return AccountExport(
+        ground.db,
+        ground.clock,
+        audit=ground.audit,
+        users=ground.users,
+        sessions=sessions,
+        roles=rights.assignments,
+        groups=rights.groups,
+        factors=factors,
+        consents=consents,
+        fresh=fresh,
+        per_hour=ground.settings.account.exports_per_hour * ground.width,
+    )
