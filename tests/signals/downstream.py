@@ -57,10 +57,11 @@ class Wire(httpx2.AsyncBaseTransport):
 class Downstream:
     """One service, called through its own ASGI interface."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Starlette) -> None:
         self.app = app
         self.client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://orders")
-        guard: Any = app
+        app.middleware_stack = app.build_middleware_stack()
+        guard: Any = app.middleware_stack
         while not isinstance(guard, JWTAuthMiddleware):
             guard = guard.app
         self.guard = guard
@@ -104,7 +105,7 @@ def guarded(url: str, pair: tuple[str, str], *, audience: str = "orders-api", **
         await require_live_session(request)
         return JSONResponse({})
 
-    given = {
+    given: dict[str, Any] = {
         "auth_base_url": url,
         "issuer": ISSUER,
         "expected_audience": audience,
@@ -113,7 +114,9 @@ def guarded(url: str, pair: tuple[str, str], *, audience: str = "orders-api", **
         **options,
     }
     app = Starlette(routes=[Route("/orders", orders), Route("/transfer", transfer)])
-    return Downstream(APIKeyAuthMiddleware(JWTAuthMiddleware(app, **given), **given))
+    app.add_middleware(JWTAuthMiddleware, **given)
+    app.add_middleware(APIKeyAuthMiddleware, **given)
+    return Downstream(app)
 
 
 @contextlib.asynccontextmanager

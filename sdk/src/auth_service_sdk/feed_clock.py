@@ -20,12 +20,12 @@ class FeedClock:
     make good news look old. Of all batches the one that came quickest tells the difference best.
     """
 
-    __slots__ = ("_difference", "_former", "_since", "skew_seconds")
+    __slots__ = ("_difference", "_former", "_newest", "_since", "skew_seconds")
 
     def __init__(self) -> None:
         self._difference: float | None = None
         self._former: float | None = None
-        self._since = 0.0
+        self._since = self._newest = 0.0
         self.skew_seconds = 0.0
 
     def note(self, as_of: float, *, now: float, wall: float) -> float:
@@ -40,11 +40,15 @@ class FeedClock:
                 f"this host's clock is {abs(skew):.0f} s {ahead} the authentication service's, at most "
                 f"{MAX_SKEW_SECONDS:.0f} s can be borne (or the feed is that old): check NTP on this host"
             )
+        self.skew_seconds = skew
+        if as_of <= self._newest:
+            # A time that stands still tells nothing of clocks, only of news that do not come.
+            return as_of - best
+        self._newest = as_of
         if self._difference is None or now - self._since >= WINDOW_SECONDS:
             self._former, self._difference, self._since = self._difference, difference, now
         else:
             self._difference = max(self._difference, difference)
-        self.skew_seconds = skew
         return as_of - best
 
     def service_time(self, now: float, wall: float) -> float:
