@@ -22,7 +22,7 @@ from app.admin import user_transfer
 from app.admin.routers import ADMIN_ROUTERS
 from app.audit.pending import sample_pending
 from app.foundation import health as health_routes
-from app.foundation import home, static
+from app.foundation import home, static, theme
 from app.foundation.background import Background
 from app.foundation.client_address import ClientAddresses
 from app.foundation.cors import CORS
@@ -46,6 +46,7 @@ from app.foundation.sampling import keep_sampling
 from app.foundation.settings import TelemetrySettings
 from app.grants import routes as grants
 from app.hosted import pages as hosted_pages
+from app.hosted import sign_up as hosted_sign_up
 from app.login import email_code_routes as email_codes
 from app.login import password_grant
 from app.login import routes as login
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
 ROUTERS: tuple[Router, ...] = (
     health_routes.router,
     static.router,
+    theme.router,
     home.router,
     signing_keys.router,
     registration.router,
@@ -83,6 +85,7 @@ ROUTERS: tuple[Router, ...] = (
     recovery_pages.router,
     login.router,
     hosted_pages.router,
+    hosted_sign_up.router,
     email_codes.router,
     grants.router,
     oauth_token.router,

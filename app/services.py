@@ -46,6 +46,7 @@ from app.foundation.principal import ResolverSlot
 from app.foundation.purge import Purge
 from app.foundation.restoration import Restoration
 from app.foundation.secrets import random_bytes
+from app.foundation.theme import Theme
 from app.grants.by_cookie import BrowserInspection
 from app.grants.inspect import GrantInspection
 from app.grants.issue import GrantIssuance
@@ -112,6 +113,7 @@ class Services:
     outbound: Outbound
     languages: Languages
     pages: Pages
+    theme: Theme
     hosted: HostedParts
     audit: AuditLog
     revocations: Revocations

@@ -6,7 +6,7 @@ Source text is English and is itself the key: `language.gettext("Sign in")`. Cat
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from io import BytesIO
@@ -82,9 +82,12 @@ class Language:
 class Languages:
     """Every language that pages and mails can be written in, the source language first."""
 
-    def __init__(self, folder: Path = CATALOGUES) -> None:
-        self.source = Language(SOURCE, Locale(SOURCE), NullTranslations())
-        self._by_tag = {SOURCE: self.source, **{path.stem: _read(path) for path in sorted(folder.glob("*.po"))}}
+    def __init__(self, folder: Path = CATALOGUES, *, texts: Path | None = None) -> None:
+        """`texts` is a folder of catalogues whose words take the place of those in `folder`."""
+        known = {SOURCE: Language(SOURCE, Locale(SOURCE), NullTranslations())}
+        known |= {path.stem: _read(path) for path in sorted(folder.glob("*.po"))}
+        self._by_tag = {tag: _worded(language, texts) for tag, language in known.items()}
+        self.source = self._by_tag[SOURCE]
 
     def __iter__(self) -> Iterator[Language]:
         return iter(self._by_tag.values())
@@ -130,15 +133,30 @@ class Languages:
         return self.source
 
 
+def _worded(language: Language, texts: Path | None) -> Language:
+    """A language with the words that a deployment has for it, before ours."""
+    path = None if texts is None else texts / f"{language.tag}.po"
+    if path is None or not path.is_file():
+        return language
+    own = _parsed(path)
+    own.add_fallback(language.translations)
+    return replace(language, translations=own)
+
+
 @cache
 def _read(path: Path) -> Language:
-    """A catalogue as it stands in the tree; entries without a translation or marked fuzzy fall back to English."""
+    """A language by its catalogue as it stands in the tree."""
+    return Language(path.stem, Locale.parse(path.stem, sep="-"), _parsed(path))
+
+
+def _parsed(path: Path) -> Translations:
+    """A catalogue; entries without a translation or marked fuzzy fall back to English."""
     with path.open("rb") as file:
         catalogue = read_po(file, locale=path.stem, abort_invalid=True)
     compiled = BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)
-    return Language(path.stem, Locale.parse(path.stem, sep="-"), Translations(compiled))
+    return Translations(compiled)
 
 
 def _accepted(header: str) -> list[str]:

@@ -22,15 +22,20 @@ from app.foundation.routing import Handler, Router, StrictRoute
 from app.foundation.secrets import random_secret
 from app.foundation.static import FILES
 from app.foundation.templating import environments
+from app.foundation.theme import Theme
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
+OURS = "ours/"
 THEMES = ("auto", "light", "dark")
 LOCALE_COOKIE = "locale"
 THEME_COOKIE = "theme"
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # An origin, or the scheme of a native app with its colon. Spec: CSP3 §2.3.1.
-_SOURCE = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?|[a-z][a-z0-9+.-]*:")
+_SOURCE = re.compile(
+    r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+    r"|(?!(?:https?|wss?|data|blob|file|filesystem|javascript|about):)[a-z][a-z0-9+.-]*:"
+)
 _YEAR_SECONDS = 31_536_000
 _MAX_QUERY_FIELDS = 50
 
@@ -48,8 +53,12 @@ class Page:
     name: str
     help_url: str | None
     privacy_url: str | None
+    terms_url: str | None
     languages: Sequence[Language]
     theme: str | None
+    style: str | None
+    logo: str | None
+    dark_logo: str | None
     nonce: str
     scripts: Sequence[str]
     prefix: str
@@ -78,6 +87,7 @@ class Pages:
         settings: PagesSettings,
         *,
         public_url: str,
+        theme: Theme,
         templates: Sequence[Path] = (TEMPLATES,),
     ) -> None:
         parts = urlsplit(public_url)
@@ -86,8 +96,12 @@ class Pages:
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._prefix = parts.path
         self._secure = parts.scheme == "https"
+        self._theme = theme
+        folders = templates if settings.templates is None else (settings.templates, *templates)
+        # What takes the place of a template of ours can still extend it.
+        ours = DictLoader({f"{OURS}{name}": words for name, words in _sources(templates[-1]).items()})
         self._environments = environments(
-            languages, ChoiceLoader([DictLoader(_sources(folder)) for folder in templates])
+            languages, ChoiceLoader([*(DictLoader(_sources(folder)) for folder in folders), ours])
         )
 
     def language(self, connection: HTTPConnection, *, asked: str | None = None, user: str | None = None) -> Language:
@@ -161,8 +175,12 @@ class Pages:
             name=self._settings.name,
             help_url=self._settings.help_url,
             privacy_url=self._settings.privacy_url,
+            terms_url=self._settings.terms_url,
             languages=tuple(self._languages),
             theme=theme if theme in ("light", "dark") else None,
+            style=self._theme.style_path,
+            logo=self._theme.logo_path(),
+            dark_logo=self._theme.logo_path(dark=True),
             nonce=random_secret(),
             scripts=tuple(scripts),
             prefix=self._prefix,

@@ -16,6 +16,7 @@ from app.hosted.requirements import ClientShown, SignInRequirements
 __all__ = ["LOGIN_PATH", "ClientShown", "HostedFlow", "SignInPages", "SignInRequirements"]
 
 LOGIN_PATH = "/login"
+SIGN_UP_PATH = "/signup"
 _PURPOSE = "hosted sign-in"
 
 

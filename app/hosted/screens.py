@@ -16,7 +16,7 @@ from app.stepup.reauthenticate import Reauthentication
 WAY = "way"
 OTHER = "other"
 """The way of whoever is somebody else than the page says."""
-PASSKEY, CODE = "passkey", "code"
+PASSKEY, CODE, FORGOT = "passkey", "code", "forgot"
 
 _SCRIPTS = ("passkey.js", "reveal.js")
 
@@ -54,6 +54,8 @@ async def _prove(visit: Visit, fault: Fault | None) -> Response:
     way = _way(visit)
     if way == CODE and visit.progress.challenge is not None:
         return visit.render("login/code.html", fault=fault, email=visit.email)
+    if way == FORGOT:
+        return visit.render("login/forgot.html", fault=fault, email=visit.email)
     return visit.render(
         "login/password.html",
         fault=fault,

@@ -22,6 +22,7 @@ from app.login.errors import InvalidMFAToken, MFARequired
 from app.login.passkey import PasskeyLogin, PasskeySignIn
 from app.login.second_step import Answer, SecondStep
 from app.login.service import Login, PasswordLogin
+from app.recovery.service import PasswordRecovery
 from app.stepup.reauthenticate import Reauthentication
 from app.users.email import EmailRefused, find_key
 
@@ -38,8 +39,7 @@ async def take(visit: Visit, fields: Fields) -> Response:
     try:
         return await step(visit, fields)
     except MFARequired as required:
-        await visit.note(_paused(visit, required.extensions))
-        return visit.go_on()
+        return await noted(visit, required)
     except InvalidMFAToken:
         return await begin_again(visit)
     except REFUSALS as refusal:
@@ -147,6 +147,12 @@ async def _confirm(visit: Visit, fields: Fields) -> Response:
     return await visit.sign_in(issued, recovery_codes=enrolled.recovery_codes)
 
 
+async def _forgot(visit: Visit, _: Fields) -> Response:
+    """Have a link sent that sets a new password; it is answered alike for every address."""
+    await visit.service(PasswordRecovery).request(visit.email, visit.origin)
+    return visit.go_on("/password/sent")
+
+
 async def _saved(visit: Visit, _: Fields) -> Response:
     await visit.note(replace(visit.progress, recovery_codes=()))
     return visit.go_on()
@@ -188,10 +194,17 @@ _STEPS: Mapping[str, Callable[[Visit, Fields], Awaitable[Response]]] = {
     "second": _second,
     "enrol": _enrol,
     "confirm": _confirm,
+    "forgot": _forgot,
     "saved": _saved,
     "choose": _choose,
     "again": _again,
 }
+
+
+async def noted(visit: Visit, required: MFARequired) -> Response:
+    """Go on to the second step."""
+    await visit.note(_paused(visit, required.extensions))
+    return visit.go_on()
 
 
 def _paused(visit: Visit, said: Mapping[str, Any]) -> Progress:

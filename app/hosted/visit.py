@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, TypeVar
+from urllib.parse import urlencode
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -24,7 +25,7 @@ from app.foundation.secrets import random_secret
 from app.grants.answer import put_tokens
 from app.grants.mint import IssuedTokens
 from app.hosted.again import ways_again
-from app.hosted.begin import LOGIN_PATH, HostedFlow, SignInPages, SignInRequirements, path_of
+from app.hosted.begin import LOGIN_PATH, SIGN_UP_PATH, HostedFlow, SignInPages, SignInRequirements, path_of
 from app.hosted.faults import Fault
 from app.hosted.progress import Progress, Screen, Standing, screen_of
 from app.users.service import Users
@@ -110,6 +111,10 @@ class Visit:
         """The path of this sign-in."""
         return LOGIN_PATH if self.flow is None else path_of(self.flow.id)
 
+    def path_at(self, path: str) -> str:
+        """Another path in this sign-in."""
+        return path if self.flow is None else f"{path}?{urlencode({FLOW: self.flow.id})}"
+
     @property
     def csrf_token(self) -> str:
         """What every form of this browser carries."""
@@ -156,6 +161,7 @@ class Visit:
             alarm="" if beside else words,
             csrf_token=self.csrf_token,
             here=self.here,
+            sign_up=self.path_at(SIGN_UP_PATH),
             **values,
         )
         if self.is_new:

@@ -6,11 +6,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.factors.password.errors import PasswordRefused
-from app.factors.password.rules import FaultCode
 from app.factors.password.service import Passwords
+from app.factors.password.words import hint, said_of
 from app.foundation.caller import RequestOrigin
 from app.foundation.form import read_form
-from app.foundation.language import Language
 from app.foundation.pages import PageRouter, Pages
 from app.foundation.provide import provide
 from app.links.errors import InvalidLink
@@ -23,21 +22,6 @@ Renderer = Annotated[Pages, provide(Pages)]
 Recovery = Annotated[PasswordRecovery, provide(PasswordRecovery)]
 Interruptions = Annotated[OwnersInterruption, provide(OwnersInterruption)]
 Rules = Annotated[Passwords, provide(Passwords)]
-
-
-def N_(words: str) -> str:  # noqa: N802 — the name by which message extraction knows it
-    """Marks words that are translated where they are shown."""
-    return words
-
-
-_FAULTS = {
-    FaultCode.NOT_TEXT: N_("The password holds characters that are not text."),
-    FaultCode.TOO_SHORT: N_("This password is too short."),
-    FaultCode.TOO_LONG: N_("This password is too long."),
-    FaultCode.TOO_COMMON: N_("This password is on lists of leaked ones. Choose another."),
-    FaultCode.TOO_PERSONAL: N_("This is mostly your name, your address or the name of this service."),
-    FaultCode.TOO_WEAK: N_("This password is easy to guess. Add another word or two."),
-}
 
 
 @router.get("/password/forgot")
@@ -128,12 +112,6 @@ async def _choose(
     if email is None:
         return _over(request, pages)
     language = pages.language(request)
-    least = rules.min_length
-    hint = language.ngettext(
-        "At least %(count)s character. A few words make a good one.",
-        "At least %(count)s characters. A few words make a good one.",
-        least,
-    )
     return pages.render(
         request,
         "pages/password_new.html",
@@ -141,13 +119,9 @@ async def _choose(
         language=language,
         email=email,
         token=raw_token,
-        hint=hint % {"count": least},
-        error="" if refusal is None else _words(refusal, language),
+        hint=hint(rules.min_length, language),
+        error="" if refusal is None else said_of(refusal, language),
     )
-
-
-def _words(refusal: PasswordRefused, language: Language) -> str:
-    return " ".join(language.gettext(_FAULTS[fault.code]) for fault in refusal.faults)
 
 
 def _over(request: Request, pages: Pages) -> Response:

@@ -20,6 +20,7 @@ from app.foundation.page_settings import PagesSettings
 from app.foundation.pages import PageRouter, Pages
 from app.foundation.problems import show_errors_by
 from app.foundation.provide import install, provide
+from app.foundation.theme import Theme
 from app.main import Application
 from tests.support import problem
 
@@ -39,7 +40,8 @@ FAULTS = {
 
 @pytest.fixture(scope="module")
 def pages() -> Pages:
-    return Pages(Languages(), PagesSettings(name="<Acme>", help_url="https://acme.example/help"), public_url=URL)
+    settings = PagesSettings(name="<Acme>", help_url="https://acme.example/help")
+    return Pages(Languages(), settings, public_url=URL, theme=Theme.of(settings))
 
 
 @pytest.fixture
