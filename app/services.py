@@ -46,7 +46,6 @@ from app.foundation.principal import ResolverSlot
 from app.foundation.purge import Purge
 from app.foundation.restoration import Restoration
 from app.foundation.secrets import random_bytes
-from app.foundation.theme import Theme
 from app.grants.by_cookie import BrowserInspection
 from app.grants.inspect import GrantInspection
 from app.grants.issue import GrantIssuance
@@ -113,7 +112,6 @@ class Services:
     outbound: Outbound
     languages: Languages
     pages: Pages
-    theme: Theme
     hosted: HostedParts
     audit: AuditLog
     revocations: Revocations

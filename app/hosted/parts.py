@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from app.foundation.parts import Parts
+from app.foundation.theme import Theme
 from app.hosted.begin import SignInPages
 
 
@@ -11,3 +12,4 @@ class HostedParts(Parts):
     """What `wiring.hosted` builds."""
 
     sign_in: SignInPages
+    theme: Theme

@@ -1,6 +1,7 @@
 """The words of an authorization's pages: why it failed and who can mend it, and what a client wants."""
 
 from dataclasses import dataclass
+from os.path import commonprefix
 from urllib.parse import urlsplit
 
 from app.foundation.language import Language
@@ -46,7 +47,35 @@ class Explanation:
     flow_id: str
     error: str
     client_uri: str | None
-    checks: tuple[Check, ...]
+    checks: tuple["Shown", ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A check as a page shows it: what came is parted where it begins to differ from what was expected."""
+
+    name: str
+    passed: bool
+    expected: str | None
+    same: str
+    other: str
+    came: bool
+
+    @classmethod
+    def of(cls, check: Check) -> "Shown":
+        """The check, and where the difference begins."""
+        came, expected = check.received or "", check.expected
+        same = 0 if check.passed or expected is None else len(commonprefix((came, expected)))
+        # Words that share no beginning differ as a whole.
+        at = same if same else 0 if not check.passed and expected is not None else len(came)
+        return cls(
+            name=check.name,
+            passed=check.passed,
+            expected=expected,
+            same=came[:at],
+            other=came[at:],
+            came=check.received is not None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +123,7 @@ class Explanations:
             flow_id=failure.flow_id,
             error=failure.error,
             client_uri=failure.client_uri,
-            checks=failure.checks if self._development else (),
+            checks=tuple(Shown.of(check) for check in failure.checks) if self._development else (),
         )
 
     @staticmethod

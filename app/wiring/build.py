@@ -30,7 +30,6 @@ from app.foundation.mail.sent import SentMails
 from app.foundation.pages import Pages
 from app.foundation.pagination import Cursors
 from app.foundation.principal import ResolverSlot
-from app.foundation.theme import Theme
 from app.grants.by_cookie import BrowserInspection
 from app.grants.inspect import GrantInspection
 from app.grants.issue import GrantIssuance
@@ -78,7 +77,6 @@ def build(settings: Settings) -> Services:
     role_registration, role_assignments = rights.registration, rights.assignments
     audience_registration = AudienceRegistration(db, clock, audit, audiences, keys, issuer=issuer)
     composer, languages = Composer(service=settings.host), Languages()
-    theme = Theme.of(settings.pages)
     links = Links(db, clock, settings.links, public_url=issuer)
     hasher = PasswordHasher(threads=settings.passwords.threads, queue=settings.passwords.hash_queue)
     passwords = Passwords(
@@ -181,8 +179,7 @@ def build(settings: Settings) -> Services:
         keyring=keyring,
         outbound=ground.outbound,
         languages=languages,
-        pages=Pages(Languages(texts=settings.pages.texts), settings.pages, public_url=issuer, theme=theme),
-        theme=theme,
+        pages=Pages(Languages(texts=settings.pages.texts), settings.pages, public_url=issuer, theme=hosted.theme),
         hosted=hosted,
         authorization=build_authorization(ground, oauth, codes, browsers=browsers, pages=hosted.sign_in),
         audit=audit,

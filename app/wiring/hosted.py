@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from app.foundation.theme import Theme
 from app.hosted.begin import SignInPages
 from app.hosted.parts import HostedParts
 from app.wiring.ground import Ground
@@ -9,5 +10,8 @@ from app.wiring.ground import Ground
 
 def build_hosted(ground: Ground) -> HostedParts:
     """Build them."""
-    lifetime = timedelta(seconds=ground.settings.pages.sign_in_seconds)
-    return HostedParts(sign_in=SignInPages(ground.db, ground.clock, ground.keyring, lifetime=lifetime))
+    settings = ground.settings.pages
+    lifetime = timedelta(seconds=settings.sign_in_seconds)
+    return HostedParts(
+        sign_in=SignInPages(ground.db, ground.clock, ground.keyring, lifetime=lifetime), theme=Theme.of(settings)
+    )
