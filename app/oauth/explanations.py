@@ -1,7 +1,7 @@
 """The words of an authorization's pages: why it failed and who can mend it, and what a client wants."""
 
 from dataclasses import dataclass
-from os.path import commonprefix
+from itertools import takewhile
 from urllib.parse import urlsplit
 
 from app.foundation.language import Language
@@ -65,9 +65,7 @@ class Shown:
     def of(cls, check: Check) -> "Shown":
         """The check, and where the difference begins."""
         came, expected = check.received or "", check.expected
-        same = 0 if check.passed or expected is None else len(commonprefix((came, expected)))
-        # Words that share no beginning differ as a whole.
-        at = same if same else 0 if not check.passed and expected is not None else len(came)
+        at = len(came) if check.passed or expected is None else _shared(came, expected)
         return cls(
             name=check.name,
             passed=check.passed,
@@ -102,6 +100,11 @@ class Asked:
     audience: str
     next_place: str
     is_local: bool
+
+
+def _shared(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 class Explanations:
