@@ -54,8 +54,8 @@ class Reader:
     complaints: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
-    async def violations(self) -> list[str]:
-        """What axe finds on the present page, and whether it scrolls sideways."""
+    async def violations(self, rules: list[str] | None = None) -> list[str]:
+        """What axe finds on the present page, by RULES or by these alone, and whether it scrolls sideways."""
         # In a world of its own, which the page's policy does not bind.
         session = await self.context.new_cdp_session(self.page)
         tree = await session.send("Page.getFrameTree")
@@ -63,7 +63,8 @@ class Reader:
         world = await session.send("Page.createIsolatedWorld", {"frameId": frame, "worldName": "axe"})
         place = {"contextId": world["executionContextId"], "awaitPromise": True, "returnByValue": True}
         await session.send("Runtime.evaluate", {"expression": AXE.read_text(), **place, "returnByValue": False})
-        expression = f"axe.run(document, {{runOnly: {RULES}, resultTypes: ['violations']}}).then(r => r.violations)"
+        only = RULES if rules is None else {"type": "rule", "values": rules}
+        expression = f"axe.run(document, {{runOnly: {only}, resultTypes: ['violations']}}).then(r => r.violations)"
         answer = await session.send("Runtime.evaluate", {"expression": expression, **place})
         await session.detach()
         assert "exceptionDetails" not in answer, answer
