@@ -39,7 +39,7 @@ from app.foundation.mail import routes as mail
 from app.foundation.mail.pending import sample_mails
 from app.foundation.middleware import Edge, EdgePolicy
 from app.foundation.partitions import keep_partitions
-from app.foundation.problems import REFUSALS, render_refusal, show_errors_by
+from app.foundation.problems import REFUSALS, name_metadata, render_refusal, show_errors_by
 from app.foundation.provide import install
 from app.foundation.routing import HotEndpoint, Router
 from app.foundation.sampling import keep_sampling
@@ -54,7 +54,7 @@ from app.migrations.chain import newest_revision
 from app.migrations.revision import schema_fault
 from app.oauth import authorize as oauth_authorize
 from app.oauth import consent_pages as oauth_consent
-from app.oauth import discovery, introspect, logos, logout, protected_resource, revoke, userinfo
+from app.oauth import discovery, initiate, introspect, logos, logout, protected_resource, revoke, userinfo
 from app.oauth import token as oauth_token
 from app.oauth.paths import BROWSER_CLIENT_PATHS
 from app.principals import routes as principals
@@ -99,6 +99,7 @@ ROUTERS: tuple[Router, ...] = (
     logout.router,
     logout.form_router,
     logos.router,
+    initiate.router,
     protected_resource.router,
     principals.router,
     signals.router,
@@ -215,6 +216,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     app = Application(*ROUTERS, *optional, policy=policy, lifespan=lifespan, spans=spans)
     install(app, *services.each(), health, drain)
     show_errors_by(app, ErrorPages(services.pages))
+    name_metadata(app, services.registry.resource.metadata_address)
     return app
 
 

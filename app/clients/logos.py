@@ -64,11 +64,6 @@ class ClientLogos:
         row = (await tx.execute(statement.where(ClientLogo.client_id == client_id))).first()
         return None if row is None else Logo(media_type=row.media_type, content=row.content, digest=row.digest)
 
-    async def path_of(self, tx: Transaction, client_id: str) -> str | None:
-        """Where a page finds the picture of a client, on this service itself; None where there is none."""
-        digest = await tx.scalar(select(ClientLogo.digest).where(ClientLogo.client_id == client_id))
-        return None if digest is None else f"/oauth/logos/{client_id}?v={digest}"
-
     async def refresh(self, client_id: str) -> bool:
         """Fetch the picture that a client names now, and return whether there is one.
 

@@ -31,7 +31,10 @@ class StoredSecret:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RegisteredClient(ClientMetadata):
-    """A client, its secrets and its keys, at one version. `tokens_not_before` is a NumericDate."""
+    """A client, its secrets and its keys, at one version. `tokens_not_before` is a NumericDate.
+
+    `logo_path` is where its picture stands on this service: pages show that one, never the client's own address.
+    """
 
     client_id: str
     name: str
@@ -47,6 +50,7 @@ class RegisteredClient(ClientMetadata):
     keys: tuple[TheirKey, ...]
     jwks_uri: str | None
     tokens_not_before: float
+    logo_path: str | None = None
 
     @property
     def is_public(self) -> bool:
@@ -95,6 +99,11 @@ class ClientDirectory:
         self._kept.clear()
 
 
+def logo_path(client_id: str, digest: str) -> str:
+    """Where a client's picture stands on this service; it changes with the picture."""
+    return f"/oauth/logos/{client_id}?v={digest}"
+
+
 def _parse(told: Any) -> RegisteredClient:
     # `told` is JSON of our own statement.
     secrets = (
@@ -117,5 +126,6 @@ def _parse(told: Any) -> RegisteredClient:
         keys=read_key_set(told["jwks"], strict=True) if told["jwks"] is not None else (),
         jwks_uri=told["jwks_uri"],
         tokens_not_before=told["tokens_not_before"] or 0.0,
+        logo_path=None if told["logo"] is None else logo_path(told["client_id"], told["logo"]),
         **read_metadata(told["metadata"]),
     )

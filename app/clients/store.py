@@ -21,6 +21,8 @@ KNOWN = """
       'redirect_uris', c.redirect_uris,
       'auth_method', c.token_endpoint_auth_method, 'targets', c.targets, 'jwks', c.jwks,
       'jwks_uri', c.jwks_uri, 'metadata', c.client_metadata,
+      'logo', (SELECT l.digest FROM client_logos l
+        WHERE l.client_id = c.client_id AND l.source = c.client_metadata ->> 'logo_uri'),
       'tokens_not_before', extract(epoch FROM c.tokens_not_before),
       'secrets', (SELECT coalesce(json_agg(json_build_array(encode(s.secret_hash, 'hex'),
         extract(epoch FROM s.expires_at)) ORDER BY s.id), '[]') FROM client_secrets s WHERE s.client_row_id = c.id)

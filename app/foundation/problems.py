@@ -8,7 +8,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -57,6 +57,11 @@ def show_errors_by(app: Starlette, error_page: ErrorPage) -> None:
     app.state.error_page = error_page
 
 
+def name_metadata(app: Starlette, address: str) -> None:
+    """From now on challenges say where it stands what this service is as a resource. Spec: RFC 9728 §5.1."""
+    app.state.resource_metadata = address
+
+
 def render(scope: Scope, error: Exception) -> Response:
     """The answer to one of `REFUSALS`, in the form that the path speaks. Notes the code for the access log."""
     refusal = _refusal(scope, error)
@@ -72,7 +77,17 @@ def render(scope: Scope, error: Exception) -> Response:
     if isinstance(error, OAuthError) or speaks_oauth(scope["path"]):
         code = refusal.code if isinstance(error, OAuthError) else oauth_code(refusal.code, refusal.status)
         return oauth_problem(refusal, code, trace_id_of(scope))
-    return problem(refusal, trace_id_of(scope))
+    return problem(_with_metadata(scope, refusal), trace_id_of(scope))
+
+
+def _with_metadata(scope: Scope, refusal: Refusal) -> Refusal:
+    challenge = refusal.headers.get("WWW-Authenticate", "")
+    address = getattr(getattr(scope.get("app"), "state", None), "resource_metadata", None)
+    if address is None or challenge.partition(" ")[0] != "Bearer":
+        return refusal
+    mark = "," if " " in challenge else ""
+    named = f'{challenge}{mark} resource_metadata="{address}"'
+    return replace(refusal, headers={**refusal.headers, "WWW-Authenticate": named})
 
 
 async def render_refusal(request: Request, error: Exception) -> Response:

@@ -152,7 +152,7 @@ class Explanations:
             user=question.caller.email,
             client_id=client.client_id,
             host=client.client_uri,
-            logo_uri=client.logo_uri,
+            logo_uri=client.logo_path,
             policy_uri=client.policy_uri,
             tos_uri=client.tos_uri,
             wishes=tuple(wishes),

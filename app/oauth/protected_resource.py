@@ -39,6 +39,7 @@ class ProtectedResource:
     """What is published about this service as a resource. Its tokens are its own, for the issuer as audience."""
 
     def __init__(self, *, issuer: str, name: str, scopes: Sequence[str]) -> None:
+        self.issuer = issuer
         self.metadata_address = issuer + METADATA_PATH
         document = {
             "resource": issuer,

@@ -31,6 +31,7 @@ FINISHED = frozenset(
         *("ADM-02", "ADM-03", "ADM-07", "ADM-08"),
         *(f"HOK-{number:02}" for number in range(1, 7)),
         "F19",
+        *("OIP-01", "OIP-02", "OIP-03", "OIP-04", "WEB-02"),
         *("ADM-01", "ADM-05", "ADM-06", "KEY-02", "F25"),
     }
 )

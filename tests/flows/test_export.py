@@ -11,7 +11,10 @@ from tests.support import PASSWORD, bearer, problem, suspend
 
 ORIGIN = Origin(ip=None, user_agent=None, trace_id="0" * 32)
 BY = {"actor": Actor(ActorKind.OPERATOR, "the name of an operator"), "origin": ORIGIN}
-MEMBERS = {"made_at", "profile", "identifiers", "factors", "roles", "groups", "sessions", "sign_ins", "log", "cut_off"}
+MEMBERS = {
+    *("made_at", "profile", "identifiers", "factors", "roles", "groups", "consents", "sessions", "sign_ins", "log"),
+    "cut_off",
+}
 
 
 async def test_an_export_holds_everything_and_no_secret(api, people, services, events):

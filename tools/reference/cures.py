@@ -48,6 +48,7 @@ CURES = {
     "client_disconnected": "The connection ended before the request was whole; nobody reads this. Send it again.",
     "consent_not_found": "`GET /auth/me/consents` shows what you have allowed; a client that needed no consent is not "
     "there.",
+    "no_initiation": "Give the client an `initiate_login_uri`: where it begins a sign-in that somebody else asks for.",
     "logo_not_found": "Give the client a `logo_uri` that leads to a PNG, JPEG, GIF or WebP of at most 64 kB by https; "
     "the worker fetches it, and its log says what was wrong.",
     "client_not_found": "`auth-service clients list` shows every client; `auth-service create-client` makes one.",

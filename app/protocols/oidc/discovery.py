@@ -19,6 +19,7 @@ ENDPOINTS: Mapping[str, str] = MappingProxyType(
         "jwks_uri": "/.well-known/jwks.json",
         "introspection_endpoint": "/oauth/introspect",
         "revocation_endpoint": "/oauth/revoke",
+        "end_session_endpoint": "/oauth/logout",
     }
 )
 """Each member that names an address, and the path that it names."""
@@ -54,5 +55,9 @@ def metadata(issuer: str, *, ui_locales: Sequence[str]) -> dict[str, object]:
         "acr_values_supported": [acr.value for acr in ACR],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "authorization_response_iss_parameter_supported": True,
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
+        "frontchannel_logout_supported": True,
+        "frontchannel_logout_session_supported": True,
         "ui_locales_supported": list(ui_locales),
     }
