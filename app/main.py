@@ -52,11 +52,8 @@ from app.login import password_grant
 from app.login import routes as login
 from app.migrations.chain import newest_revision
 from app.migrations.revision import schema_fault
-from app.oauth import authorize as oauth_authorize
-from app.oauth import consent_pages as oauth_consent
-from app.oauth import discovery, initiate, introspect, logos, logout, protected_resource, revoke, userinfo
-from app.oauth import token as oauth_token
 from app.oauth.paths import BROWSER_CLIENT_PATHS
+from app.oauth.routers import OAUTH_ROUTERS
 from app.principals import routes as principals
 from app.recovery import pages as recovery_pages
 from app.recovery import routes as recovery
@@ -88,19 +85,7 @@ ROUTERS: tuple[Router, ...] = (
     hosted_sign_up.router,
     email_codes.router,
     grants.router,
-    oauth_token.router,
-    oauth_authorize.router,
-    oauth_authorize.resumption,
-    oauth_consent.router,
-    userinfo.router,
-    discovery.router,
-    introspect.router,
-    revoke.router,
-    logout.router,
-    logout.form_router,
-    logos.router,
-    initiate.router,
-    protected_resource.router,
+    *OAUTH_ROUTERS,
     principals.router,
     signals.router,
     stepup.router,

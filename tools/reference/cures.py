@@ -46,6 +46,7 @@ CURES = {
     "cache_unavailable": "For operators: Valkey does not answer. `auth-service doctor` says more; the service goes on "
     "without it.",
     "client_disconnected": "The connection ended before the request was whole; nobody reads this. Send it again.",
+    "session_over": "Begin the sign-in again: the session ended between the page and the code.",
     "consent_not_found": "`GET /auth/me/consents` shows what you have allowed; a client that needed no consent is not "
     "there.",
     "no_initiation": "Give the client an `initiate_login_uri`: where it begins a sign-in that somebody else asks for.",
