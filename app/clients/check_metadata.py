@@ -11,6 +11,7 @@ from app.clients.metadata import ApplicationType
 from app.clients.rules import ClientDefinition
 from app.foundation.settings import web_origin
 from app.protocols.oauth import redirect_uri
+from app.protocols.oidc import claim_expression
 
 MAX_URIS = 50
 MAX_ORIGINS = 50
@@ -104,7 +105,9 @@ def _claim_faults(definition: ClientDefinition) -> Iterator[Fault]:
     if len(definition.claim_mappings) > MAX_CLAIM_MAPPINGS:
         yield "/claim_mappings", f"at most {MAX_CLAIM_MAPPINGS}"
     for claim, expression in definition.claim_mappings.items():
-        if _CLAIM.fullmatch(claim) is None or claim in RESERVED_CLAIMS | USER_CLAIMS:
+        if _CLAIM.fullmatch(claim) is None or claim in RESERVED_CLAIMS | USER_CLAIMS | claim_expression.RESERVED:
             yield "/claim_mappings", "each names a claim that is not this service's own"
         if not 0 < len(expression) <= MAX_EXPRESSION_CHARACTERS or not expression.isprintable():
             yield "/claim_mappings", f"each expression is one line of at most {MAX_EXPRESSION_CHARACTERS} characters"
+        elif (fault := claim_expression.fault_of(expression)) is not None:
+            yield "/claim_mappings", f"{claim}: {fault}"

@@ -20,3 +20,18 @@ class AuthorizationRefused(Event):
     error: str
     check: str | None
     flow_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRefused(Event):
+    """A client that had proven itself was refused at the token endpoint, for another reason than a bad grant.
+
+    What is wrong with a code or a refresh token is told by the entry of that.
+    """
+
+    type: ClassVar[str] = "token.refused"
+    outcome: ClassVar[Outcome] = Outcome.REFUSED
+
+    client_id: str
+    grant_type: str
+    error: str

@@ -10,16 +10,26 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.audit.event import Actor, ActorKind
+from app.audit.service import AuditLog
 from app.clients.authenticate import ClientAuthentication
 from app.foundation.caller import origin_of
-from app.foundation.errors import BadRequest, Unavailable
+from app.foundation.db import Database
+from app.foundation.errors import BadRequest, ServiceError, Unavailable
 from app.foundation.form import FORM_TYPE, read_parameters
 from app.foundation.json_answer import JSONAnswer
-from app.foundation.oauth_errors import InvalidRequest, OAuthError, UnauthorizedClient, UnsupportedGrantType
+from app.foundation.oauth_errors import (
+    InvalidGrant,
+    InvalidRequest,
+    OAuthError,
+    UnauthorizedClient,
+    UnsupportedGrantType,
+)
 from app.foundation.origin import Origin
 from app.foundation.problems import oauth_error_schema
 from app.foundation.provide import provided
 from app.foundation.routing import Router
+from app.oauth.events import TokenRefused
 from app.oauth.grant_types.grant_type import GrantType, TokenRequest
 from app.oauth.kernel.errors import ClientChanged
 
@@ -70,7 +80,11 @@ _HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 class TokenEndpoint:
     """The pipeline. Every grant type plugs in by its name."""
 
-    def __init__(self, authentication: ClientAuthentication, grant_types: Sequence[GrantType]) -> None:
+    def __init__(
+        self, db: Database, audit: AuditLog, authentication: ClientAuthentication, grant_types: Sequence[GrantType]
+    ) -> None:
+        self._db = db
+        self._audit = audit
         self._authentication = authentication
         self._grant_types = {grant_type.name: grant_type for grant_type in grant_types}
 
@@ -89,15 +103,30 @@ class TokenEndpoint:
             asked = TokenRequest(client=client, fields=fields, resources=resources, origin=origin)
             try:
                 return await _redeem(grant_type, asked)
-            except (OAuthError, BadRequest):
+            except (OAuthError, BadRequest) as error:
                 # What was kept of the client may lack what it was given since.
                 if attempt or await self._authentication.is_current(client):
+                    if not isinstance(error, InvalidGrant):  # Whoever looked at that has recorded it.
+                        await self._record(asked, grant_type.name, error)
                     raise
             except ClientChanged:
                 _logger.debug("the client has changed since it was read")
             # A single-use proof was seen before: that it held is looked at again, and it is not spent twice.
             client = await self._authentication.prove_again(authorization, fields, origin)
         raise Unavailable(detail="the client changes faster than it is read")
+
+    async def _record(self, asked: TokenRequest, grant_type: str, error: ServiceError) -> None:
+        client_id = asked.client.client_id
+        event = TokenRefused(
+            actor=Actor(ActorKind.CLIENT, client_id),
+            origin=asked.origin,
+            subject=client_id,
+            client_id=client_id,
+            grant_type=grant_type,
+            error=error.code,
+        )
+        async with self._db.transaction() as tx:
+            await self._audit.record(tx, event)
 
     def _pick(self, name: str) -> GrantType:
         if not name:

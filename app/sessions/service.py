@@ -192,7 +192,8 @@ class Sessions:
     async def end_all(
         self, tx: Transaction, user_id: UUID, *, subject: str, reason: str, actor: Actor, origin: Origin
     ) -> int:
-        """End every session of a user and return how many there were."""
+        """End every session of a user and return how many there were, also those that are being opened meanwhile."""
+        await store.hold_user(tx, user_id)
         ended = await store.end(tx, Session.user_id == user_id, now=self._clock.now(), reason=reason)
         await self._record(tx, ended, subject=subject, reason=reason, actor=actor, origin=origin)
         return len(ended)
@@ -216,6 +217,7 @@ class Sessions:
         origin: Origin,
     ) -> int:
         """End every session of a user but the one of this row id, and return how many there were."""
+        await store.hold_user(tx, user_id)
         condition = Session.user_id == user_id
         if keep is not None:
             condition &= Session.id != keep

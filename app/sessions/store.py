@@ -131,6 +131,11 @@ async def renew_proof(tx: Transaction, session_id: UUID, *, auth_time: datetime,
     await tx.execute(statement.values(auth_time=auth_time, amr=list(amr), acr=acr))
 
 
+async def hold_user(tx: Transaction, user_id: UUID) -> None:
+    """Let whoever opens a session of a user, and so holds the row too, be done, or wait until this transaction ends."""
+    await tx.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
+
+
 async def end(tx: Transaction, condition: ColumnElement[bool], *, now: datetime, reason: str) -> list[Ended]:
     """End the live sessions that fulfil the condition and return them."""
     statement = (

@@ -60,7 +60,7 @@ def build_oauth(ground: Ground, clients: Clients, codes: CodeParts, rotation: Re
         tokens=tokens,
         origins=ClientOrigins(db),
         consents=Consents(clock, audit),
-        endpoint=TokenEndpoint(authentication, grant_types),
+        endpoint=TokenEndpoint(db, audit, authentication, grant_types),
         discovery=Discovery(issuer=issuer, ui_locales=tuple(language.tag for language in Languages())),
         userinfo=UserInfo(db, clock, keys=ground.keys, audiences=ground.audiences, roles=ground.roles, issuer=issuer),
         revocation=TokenRevocation(

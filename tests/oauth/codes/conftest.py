@@ -110,3 +110,13 @@ def redeem(api: httpx2.AsyncClient) -> Redeem:
         return await api.post(TOKEN, data=sent, auth=auth)
 
     return send
+
+
+async def refresh(
+    api: httpx2.AsyncClient, client: NewCredentials, tokens: dict[str, Any], **fields: str
+) -> httpx2.Response:
+    """Spends a refresh token as its client would."""
+    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], **fields}
+    if client.raw_secret is None:
+        return await api.post(TOKEN, data={**form, "client_id": client.client_id})
+    return await api.post(TOKEN, data=form, auth=(client.client_id, client.raw_secret))

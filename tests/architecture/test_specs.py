@@ -1,0 +1,57 @@
+"""`docs/specs.md` says what is so: of modules, of tests, and of discovery."""
+
+import re
+
+from app.protocols.oidc.discovery import metadata
+from tests.architecture.house import PROJECT
+
+PAGE = PROJECT / "docs" / "specs.md"
+FAMILIES = ("RFC 6749", "RFC 7009", "RFC 7636", "RFC 7662", "RFC 8414", "RFC 8707", "RFC 9207", "OpenID Connect")
+MARK = re.compile(r'mark\.spec\("([^"]+)"\)')
+ROW = re.compile(r"^\| (?P<section>[^|]+) \| [^|]+ \| `(?P<module>[^`]+)` \| `(?P<file>[^`:]+)::(?P<test>\w+)` \|$")
+
+
+def rows() -> list[re.Match[str]]:
+    page = PAGE.read_text().partition("## Sections")[2].partition("## Discovery")[0]
+    lines = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| section")]
+    found = [ROW.match(line) for line in lines]
+    assert all(found), [line for line, row in zip(lines, found, strict=True) if row is None]
+    return [row for row in found if row is not None]
+
+
+def test_every_module_and_test_that_is_named_is_there() -> None:
+    missing = []
+    for row in rows():
+        if not (PROJECT / row["module"]).is_file():
+            missing.append(row["module"])
+        file = PROJECT / row["file"]
+        if not file.is_file() or re.search(rf"^(async )?def {row['test']}\(", file.read_text(), re.MULTILINE) is None:
+            missing.append(f"{row['file']}::{row['test']}")
+    assert missing == []
+    assert len(rows()) > 30
+
+
+def test_every_section_that_a_test_of_the_provider_names_stands_on_the_page() -> None:
+    named = {row["section"] for row in rows()}
+    marked = {
+        section
+        for folder in ("oauth", "protocols/oidc", "protocols/oauth")
+        for path in sorted((PROJECT / "tests" / folder).rglob("test_*.py"))
+        for section in MARK.findall(path.read_text())
+        if section.startswith(FAMILIES)
+    }
+    # A part of a section that stands there is covered by it.
+    left_out = {section for section in marked if not any(covers(known, section) for known in named)}
+    assert left_out == set()
+
+
+def covers(known: str, section: str) -> bool:
+    """Whether one is the other, or a part of it."""
+    return known == section or known.startswith(f"{section}.") or section.startswith(f"{known}.")
+
+
+def test_discovery_is_what_the_page_says() -> None:
+    table = PAGE.read_text().partition("## Discovery")[2]
+    members = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert set(members) == metadata("https://auth.example", ui_locales=["en"]).keys()
+    assert len(members) == len(set(members))
