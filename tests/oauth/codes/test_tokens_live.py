@@ -159,7 +159,7 @@ async def test_nobody_ends_anothers_token(
         refused(wrong, 401, "invalid_client")
     assert (await api.get("/auth/validate", headers=bearer(tokens))).status_code == 200
     assert len(await events.of("token.revocation_refused")) == 3
-    refused(await api.post(REVOKE, data={}, auth=basic(other)), 400, "invalid_request")
+    refused(await api.post(REVOKE, data={"token": ""}, auth=basic(other)), 400, "invalid_request")
     # What is unknown, over, or no token at all needs no ending. RFC 7009 §2.2.
     for token in ("garbage", "rt_" + "0" * 32 + "_" + "A" * 43, tokens["id_token"], "x" * 60_000):
         assert (await api.post(REVOKE, data={"token": token}, auth=basic(other))).status_code == 200
@@ -220,7 +220,7 @@ async def test_introspection_tells_who_may_know_and_nobody_else(
         assert "active" not in answer.text
     by_name = await api.post(INTROSPECT, data={"token": tokens["access_token"], "client_id": public.client_id})
     refused(by_name, 401, "invalid_client")
-    refused(await api.post(INTROSPECT, data={}, auth=basic(orders)), 400, "invalid_request")
+    refused(await api.post(INTROSPECT, data={"token": ""}, auth=basic(orders)), 400, "invalid_request")
     await refresh(api, web_app, tokens)
     assert await told(tokens["refresh_token"], web_app) == inactive
     services.clock.measured_offset += timedelta(seconds=631)
@@ -278,8 +278,8 @@ async def test_discovery_says_what_is_so_whoever_asks(api: httpx2.AsyncClient) -
     for member, path in ENDPOINTS.items():
         assert document[member] == ISSUER + path
     assert {member for member in document if member.endswith(("_endpoint", "_uri"))} == set(ENDPOINTS)
-    paths = (await api.get("/openapi.json")).json()["paths"]
-    assert set(ENDPOINTS.values()) <= paths.keys()
+    for path in ENDPOINTS.values():
+        assert (await api.get(path)).status_code != 404, path
     for grant in document["grant_types_supported"]:
         answer = await api.post("/oauth/token", data={"grant_type": grant})
         assert answer.json()["error"] == "invalid_client", grant
