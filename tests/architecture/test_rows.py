@@ -33,6 +33,9 @@ FINISHED = frozenset(
         "F19",
         *("OIP-01", "OIP-02", "OIP-03", "OIP-04", "WEB-02"),
         *("ADM-01", "ADM-05", "ADM-06", "KEY-02", "F25"),
+        *(f"TOK-{number:02}" for number in range(1, 8)),
+        *(f"REF-{number:02}" for number in range(1, 11)),
+        *("OIP-05", "OIP-06", "OIP-08", "KEY-07"),
     }
 )
 
