@@ -4,7 +4,6 @@ On SIGTERM or SIGINT a process first says at /health/ready that it is going, ser
 accepting and finishes what is in flight. A second signal ends the wait.
 """
 
-import gc
 import logging
 import signal
 import socket
@@ -18,13 +17,11 @@ from uvicorn.config import STARTUP_FAILURE
 
 from app.foundation.draining import STATE_KEY, Drain
 from app.foundation.errors import StartupRefused
+from app.foundation.garbage import settle, uncollected
 from app.foundation.http_protocol import BoundedProtocol
 from app.foundation.logs import configure_logs
 
 BACKLOG = 2048
-# Requests make some hundred objects each, nearly all of which are gone with their last reference: the collector looks
-# for the few that are not after so many more were made than freed, instead of after 700.
-GARBAGE_THRESHOLD = 10_000
 
 _logger = logging.getLogger(__name__)
 
@@ -75,11 +72,9 @@ class DrainingServer(Server):
             self.force_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the application, then spare the collector of garbage what it has made: that stays for good."""
+        """Start the application, then look for garbage only in what comes after."""
         await super().startup(sockets)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GARBAGE_THRESHOLD)
+        settle()
 
     async def on_tick(self, counter: int) -> bool:
         """Leave once the drain is over."""
@@ -113,6 +108,8 @@ def serve(options: ServerOptions, *, listener: socket.socket | None = None) -> i
     )
     server = DrainingServer(config, drain_seconds=options.drain_seconds, follows_parent=listener is not None)
     try:
+        with uncollected():
+            config.load()
         server.run([listener] if listener is not None else None)
     except StartupRefused as error:
         _logger.error("%s", error)  # noqa: TRY400 — its words say all; a traceback would bury them
