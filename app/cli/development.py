@@ -92,12 +92,12 @@ class Development:
             environment |= self._cors()
             told.write(json.dumps(environment).encode())
             told.close()
+            self._wait_until_ready()
+            # Last, so that nobody waits for their imports.
+            self._start_worker(stack, environment)
             if self._has_examples:
                 stack.callback(self._stop_examples)
                 self._start_examples()
-            self._wait_until_ready()
-            # Last, so that nobody waits for its imports.
-            self._start_worker(stack, environment)
             yield
 
     def wait_for_examples(self) -> None:
