@@ -5,10 +5,12 @@ import sys
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
+from app.cli.summaries import SUMMARIES
 from app.foundation.engines.errors import EngineError
 from app.foundation.errors import ServiceError, StartupRefused
+from app.foundation.garbage import uncollected
 
 COMMANDS = {
     "dev": "app.cli.dev",
@@ -39,6 +41,7 @@ COMMANDS = {
     "token": "app.cli.token",
     "doctor": "app.cli.doctor",
 }
+_HIDDEN = frozenset({"prepare"})
 
 
 class Program(TyperGroup):
@@ -49,15 +52,26 @@ class Program(TyperGroup):
     `Any` stands for types of a package that typer keeps to itself.
     """
 
+    _lists = False
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """List the commands by their summaries."""
+        self._lists = True
+        super().format_help(ctx, formatter)
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 — the base class names it
         """Every command, in the order in which they are listed here."""
-        return list(COMMANDS)
+        return [name for name in COMMANDS if not self._lists or name not in _HIDDEN]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 — the base class names it
         """The command of this name, imported now."""
         if cmd_name not in COMMANDS:
             return None
-        command = typer.main.get_command(importlib.import_module(COMMANDS[cmd_name]).app)
+        if self._lists and cmd_name in SUMMARIES:
+            return TyperCommand(cmd_name, help=SUMMARIES[cmd_name])
+        with uncollected():
+            module = importlib.import_module(COMMANDS[cmd_name])
+        command = typer.main.get_command(module.app)
         command.name = cmd_name
         return command
 
