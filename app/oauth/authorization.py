@@ -20,6 +20,7 @@ from app.oauth.judge import RequestJudge
 from app.oauth.progress import CONSENT_PATH, Progress
 from app.protocols.oauth.authorization_error import AuthorizationError, RequestRefused
 from app.protocols.oauth.authorization_parameters import (
+    FIRST_STAGE,
     ResponseTarget,
     client_id_of,
     read_parameters,
@@ -75,9 +76,9 @@ class Authorization:
         return await self._go_on(case, visit)
 
     async def failure(self, flow_id: str) -> Failure:
-        """Why a flow failed before its client could be told, once more. Raises FlowNotFound, DatabaseUnavailable."""
+        """Why a flow failed, once more. Raises FlowNotFound, DatabaseUnavailable."""
         flow = await self._flows.explain(flow_id)
-        if flow.request or flow.error is None:
+        if flow.kind != KIND or flow.error is None:
             raise FlowNotFound
         client = await self._clients.read(flow.client_id) if flow.client_id else None
         return _failure(flow.id, client, Trace(flow.checks), flow.error)
@@ -177,9 +178,11 @@ class _Refusal:
 
 
 def _failure(flow_id: str, client: RegisteredClient | None, trace: Trace, error: str) -> Failure:
+    failed = trace.failed
     return Failure(
         flow_id=flow_id,
         error=error,
+        was_told=failed is None or failed.name not in FIRST_STAGE,
         checks=trace.checks,
         client_name=client.name if client else None,
         client_uri=client.client_uri if client else None,

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.flows.errors import FlowNotFound
 from app.foundation.caller import origin_of
 from app.foundation.cookies import Cookies
 from app.foundation.csrf import CSRF
@@ -73,6 +74,9 @@ def _form_post(request: Request, pages: Pages, answer: Answer) -> Response:
 def _failure(request: Request, pages: Pages, failure: Failure) -> Response:
     language = pages.language(request)
     explanations = provided(request.app, Explanations)
+    if failure.was_told and not explanations.development:
+        # What a client was told is between it and us.
+        raise FlowNotFound
     # Nothing that came with the request is repeated, in the page's own links neither.
     plain = Request({**request.scope, "query_string": urlencode({"flow": failure.flow_id}).encode()})
     response = pages.render(

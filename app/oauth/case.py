@@ -111,11 +111,15 @@ class GoTo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Nobody can be told but the person at the browser. `client_name` is None where the client is not known."""
+    """Nobody can be told but the person at the browser, unless the client `was_told`, and a developer asks why.
+
+    `client_name` is None where the client is not known.
+    """
 
     flow_id: str
     error: str
     checks: tuple[Check, ...]
+    was_told: bool = False
     client_name: str | None = None
     client_uri: str | None = None
 

@@ -25,6 +25,10 @@ _WRONG_PLACE = (
         "stopped here. Nothing was shared."
     ),
 )
+_TOLD = (
+    N_("%(app)s was told that it cannot sign you in"),
+    N_("This is why. The app was told the error alone."),
+)
 _SCOPES = {
     "openid": N_("Know that it is you"),
     "profile": N_("See your name and profile"),
@@ -111,12 +115,12 @@ class Explanations:
     """Finds the words. `development` shows what was checked to whoever sees the page."""
 
     def __init__(self, *, development: bool) -> None:
-        self._development = development
+        self.development = development
 
     def of(self, failure: Failure, language: Language) -> Explanation:
         """Why it failed."""
         app = failure.client_name
-        heading, words = _UNKNOWN_APP if app is None else _WRONG_PLACE
+        heading, words = _UNKNOWN_APP if app is None else _TOLD if failure.was_told else _WRONG_PLACE
         named = {"app": app or ""}
         mends = N_("Only the people who run the app can mend this. Give them the reference below.")
         return Explanation(
@@ -126,7 +130,7 @@ class Explanations:
             flow_id=failure.flow_id,
             error=failure.error,
             client_uri=failure.client_uri,
-            checks=tuple(Shown.of(check) for check in failure.checks) if self._development else (),
+            checks=tuple(Shown.of(check) for check in failure.checks) if self.development else (),
         )
 
     @staticmethod

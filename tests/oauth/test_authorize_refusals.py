@@ -215,7 +215,15 @@ async def test_the_page_of_a_failure_says_why_to_developers_alone(browser: Brows
     page = page_of(await browser.go(app_id, redirect_uri="http://evil.test/cb"))
     assert "We can’t send you back to Parcel Lens" in page
     assert "Why did this fail?" in page
-    assert "http://evil.test/cb" in page
+    assert "://evil.test/cb" in page
+    assert "https://client.example.com/cb (" not in page
+    slash = page_of(await browser.go(app_id, redirect_uri=CALLBACK + "/"))
+    assert "https://client.example.com/cb (there is one / too many at the end)" in slash
+    # What its client was told alone is shown to developers who ask for it.
+    told = members(await browser.go(app_id, scope="openid admin"))["error_description"]
+    (told_flow,) = re.findall(r"\(flow (\S+)\)", told)
+    assert "openid admin" in page_of(await browser.get(f"{AUTHORIZE}?flow={told_flow}"))
+    page_of(await browser.get(f"{AUTHORIZE}?flow={'x' * 22}"), 404)
     (again,) = set(re.findall(r'href="(\?flow=[^"]+ui_locales=de)"', page))
     german = page_of(await browser.get(AUTHORIZE + again.replace("&amp;", "&")))
     assert "Parcel Lens" in german
@@ -227,6 +235,7 @@ async def test_the_page_of_a_failure_says_why_to_developers_alone(browser: Brows
         async with httpx2.AsyncClient(transport=transport, base_url="https://auth.example.com") as client:
             params = asked(app_id, redirect_uri="http://evil.test/cb", state="reflected?")
             plain = page_of(await client.get(AUTHORIZE, params=params))
+            page_of(await client.get(f"{AUTHORIZE}?flow={told_flow}"), 404)
     finally:
         await production.close()
     assert "We can’t send you back to Parcel Lens" in plain

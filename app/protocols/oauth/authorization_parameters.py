@@ -11,9 +11,13 @@ from urllib.parse import urlencode
 
 from app.protocols.oauth.authorization_error import AuthorizationError, RequestRefused
 from app.protocols.oauth.redirect_uri import is_registered
+from app.protocols.oauth.redirect_uri_hint import difference
 from app.protocols.trace import Trace
 
 MAX_STATE_CHARACTERS = 2048
+FIRST_STAGE = frozenset({"client_id and redirect_uri once", "client_id", "redirect_uri"})
+"""The checks after whose failure nobody is redirected."""
+
 _SEVERAL = "resource"
 
 
@@ -104,6 +108,8 @@ def redirect_uri_of(parameters: Parameters, registered: Sequence[str], *, native
             raise RequestRefused(AuthorizationError.INVALID_REQUEST, "The request needs redirect_uri.")
         return ResponseTarget(redirect_uri=registered[0], given=False)
     known = is_registered(presented, tuple(registered), native=native)
+    hint = None if known else difference(presented, registered)
+    expected = expected if hint is None else f"{expected} ({hint})"
     if not trace.check("redirect_uri", known, expected=expected, received=presented):
         raise RequestRefused(AuthorizationError.INVALID_REQUEST, "redirect_uri is none that this client registered.")
     return ResponseTarget(redirect_uri=presented, given=True)

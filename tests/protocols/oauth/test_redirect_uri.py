@@ -6,6 +6,7 @@ from app.clients.check import check
 from app.clients.errors import InvalidClientDefinition
 from app.clients.rules import ClientDefinition
 from app.protocols.oauth.redirect_uri import fault_of, is_registered
+from app.protocols.oauth.redirect_uri_hint import difference
 from app.protocols.oauth.registration import AuthMethod
 
 GOOD = [
@@ -104,3 +105,22 @@ def test_an_app_on_loopback_may_come_from_any_port_and_nowhere_else():
 def test_a_request_names_a_registered_uri_as_a_whole(uri):
     assert is_registered("https://a.test/cb", ("https://a.test/cb",), native=False)
     assert not is_registered(uri, ("https://a.test/cb", "https://a.test"), native=False)
+
+
+def test_what_is_different_of_an_address_is_said_where_it_is_one_thing():
+    known = ["https://a.test/cb", "http://127.0.0.1:8080/cb"]
+    for presented, words in {
+        "https://a.test/cb/": "there is one / too many at the end",
+        "https://a.test/CB": "capital and small letters differ",
+        "http://a.test/cb": "only the scheme is different",
+        "https://b.test/cb": "only the host is different",
+        "https://a.test:444/cb": "only the port is different",
+        "https://a.test/other": "only the path is different",
+        "https://a.test/cb?x": "only the query is different",
+        "http://127.0.0.1:8081/cb": "only the port is different",
+        "http://c.test/other": None,
+        "https://[": None,
+        "https://a.test:x/cb": None,
+    }.items():
+        assert difference(presented, known) == words, presented
+    assert difference("https://a.test", ["https://a.test/"]) == "the / at the end is missing"
