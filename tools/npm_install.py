@@ -1,0 +1,75 @@
+"""Node packages from a lock file: installed on first use by `npm ci`, kept until the lock changes."""
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.install import PROJECT, environment
+
+_MAX_SECONDS = 600
+
+
+class NodeMissing(Exception):
+    """Node, npm or the packages cannot be had here. The message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEnvironment:
+    """The interpreter, and where the packages are installed."""
+
+    node: str
+    folder: Path
+
+
+def installed(source: Path, name: str) -> NodeEnvironment:
+    """Install what the lock in `source` names into `.cache/<name>`, beside copies of the files there.
+
+    Two calls at once take turns. Raises NodeMissing.
+    """
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        raise NodeMissing("node and npm are not installed")
+    folder = PROJECT / ".cache" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    files = sorted(path for path in source.iterdir() if path.is_file())
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+    stamp = folder / "made-from"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (stamp.is_file() and stamp.read_text() == digest):
+            _install(npm, files, folder)
+            stamp.write_text(digest)
+    return NodeEnvironment(node, folder)
+
+
+def _install(npm: str, files: list[Path], folder: Path) -> None:
+    for path in files:
+        shutil.copy(path, folder / path.name)
+    lock, done = (folder / "package-lock.json").read_bytes(), folder / "node_modules" / "installed-from"
+    if not (done.is_file() and done.read_bytes() == lock):
+        print(f"Installing node packages into .cache/{folder.name}", file=sys.stderr, flush=True)
+        _npm(npm, folder)
+        done.write_bytes(lock)
+
+
+def _npm(npm: str, folder: Path) -> None:
+    try:
+        done = subprocess.run(
+            [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+            cwd=folder,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_MAX_SECONDS,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NodeMissing(f"npm does not run: {error}") from error
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or ["(it said nothing)"]
+        raise NodeMissing(f"npm ci: {lines[-1].strip()}")
