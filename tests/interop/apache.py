@@ -94,7 +94,8 @@ class Apache:
             self._folder = Path(name)
             self._write(issuer, client_id, client_secret)
             command = [apache, "-DFOREGROUND", "-f", f"{name}/httpd.conf"]
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=(self._folder / "stderr").open("wb"))
+            with (self._folder / "stderr").open("wb") as complaints:
+                process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=complaints)
             try:
                 self._wait(process)
                 yield
@@ -112,7 +113,10 @@ class Apache:
             (self._folder / path).parent.mkdir(parents=True, exist_ok=True)
             (self._folder / path).write_text("<!doctype html><title>A page</title>")
         root = os.geteuid() == 0
-        loads = "\n".join(f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in _LOADED)
+        # Some of them are part of the program itself, which ones is the packager's choice.
+        loads = "\n".join(
+            f"<IfModule !{name}_module>\nLoadModule {name}_module {MODULES}/mod_{name}.so\n</IfModule>" for name in _LOADED
+        )
         settings = _CONFIGURATION.format(
             folder=self._folder,
             port=self.port,

@@ -54,4 +54,4 @@ async def test_oauth4webapi_finds_everything_right(site: Site, persons: Persons,
     tess = await persons.sign_up("tess.strict@example.com")
     given = {"issuer": site.url, "app": await registered(site, auth_method=AuthMethod.POST), "email": tess.email}
     found = await judged(node, "oauth4webapi.mjs", given, tess)
-    assert len(found) == 10, found
+    assert len(found) == 11, found

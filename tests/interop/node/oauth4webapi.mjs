@@ -63,7 +63,7 @@ await right('a wrong secret, and then a wrong verifier, is refused', async () =>
 const tokens = await right('the token response', async () => {
   const { arrived, verifier, state, nonce } = await signIn()
   const response = await redeem(oauth.validateAuthResponse(as, client, arrived, state), verifier)
-  const result = await oauth.processAuthorizationCodeResponse(as, client, response.clone(), {
+  const result = await oauth.processAuthorizationCodeResponse(as, client, response, {
     expectedNonce: nonce,
     requireIdToken: true,
   })
