@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
@@ -49,10 +49,3 @@ def node() -> NodeEnvironment:
         if os.environ.get("CI") == "true":
             pytest.fail(str(error))
         pytest.skip(str(error))
-
-
-@pytest.fixture
-def listener() -> Iterator[socket.socket]:
-    """A free port on loopback, held open."""
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        yield bound

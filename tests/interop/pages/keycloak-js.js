@@ -11,5 +11,12 @@ const redirectUri = `${location.origin}/keycloak-js.html`
 window.app = {
   keycloak,
   redirectUri,
-  arrived: keycloak.init({ checkLoginIframe: false, pkceMethod: 'S256', scope: 'openid profile email', redirectUri }),
+  arrived: keycloak.init({
+    onLoad: 'check-sso',
+    silentCheckSsoRedirectUri: `${location.origin}/silent-check-sso.html`,
+    checkLoginIframe: false,
+    pkceMethod: 'S256',
+    scope: 'openid profile email',
+    redirectUri,
+  }),
 }
