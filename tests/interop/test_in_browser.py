@@ -94,7 +94,7 @@ async def open_app(site: Site, apps: str, reader: Reader, page: str, **stated: A
     made = await site.register(
         auth_method=AuthMethod.NONE,
         redirect_uris=(url, f"{apps}/silent.html", f"{apps}/silent-check-sso.html"),
-        post_logout_redirect_uris=(url,),
+        post_logout_redirect_uris=(url, f"{url}?goodbye"),
         allowed_origins=(apps,),
         **stated,
     )
@@ -149,7 +149,7 @@ async def test_keycloak_js_signs_in_renews_and_leaves(site: Site, persons: Perso
     assert await reader.run("app.arrived") is True
     assert await reader.run("app.keycloak.token") != first
 
-    await reader.leave("app.keycloak.logout({ redirectUri: app.redirectUri })", url)
+    await reader.leave("app.keycloak.logout({ redirectUri: `${app.redirectUri}?goodbye` })", f"{url}?goodbye")
     assert await reader.run("app.arrived") is False
     await reader.leave("app.keycloak.login({ redirectUri: app.redirectUri })", f"{site.url}/login**")
     assert reader.complaints == []
