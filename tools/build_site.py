@@ -31,6 +31,7 @@ nav = [
   {{ "Service clients" = "docs/service-clients.md" }},
   {{ "HTTP API" = "docs/service-api.md" }},
   {{ "Browser apps" = "docs/browser-apps.md" }},
+  {{ "Clients that work" = "docs/clients-that-work.md" }},
   {{ "Operations" = "docs/operations.md" }},
   {{ "Addresses and passwords" = "docs/accounts.md" }},
   {{ "Mail" = "docs/mail.md" }},

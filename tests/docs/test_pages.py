@@ -10,7 +10,7 @@ import pytest
 from tests.cli.running import Running, free_ports
 from tests.docs.blocks import PROJECT, blocks_of, pages, run_page
 
-LANGUAGES = {"sh", "python", "text", "http", "json", "toml", "yaml", "ini", "nginx"}
+LANGUAGES = {"sh", "python", "text", "http", "json", "toml", "yaml", "ini", "nginx", "js", "apache"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 PAGES = [
     page for page in pages() if any(block.language in {"sh", "python"} and block.runs for block in blocks_of(page))

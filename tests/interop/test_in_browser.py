@@ -122,7 +122,7 @@ async def test_oidc_client_ts_signs_in_renews_and_leaves(site: Site, persons: Pe
     framed = await reader.run("app.manager.signinSilent()")
     assert framed["access_token"] != renewed["access_token"]
 
-    await reader.leave("app.manager.signoutRedirect()", f"{url}?state=*")
+    await reader.leave("app.manager.signoutRedirect({ state: 1 })", f"{url}?state=*")
     assert await reader.run("app.arrived.then(() => app.manager.getUser())") is None
     await reader.leave("app.manager.signinRedirect()", f"{site.url}/login**")
     assert reader.complaints == []

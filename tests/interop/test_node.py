@@ -52,6 +52,7 @@ async def test_openid_client_finds_everything_right(site: Site, persons: Persons
 
 async def test_oauth4webapi_finds_everything_right(site: Site, persons: Persons, node: NodeEnvironment):
     tess = await persons.sign_up("tess.strict@example.com")
-    given = {"issuer": site.url, "app": await registered(site, auth_method=AuthMethod.POST), "email": tess.email}
+    app = await registered(site, auth_method=AuthMethod.POST, targets={"orders-api": ("orders:read",)})
+    given = {"issuer": site.url, "app": app, "email": tess.email}
     found = await judged(node, "oauth4webapi.mjs", given, tess)
     assert len(found) == 11, found

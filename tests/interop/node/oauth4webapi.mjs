@@ -25,7 +25,7 @@ async function signIn(parameters = {}) {
     client_id: app.client_id,
     redirect_uri: app.redirect_uri,
     response_type: 'code',
-    scope: 'openid email',
+    scope: 'openid email orders:read',
     code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
     code_challenge_method: 'S256',
     state,
@@ -79,11 +79,11 @@ await right('userinfo', async () => {
 })
 
 await right('the access token is a JWT of RFC 9068', async () => {
-  const { aud } = JSON.parse(Buffer.from(tokens.access_token.split('.')[1], 'base64url'))
   const request = new Request(issuer, { headers: { authorization: `Bearer ${tokens.access_token}` } })
-  const seen = await oauth.validateJwtAccessToken(as, request, aud, plain)
+  const seen = await oauth.validateJwtAccessToken(as, request, 'orders-api', plain)
   assert.equal(seen.sub, claims.sub)
   assert.equal(seen.client_id, app.client_id)
+  assert.equal(seen.scope, 'openid email orders:read')
 })
 
 const renewed = await right('refresh', async () => {
