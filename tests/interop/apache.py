@@ -115,7 +115,8 @@ class Apache:
         root = os.geteuid() == 0
         # Some of them are part of the program itself, which ones is the packager's choice.
         loads = "\n".join(
-            f"<IfModule !{name}_module>\nLoadModule {name}_module {MODULES}/mod_{name}.so\n</IfModule>" for name in _LOADED
+            f"<IfModule !{name}_module>\nLoadModule {name}_module {MODULES}/mod_{name}.so\n</IfModule>"
+            for name in _LOADED
         )
         settings = _CONFIGURATION.format(
             folder=self._folder,
