@@ -72,7 +72,7 @@ class AuthorizationCodes:
             "offline": OFFLINE_ACCESS in grant.scope,
             "audience": audience.name,
             "resource": None if audience.aud == named else audience.aud,
-            "claims": json.dumps(grant.claims) if grant.claims else None,
+            "claims": json.dumps(grant.claims, default=dict) if grant.claims else None,
             "flow_id": grant.flow_id,
             "now": now,
             "expires_at": now + self._lifetime,
