@@ -4,18 +4,22 @@ import contextlib
 from collections.abc import Iterator
 
 from auth_service_sdk.session_state import MAX_CACHED_SECONDS
+from bench.apps import AUDIENCE
+from bench.machines import register_client
 from bench.measure import Comparison, Group, HTTPCase, Load, Round, Spread, get_request, take_turns
 from bench.processes import LOAD_CORE, SERVER_CORE
 from bench.report import spread
 from bench.run import Run
 from bench.service import Service, application, service
 
-# More live tokens ask more often whether their sessions live: each twice a second.
+# A service that follows the feed does the same for many as for one; without credentials each asks twice a second.
+_SCOPES = ("--scope", "introspection", "--scope", "revocations:read")
 _MANY_TOKENS = (32, 256)
 _QUESTIONS_PER_SECOND = round(1 / MAX_CACHED_SECONDS)
 _PLAIN, _GUARDED = "unprotected route", "guarded, one live token"
 _DEPENDENCY, _IDENTITY = "unprotected, a dependency that does nothing", "guarded, identity as the dependency"
 _SCOPE = "guarded, `require_scope` as the dependency"
+_ASKING = f"guarded without credentials, {_MANY_TOKENS[0]} live tokens"
 
 
 def measure(run: Run) -> list[Group]:
@@ -33,26 +37,29 @@ def measure(run: Run) -> list[Group]:
             make.case(_SCOPE, "guarded_with_scope", tokens=1),
         ]
         cases += [make.case(_many(tokens), "guarded", tokens=tokens) for tokens in _MANY_TOKENS]
+        cases.append(make.case(_ASKING, "guarded", tokens=_MANY_TOKENS[0], follows=False))
         rounds = take_turns(cases, rounds=run.rounds, seconds=run.seconds)
     comparisons = [
         Comparison(case=_GUARDED, reference=_PLAIN, at_least=0.90),
         Comparison(case=_IDENTITY, reference=_DEPENDENCY, at_least=0.92),
         Comparison(case=_SCOPE, reference=_DEPENDENCY),
         *(Comparison(case=_many(tokens), reference=_PLAIN) for tokens in _MANY_TOKENS),
+        Comparison(case=_ASKING, reference=_PLAIN),
     ]
     return [Group(title="Protected route", rounds=rounds, comparisons=comparisons, note=_price(rounds))]
 
 
 def _price(rounds: dict[str, list[Round]]) -> str:
-    """What one question about a session costs the guarded service, from what many of them add."""
+    """What one question about a session costs a guarded service without credentials, from what many of them add."""
     tokens = _MANY_TOKENS[0]
     prices = [
         (many.cpu_us - one.cpu_us) * many.requests / min(_QUESTIONS_PER_SECOND * tokens * many.seconds, many.requests)
-        for many, one in zip(rounds[_many(tokens)], rounds[_GUARDED], strict=True)
+        for many, one in zip(rounds[_ASKING], rounds[_GUARDED], strict=True)
     ]
     return (
-        f"Each live token asks {_QUESTIONS_PER_SECOND} times a second whether its session lives; "
-        f"a question costs the guarded service {spread(Spread.of(prices))} µs of CPU."
+        f"The guarded service follows the feed of revocations. Without credentials each live token asks "
+        f"{_QUESTIONS_PER_SECOND} times a second whether its session lives, which costs "
+        f"{spread(Spread.of(prices))} µs of CPU each time."
     )
 
 
@@ -62,15 +69,19 @@ class _Maker:
     def __init__(self, stack: contextlib.ExitStack, run: Run, auth: Service) -> None:
         self._stack = stack
         self._run = run
+        client_id, secret = register_client(run, auth, "--name", "bench", "--audience", AUDIENCE, *_SCOPES)
         self._env = {"AUTH_BASE_URL": auth.url}
-        self._started: dict[str, tuple[int, int]] = {}
+        self._credentials = {"AUTH_CLIENT_ID": client_id, "AUTH_CLIENT_SECRET": secret}
+        self._started: dict[tuple[str, bool], tuple[int, int]] = {}
 
-    def case(self, name: str, factory: str, *, tokens: int) -> HTTPCase:
-        if factory not in self._started:
-            self._started[factory] = self._stack.enter_context(
-                application(f"bench.apps:{factory}", core=SERVER_CORE, folder=self._run.folder, env=self._env)
+    def case(self, name: str, factory: str, *, tokens: int, follows: bool = True) -> HTTPCase:
+        key = factory, follows
+        if key not in self._started:
+            env = self._env | (self._credentials if follows else {})
+            self._started[key] = self._stack.enter_context(
+                application(f"bench.apps:{factory}", core=SERVER_CORE, folder=self._run.folder, env=env)
             )
-        pid, port = self._started[factory]
+        pid, port = self._started[key]
         return HTTPCase(name=name, load=self._run.load, traffic=f"{tokens} tokens", pid=pid, port=port)
 
 
