@@ -32,7 +32,7 @@ FINISHED = frozenset(
         *(f"HOK-{number:02}" for number in range(1, 7)),
         "F19",
         *("OIP-01", "OIP-02", "OIP-03", "OIP-04", "WEB-02"),
-        *("F13", "F14", "REF-06"),
+        *("F13", "F14", "F15", "REF-06"),
         *("ADM-01", "ADM-05", "ADM-06", "KEY-02", "F25"),
         *(f"TOK-{number:02}" for number in range(1, 8)),
         *(f"REF-{number:02}" for number in range(1, 11)),
