@@ -159,7 +159,7 @@ CURES = {
     "sign in. In a client: keep the new refresh token before using it, and let one task at a time refresh.",
     "request_timeout": "The body must be whole 20 seconds after it began. Look at the network.",
     "revocation_state_unknown": "The SDK hears nothing of the feed of revocations and could not ask either. Try again "
-    'after `Retry-After`; check the way from this service to `auth_base_url`, and its clock. '
+    "after `Retry-After`; check the way from this service to `auth_base_url`, and its clock. "
     '`on_stale="lenient"` serves meanwhile.',
     "right_not_held": "Ask an administrator who holds that permission. Whoever gives, takes or acts against a right at "
     "this service holds it.",
