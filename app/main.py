@@ -237,6 +237,7 @@ def _start(background: Background, services: Services) -> None:
     background.start("cache", services.cache.watch)
     if services.cache.exists:
         background.start("wake-up", services.wake.hear)
+        background.start("filter of revocations", services.filter_keeper.run)
     background.start("partitions", partial(keep_partitions, services.db, services.clock))
 
 

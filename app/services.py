@@ -79,6 +79,8 @@ from app.registration.service import Registration
 from app.registration.verification import EmailVerification
 from app.revocation.feed import Feed
 from app.revocation.follow import Follower
+from app.revocation.keep_filter import FilterKeeper
+from app.revocation.lookup import RevocationLookup
 from app.revocation.service import Revocations
 from app.revocation.wake import Wake
 from app.roles.assign import RoleAssignments
@@ -117,6 +119,8 @@ class Services:
     revocations: Revocations
     wake: Wake
     feed: Feed
+    filter_keeper: FilterKeeper
+    lookup: RevocationLookup
     follower: Follower
     anchors: Anchors
     batches: RevocationBatches

@@ -1,7 +1,7 @@
 """Use cases that become parts of one transaction, without knowing it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 _AFTER_COMMIT = "after_commit"
+
+AfterCommit = Callable[[], Awaitable[None] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,15 @@ async def whole(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         info.pop(_AFTER_COMMIT, None)
         yield connection
     for callback in info.pop(_AFTER_COMMIT, ()):
-        callback()
+        waiting = callback()
+        if waiting is not None:
+            await waiting
 
 
 @asynccontextmanager
 async def part(connection: AsyncConnection) -> AsyncIterator[AsyncConnection]:
     """A part of a transaction, which alone is undone when the block raises."""
-    callbacks: list[Callable[[], None]] = connection.info.setdefault(_AFTER_COMMIT, [])
+    callbacks: list[AfterCommit] = connection.info.setdefault(_AFTER_COMMIT, [])
     before = len(callbacks)
     try:
         async with connection.begin_nested():
@@ -69,9 +73,10 @@ async def part(connection: AsyncConnection) -> AsyncIterator[AsyncConnection]:
         raise
 
 
-def after_commit(connection: AsyncConnection, callback: Callable[[], None]) -> None:
+def after_commit(connection: AsyncConnection, callback: AfterCommit) -> None:
     """Let `callback` run once this transaction has committed; it is forgotten where it rolls back.
 
-    For what may be lost, such as waking somebody: a process that dies in between has committed all the same.
+    For what may be lost, such as waking somebody: a process that dies in between has committed all the same. What it
+    returns to be awaited is done before the use case returns, and so before its answer; it raises nothing.
     """
     connection.info.setdefault(_AFTER_COMMIT, []).append(callback)

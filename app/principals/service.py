@@ -14,6 +14,7 @@ from app.grants.by_cookie import BrowserInspection
 from app.grants.inspect import GrantInspection, LiveGrant
 from app.principals.errors import AmbiguousCredentials, MissingToken
 from app.protocols.jose.claims import TokenClaims
+from app.revocation.lookup import RevocationLookup
 from app.signing_keys.errors import InvalidToken
 from app.signing_keys.service import SigningKeys
 
@@ -23,8 +24,17 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 class BearerPrincipals:
     """Turns a bearer token of ours into its principal."""
 
-    def __init__(self, keys: SigningKeys, grants: GrantInspection, clients: ClientLiveness, *, issuer: str) -> None:
+    def __init__(
+        self,
+        keys: SigningKeys,
+        grants: GrantInspection,
+        clients: ClientLiveness,
+        *,
+        lookup: RevocationLookup,
+        issuer: str,
+    ) -> None:
         self._keys = keys
+        self._lookup = lookup
         self._grants = grants
         self._clients = clients
         self._issuer = issuer
@@ -69,6 +79,8 @@ class BearerPrincipals:
         Raises MissingToken, AmbiguousCredentials, InvalidToken, DatabaseUnavailable.
         """
         verified = await self._keys.verify(_bearer_token(authorization), typ=TYPE, issuer=self._issuer)
+        if await self._lookup.is_clear(verified):
+            return verified.members
         if not _is_clients_own(verified):
             await self._live_grant(verified)
         elif not await self._clients.is_live(verified):

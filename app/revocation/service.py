@@ -1,15 +1,21 @@
 """Revoking: a row in the transaction that revokes."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
+from app.foundation.cache import CacheUnavailable
 from app.foundation.clock import Clock
 from app.foundation.db import Database, Transaction
 from app.foundation.ids import new_id
 from app.foundation.joining import after_commit
 from app.revocation import store
+from app.revocation.bloom import pack
+from app.revocation.filter import RevocationFilter
+from app.revocation.follow import Follower
 from app.revocation.kinds import LONGEST_TOKEN, MARGIN, RevocationKind, effective_at
 from app.revocation.wake import Wake
 
@@ -17,12 +23,15 @@ from app.revocation.wake import Wake
 class Revocations:
     """Writes what is refused from now on, where the change that makes it so is written.
 
-    The row is numbered and published after the commit, of which `wake` is told.
+    The row is numbered and published after the commit, of which `wake` is told. Before the use case returns it is in
+    the filter, if that answers: else whoever asks the filter finds it older than the feed, within a tenth of a second.
     """
 
-    def __init__(self, clock: Clock, wake: Wake) -> None:
+    def __init__(self, clock: Clock, wake: Wake, stored: RevocationFilter, follower: Follower) -> None:
         self._clock = clock
         self._wake = wake
+        self._filter = stored
+        self._follower = follower
 
     async def add(
         self,
@@ -62,7 +71,15 @@ class Revocations:
                 tx, rows, kind=kind, audience=audience, at=at, expires_at=expiry, reason=reason, created_at=now
             )
             after_commit(tx, self._wake.note_written)
+            names = pack((kind.value, target) for target in targets)
+            after_commit(tx, partial(self._fill, names))
         return at
+
+    async def _fill(self, names: bytes) -> None:
+        epoch = self._follower.epoch
+        if epoch is not None and self._filter.exists:
+            with contextlib.suppress(CacheUnavailable):
+                await self._filter.add(epoch, names)
 
     async def let_pass(self, db: Database, kind: RevocationKind, target: str) -> None:
         """Wait until the moment of the latest revocation of `target` is past, a second at most.

@@ -2,17 +2,17 @@
 
 import asyncio
 
+from app.signals.signed import SignedBatch
+
 
 class Link:
     """One batch in the chain. A follower holds the link it has read; what nobody has yet to read is let go of."""
 
-    __slots__ = ("_arrived", "_next", "batch", "closed", "cursor", "has_entries")
+    __slots__ = ("_arrived", "_next", "has_entries", "signed")
 
-    def __init__(self, batch: bytes, cursor: str, *, has_entries: bool) -> None:
-        self.batch = batch
-        self.cursor = cursor
+    def __init__(self, signed: SignedBatch, *, has_entries: bool) -> None:
+        self.signed = signed
         self.has_entries = has_entries
-        self.closed = False
         self._arrived = asyncio.Event()
         self._next: Link | None = None
 
@@ -20,6 +20,11 @@ class Link:
         """The batch after this one, awaited; None where the chain has ended and followers have to come again."""
         await self._arrived.wait()
         return self._next
+
+    @property
+    def has_next(self) -> bool:
+        """Whether `next` answers at once."""
+        return self._arrived.is_set()
 
     def append(self, link: "Link | None") -> None:
         """Hand everybody who waits the next batch, or the end."""
@@ -36,11 +41,11 @@ class Channel:
         self.followers = 0
         self.to = to
         # The first link carries nothing: whoever begins here waits for the next one.
-        self.last = Link(b"", "", has_entries=False)
+        self.last = Link(SignedBatch(b"", ""), has_entries=False)
 
-    def put(self, batch: bytes, cursor: str, *, to: int, has_entries: bool) -> None:
+    def put(self, signed: SignedBatch, *, to: int, has_entries: bool) -> None:
         """Add a batch for everybody who follows."""
-        link = Link(batch, cursor, has_entries=has_entries)
+        link = Link(signed, has_entries=has_entries)
         self.last.append(link)
         self.last, self.to = link, to
 

@@ -20,6 +20,7 @@ from app.signals.stream import BatchStream
 router = Router(tags=["revocations"])
 
 _WAIT = re.compile(r"\d{1,2}(?:\.\d{1,3})?")
+_NO_QUALITY = re.compile(r"q\s*=\s*0(?:\.0{0,3})?")
 _EVENT_STREAM = "text/event-stream"
 _PARAMETERS: dict[str, Any] = {
     "parameters": [
@@ -63,10 +64,20 @@ async def revocations(request: Request) -> Response:
     if _EVENT_STREAM in request.headers.get("accept", ""):
         batches = feed.follow(audience, cursor, client_id=client.client_id)
         # Before the answer begins: whatever is refused is refused by a status.
-        return BatchStream(await anext(batches), batches, provided(request.app, Drain))
+        first = await anext(batches)
+        return BatchStream(first, batches, provided(request.app, Drain), gzip=_takes_gzip(request))
     found = await feed.poll(audience, cursor, wait_seconds=_wait_of(request))
     body = {"batches": [batch.token.decode("ascii") for batch in found], "cursor": found[-1].cursor}
     return JSONResponse(body, headers={"Cache-Control": "no-store"})
+
+
+def _takes_gzip(request: Request) -> bool:
+    """Whether the follower said that it takes gzip. Spec: RFC 9110 §12.5.3."""
+    for item in ",".join(request.headers.getlist("accept-encoding")).split(","):
+        name, _, quality = item.partition(";")
+        if name.strip().lower() == "gzip":
+            return _NO_QUALITY.fullmatch(quality.strip()) is None
+    return False
 
 
 def _cursor_of(request: Request) -> str | None:

@@ -18,11 +18,17 @@ from app.signals import store
 from app.signals.batch import BATCH_TYPE, MAX_ENTRIES, Cursor, SnapshotPart, Span, batch_claims, parse_cursor
 from app.signals.channel import Channel, Link
 from app.signals.errors import CursorExpired, FeedNotReady
+from app.signals.signed import SignedBatch
 from app.signing_keys.service import SigningKeys
 
 HEARTBEAT_SECONDS = 1.0
 LEAST_SECONDS = 0.025
 """In a storm a batch is signed no more often than this: so many revocations share one signature."""
+SECONDS_PER_FOLLOWER = 40e-6
+MOST_SECONDS = 0.4
+"""Each batch is a write to each follower: the more there are, the more revocations share it."""
+MAX_AT_ONCE = 16
+"""Batches of one write."""
 MAX_FOLLOWERS = 20_000
 """Followers of one process. More are sent away, to another process behind the same proxy."""
 MAX_BEHIND = 100_000
@@ -32,14 +38,6 @@ _SNAPSHOT_KEPT_SECONDS = 2.0
 
 _BATCHES = Counter("revocation_batches", "Batches signed for followers.", unit="batches")
 _FOLLOWERS = Gauge("revocation_followers", "Services that follow the feed.", unit="followers", across="sum")
-
-
-@dataclass(frozen=True, slots=True)
-class SignedBatch:
-    """A batch as it goes out, and the cursor of who has read it."""
-
-    token: bytes
-    cursor: str
 
 
 @dataclass(slots=True)
@@ -88,10 +86,12 @@ class RevocationBatches:
                     await self._woken.wait()
             self._woken.clear()
             await self._publish()
-            await asyncio.sleep(LEAST_SECONDS)
+            await asyncio.sleep(min(MOST_SECONDS, max(LEAST_SECONDS, self._followers * SECONDS_PER_FOLLOWER)))
 
-    async def follow(self, audience: str, cursor: str | None, *, client_id: str) -> AsyncGenerator[SignedBatch, None]:
-        """Batches without end: first what the follower has missed, or a snapshot where it has no cursor.
+    async def follow(
+        self, audience: str, cursor: str | None, *, client_id: str
+    ) -> AsyncGenerator[list[SignedBatch], None]:
+        """Batches without end, those together that there are: what the follower has missed, or a snapshot, comes first.
 
         Ends where the process has lost its own place, the audience is gone, or the client is refused from now on:
         come again with the last cursor. Raises CursorExpired, InvalidCursor and FeedNotReady before the first batch.
@@ -100,10 +100,18 @@ class RevocationBatches:
         with self._joined(audience):
             missed, link = await self._begin(audience, cursor)
             for batch in missed:
-                yield batch
+                yield [batch]
             following = await link.next()
             while following is not None and self._refused_at.get(client_id, began_at) <= began_at:
-                yield SignedBatch(following.batch, following.cursor)
+                # Who is slow is given at once all that has come meanwhile.
+                batches = [following.signed]
+                while following.has_next and len(batches) < MAX_AT_ONCE:
+                    latest = await following.next()
+                    if latest is None:
+                        break
+                    following = latest
+                    batches.append(following.signed)
+                yield batches
                 following = await following.next()
 
     async def poll(self, audience: str, cursor: str | None, *, wait_seconds: float) -> Sequence[SignedBatch]:
@@ -120,7 +128,7 @@ class RevocationBatches:
                 async with asyncio.timeout(wait_seconds):
                     following = await link.next()
                     while following is not None:
-                        missed = [SignedBatch(following.batch, following.cursor)]
+                        missed = [following.signed]
                         if following.has_entries:
                             break
                         following = await following.next()
@@ -240,7 +248,7 @@ class RevocationBatches:
                 continue
             entries = [revoked for revoked in news if revoked.audience in (None, name) and revoked.seq > channel.to]
             for batch in self._sign(view, entries, Span(start=channel.to, end=end, as_of=as_of)):
-                channel.put(batch.token, batch.cursor, to=parse_cursor(batch.cursor).seq, has_entries=bool(entries))
+                channel.put(batch, to=parse_cursor(batch.cursor).seq, has_entries=bool(entries))
 
     def _close(self, name: str, channel: Channel) -> None:
         if self._channels.get(name) is channel:

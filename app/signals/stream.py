@@ -1,34 +1,43 @@
-"""Server-sent events. Spec: WHATWG HTML §9.2."""
+"""Server-sent events, compressed for who takes that. Spec: WHATWG HTML §9.2."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.foundation.draining import Drain
-from app.signals.service import SignedBatch
+from app.signals.signed import GzipFrame, SignedBatch, compressed_part
 
 MAX_STREAM_SECONDS = 900
 """After so long a stream ends: the follower comes again, with its cursor and its credentials."""
 SEND_SECONDS = 10.0
 """Who takes nothing for so long is gone, or so slow that it had better begin again."""
 
-_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-_EVENT = "revocations"
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Accept-Encoding"}
+_RETRY = b"retry: 1000\n\n"
+_COMPRESSED_RETRY = compressed_part(_RETRY)
 
 
 class BatchStream(Response):
-    """An answer that goes on until its follower, the process or its time goes."""
+    """An answer that goes on until its follower, the process or its time goes. With `gzip` it is compressed so."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, first: SignedBatch, rest: AsyncGenerator[SignedBatch, None], drain: Drain) -> None:
-        super().__init__(headers=_HEADERS)
+    def __init__(
+        self,
+        first: Sequence[SignedBatch],
+        rest: AsyncGenerator[list[SignedBatch], None],
+        drain: Drain,
+        *,
+        gzip: bool,
+    ) -> None:
+        super().__init__(headers=_HEADERS | ({"Content-Encoding": "gzip"} if gzip else {}))
         del self.headers["content-length"]
         self._first = first
         self._rest = rest
         self._drain = drain
+        self._frame = GzipFrame() if gzip else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 — ASGI's
         """Send the batches as they come."""
@@ -38,15 +47,16 @@ class BatchStream(Response):
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-                await send(_body(b"retry: 1000\n\n" + _event(self._first)))
+                await send(_body(self._begin() + self._shown(self._first)))
             # Each second brings one: none of these is looked at later than that.
-            async for batch in self._rest:
+            async for batches in self._rest:
                 if gone.done() or self._drain.active or loop.time() >= ends_at:
                     break
                 async with asyncio.timeout(SEND_SECONDS):
-                    await send(_body(_event(batch)))
+                    await send(_body(self._shown(batches)))
             if not gone.done():
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                end = b"" if self._frame is None else self._frame.tail()
+                await send({"type": "http.response.body", "body": end, "more_body": False})
         except TimeoutError:
             # The server cuts a connection whose answer was not ended.
             return
@@ -54,13 +64,22 @@ class BatchStream(Response):
             gone.cancel()
             await self._rest.aclose()
 
+    def _begin(self) -> bytes:
+        if self._frame is None:
+            return _RETRY
+        self._frame.add(_RETRY)
+        return GzipFrame.HEAD + _COMPRESSED_RETRY
+
+    def _shown(self, batches: Sequence[SignedBatch]) -> bytes:
+        if self._frame is None:
+            return b"".join(batch.event for batch in batches)
+        for batch in batches:
+            self._frame.add(batch.event)
+        return b"".join(batch.compressed for batch in batches)
+
 
 def _body(content: bytes) -> dict[str, object]:
     return {"type": "http.response.body", "body": content, "more_body": True}
-
-
-def _event(batch: SignedBatch) -> bytes:
-    return b"id: %b\nevent: %b\ndata: %b\n\n" % (batch.cursor.encode("ascii"), _EVENT.encode("ascii"), batch.token)
 
 
 async def _hung_up(receive: Receive) -> None:

@@ -41,7 +41,6 @@ from app.lifecycle.factor_set import FactorSet
 from app.lifecycle.second_factors import SecondFactors
 from app.lifecycle.service import UserLifecycle
 from app.links.service import Links
-from app.oauth.introspection import Introspection
 from app.principals.service import BearerPrincipals, Principals
 from app.services import Services
 from app.sessions.service import SessionLifetimes, Sessions
@@ -58,10 +57,11 @@ from app.wiring.ending import build_ending
 from app.wiring.entrances import Entrances
 from app.wiring.ground import Ground
 from app.wiring.hosted import build_hosted
+from app.wiring.introspection import build_introspection
 from app.wiring.oauth import build_oauth
 from app.wiring.people import People
 from app.wiring.registry import build_registry
-from app.wiring.revocation import build_feed
+from app.wiring.revocation import build_feed, build_filter_keeper
 from app.wiring.rights import RightsParts
 from app.wiring.rotation import build_rotation
 from app.wiring.signals import build_batches
@@ -97,7 +97,7 @@ def build(settings: Settings) -> Services:
     codes = build_codes(ground, sessions, minter)
     rotation = build_rotation(ground, sessions, codes.ending, minter)
     oauth = build_oauth(ground, clients, codes, rotation)
-    principals = BearerPrincipals(keys, inspection, oauth.liveness, issuer=issuer)
+    principals = BearerPrincipals(keys, inspection, oauth.liveness, lookup=ground.lookup, issuer=issuer)
     browsers = BrowserInspection(db, clock, audiences=audiences, roles=roles)
     api_keys = build_api_keys(ground, clients)
     outbox = Outbox(clock, keyring, domain=settings.host)
@@ -186,7 +186,9 @@ def build(settings: Settings) -> Services:
         revocations=revocations,
         wake=ground.wake,
         follower=ground.follower,
-        feed=build_feed(ground),
+        feed=(feed := build_feed(ground)),
+        filter_keeper=build_filter_keeper(ground, feed),
+        lookup=ground.lookup,
         anchors=Anchors(db, clock, ground.outbound, settings.audit),
         batches=build_batches(ground),
         composer=composer,
@@ -259,14 +261,7 @@ def build(settings: Settings) -> Services:
         action_token_consumption=step_up.consumption,
         principals=principals,
         browsers=browsers,
-        introspection=Introspection(
-            api_keys.inspection,
-            signing_keys=keys,
-            grants=inspection,
-            clients=oauth.liveness,
-            audiences=audiences,
-            issuer=issuer,
-        ),
+        introspection=build_introspection(ground, api_keys, oauth, inspection),
         resolver=ResolverSlot(Principals(principals, browsers, api_keys.inspection)),
         account=Account(
             db, post.email_change, post.password_change, users=users, sessions=sessions, closing=closing, fresh=fresh

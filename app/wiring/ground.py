@@ -12,8 +12,10 @@ from app.foundation.encryption import Keyring
 from app.foundation.http.outbound import Outbound
 from app.foundation.ratelimit import RateLimiter
 from app.limits.service import DEVELOPMENT_WIDTH, Limits
+from app.revocation.filter import RevocationFilter
 from app.revocation.follow import Follower
 from app.revocation.kinds import RevocationKind
+from app.revocation.lookup import RevocationLookup
 from app.revocation.service import Revocations
 from app.revocation.wake import Wake
 from app.roles.service import Roles
@@ -37,6 +39,8 @@ class Ground:
     wake: Wake
     revocations: Revocations
     follower: Follower
+    filter: RevocationFilter
+    lookup: RevocationLookup
     limits: Limits
     flows: Flows
     keys: SigningKeys
@@ -67,6 +71,7 @@ class Ground:
         keys = SigningKeys(db, clock, keyring, audit, settings.jwt, jwks_max_age_seconds=jwks_seconds)
         follower = Follower()
         follower.listen(RevocationKind.KID, lambda _: keys.look_soon(), forget=keys.look_soon)
+        stored = RevocationFilter(cache)
         issuer = settings.public_url
         return cls(
             settings=settings,
@@ -78,8 +83,10 @@ class Ground:
             outbound=Outbound(settings.http.egress()),
             audit=audit,
             wake=wake,
-            revocations=Revocations(clock, wake),
+            revocations=Revocations(clock, wake, stored, follower),
             follower=follower,
+            filter=stored,
+            lookup=RevocationLookup(stored, follower),
             flows=Flows(db, clock, settings.flows),
             limits=Limits(limiter, db, audit, settings.limits, key=keyring.derive("rate limits"), width=width),
             keys=keys,

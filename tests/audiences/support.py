@@ -20,6 +20,8 @@ from app.grants.replace import GrantReplacement
 from app.groups.service import Groups
 from app.migrations.tables import metadata
 from app.protocols.jose.algorithms import Algorithm
+from app.revocation.filter import RevocationFilter
+from app.revocation.follow import Follower
 from app.revocation.service import Revocations
 from app.revocation.wake import Wake
 from app.roles.assign import RoleAssignments
@@ -62,7 +64,9 @@ class Registry:
         self.audiences = Audiences(db, self.keys, issuer=ISSUER, default_algorithm=Algorithm.RS256)
         self.registration = AudienceRegistration(db, clock, audit, self.audiences, self.keys, issuer=ISSUER)
         self.roles = Roles(db)
-        changes = RightsChange(GrantReplacement(clock, audit, Revocations(clock, Wake(Cache(None)))))
+        cache = Cache(None)
+        revocations = Revocations(clock, Wake(cache), RevocationFilter(cache), Follower())
+        changes = RightsChange(GrantReplacement(clock, audit, revocations))
         self.role_registration = RoleRegistration(clock, audit, self.audiences, changes)
         self.assignments = RoleAssignments(clock, audit, self.audiences, changes)
         self.groups = Groups(clock, audit, GroupRoles(clock, audit, self.audiences, changes), changes)

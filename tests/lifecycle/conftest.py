@@ -20,6 +20,8 @@ from app.lifecycle.interruption import Interruption
 from app.lifecycle.service import UserLifecycle
 from app.links.service import Links
 from app.links.settings import LinkSettings
+from app.revocation.filter import RevocationFilter
+from app.revocation.follow import Follower
 from app.revocation.service import Revocations
 from app.revocation.wake import Wake
 from app.sessions.service import Authentication, SessionLifetimes, Sessions, StartedSession
@@ -48,7 +50,8 @@ class House:
         self.registry, self.db, self.users = registry, registry.db, registry.users
         self.passwords = passwords
         lifetimes = SessionLifetimes(idle=timedelta(days=1), absolute=timedelta(days=2))
-        self.revocations = Revocations(registry.clock, Wake(Cache(None)))
+        cache = Cache(None)
+        self.revocations = Revocations(registry.clock, Wake(cache), RevocationFilter(cache), Follower())
         self.sessions = Sessions(registry.clock, registry.audit, self.revocations, lifetimes)
         self.links = Links(self.db, registry.clock, LinkSettings(), public_url=ISSUER)
         keys = APIKeys(registry.clock, registry.audit, self.revocations)
