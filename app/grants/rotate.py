@@ -232,7 +232,8 @@ class RefreshTokenRotation:
             _REFRESHES.add(reason.replace(" ", "_"))
             await self._record(replace(refused, reason=reason))
             raise InvalidRefreshToken(detail=f"refresh token refused: {reason}")
-        in_grace = now - row["rotated_at"] <= self._lifetimes.grace and row["successor_unspent"]
+        # Either way: where the clock stepped back, what was spent lies ahead, and nothing of it counts again.
+        in_grace = abs(now - row["rotated_at"]) <= self._lifetimes.grace and row["successor_unspent"]
         if not in_grace or row["client_id"] != request.client_id:
             _REFRESHES.add("reused")
             await self._end_for_reuse(row, request.origin)
