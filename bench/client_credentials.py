@@ -56,4 +56,4 @@ def _request(path: str, client: tuple[str, str]) -> str:
 
 def _register(run: Run, auth: Service, audience: str) -> tuple[str, str]:
     stated = ("--name", "bench", "--audience", audience, "--scope", "orders:read", "--grant", "client_credentials")
-    return register_client(run, auth, *stated)
+    return register_client(run.backend, run.folder, auth, *stated)

@@ -6,23 +6,24 @@ import json
 import os
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 from bench.measure import HTTPCase
 from bench.node_environment import node_environment
 from bench.processes import SERVER_CORE, BenchError, environment, python, running
 from bench.run import Run
-from bench.service import Service, answers, free_port
+from bench.service import Backend, Service, answers, free_port
 
 FORM = "application/x-www-form-urlencoded"
 PEERS_SECRET = "s3cret-of-the-peer"
 
 
-def register_client(run: Run, auth: Service, *stated: str) -> tuple[str, str]:
+def register_client(backend: Backend, folder: Path, auth: Service, *stated: str) -> tuple[str, str]:
     """A new client as `create-client` makes it of these arguments: its id and its secret. Raises BenchError."""
     done = subprocess.run(
         python("-m", "app.cli", "create-client", *stated, "--json"),
-        cwd=run.folder,
-        env=environment(run.backend.settings(auth.port)),
+        cwd=folder,
+        env=environment(backend.settings(auth.port)),
         capture_output=True,
         text=True,
         check=False,
