@@ -2,8 +2,8 @@
 
 from app.apikeys.parts import APIKeyParts
 from app.grants.inspect import GrantInspection
-from app.oauth.parts import OAuthParts
 from app.oauth.introspection import Introspection
+from app.oauth.parts import OAuthParts
 from app.wiring.ground import Ground
 
 
