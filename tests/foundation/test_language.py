@@ -76,6 +76,7 @@ def test_a_length_of_time_is_said_exactly(languages, seconds, english, german):
 def test_each_language_calls_itself_by_its_own_name(languages):
     assert [(language.tag, language.name, language.direction) for language in languages] == [
         ("en", "English", "ltr"),
+        ("ar", "العربية", "rtl"),
         ("de", "Deutsch", "ltr"),
     ]
 

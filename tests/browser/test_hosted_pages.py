@@ -1,0 +1,157 @@
+"""The pages by which people sign in, in a real browser: readable by everyone, and with passkeys."""
+
+import base64
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page
+
+from app.hosted.begin import SignInRequirements
+from app.protocols.assurance import ACR
+from app.wiring import Services
+from tests.browser.conftest import Reader, Readers
+from tests.browser.gallery import ROSA, Walk
+from tests.support import PASSWORD
+
+pytestmark = pytest.mark.anyio
+
+# A page that answers with a refusal says so in the console; nothing else may be said there.
+REFUSED = "Failed to load resource: the server responded with a status of 4"
+VIEWS = {"light": (1280, "light"), "dark": (1280, "dark"), "phone": (360, "light"), "narrow": (320, "dark")}
+SHEET = "SHEET"
+
+
+async def sized(page: Page, view: str) -> None:
+    width, scheme = VIEWS[view]
+    await page.set_viewport_size({"width": width, "height": 760})
+    await page.emulate_media(color_scheme=scheme)
+
+
+@pytest.mark.attack("WEB-01")
+async def test_every_page_is_accessible_and_quiet_in_both_schemes_and_at_320_pixels(
+    browser: Readers, site: str, services: Services
+):
+    reader = await browser.open()
+    found: dict[str, list[str]] = {}
+    pictures: dict[str, list[bytes]] = {}
+
+    async def seen(name: str) -> None:
+        for view in ("light", "narrow"):
+            await sized(reader.page, view)
+            found[f"{name} {view}"] = await reader.violations()
+        await sized(reader.page, "dark")
+        found[f"{name} dark"] = await reader.violations(["color-contrast"])
+        if SHEET in os.environ:
+            pictures[name] = await pictured(reader.page)
+        await sized(reader.page, "light")
+
+    await Walk(reader.page, site, services, seen)()
+    assert {name: faults for name, faults in found.items() if faults} == {}
+    assert [words for words in reader.complaints if REFUSED not in words] == []
+    assert [url for url in reader.asked if not url.startswith((f"{site}/", "data:image/svg+xml"))] == []
+    if SHEET in os.environ:
+        await write_sheet(await (await browser.open()).context.new_page(), pictures, Path(os.environ[SHEET]))
+
+
+async def test_right_to_left_every_page_is_accessible_and_does_not_scroll_sideways(
+    browser: Readers, site: str, services: Services
+):
+    reader = await browser.open(locale="ar", size="phone")
+    found: dict[str, list[str]] = {}
+
+    async def seen(name: str) -> None:
+        assert await reader.page.get_attribute("html", "dir") == "rtl", name
+        found[name] = await reader.violations()
+
+    await Walk(reader.page, site, services, seen)()
+    assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+async def with_an_authenticator(reader: Reader) -> None:
+    session = await reader.context.new_cdp_session(reader.page)
+    await session.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    await session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+
+async def test_a_passkey_is_made_on_the_way_and_then_offered_in_the_address_field(
+    browser: Readers, site: str, services: Services
+):
+    reader = await browser.open()
+    page = reader.page
+    await with_an_authenticator(reader)
+    walk = Walk(page, site, services, lambda _: None)  # type: ignore[arg-type,return-value]
+    await page.goto(f"{site}/signup")
+    await page.fill("#email", ROSA)
+    await page.fill("#password", PASSWORD)
+    await walk.press(to=f"{site}/")
+    # The session is there and too weak: whoever has no second factor signs in once more and makes one.
+    await walk.begin(SignInRequirements(acr=ACR.PHR))
+    await page.fill("#password", PASSWORD)
+    await walk.press()
+    await page.locator("form:has(input[value=passkey]) button").click()
+    await page.wait_for_selector("form[data-passkey=create] button:visible")
+    await page.locator("form[data-passkey=create] button").click()
+    await page.wait_for_selector(".codes")
+    await page.context.clear_cookies()
+    await page.goto(f"{site}/login")
+    # Nothing is pressed: the browser offers the passkey in the field, and the authenticator takes the offer.
+    await page.wait_for_url(f"{site}/")
+    answer = await page.context.request.get(f"{site}/auth/me")
+    assert (await answer.json())["email"] == ROSA
+    services.clock.offset += timedelta(seconds=60)
+    await walk.begin(SignInRequirements(signed_in_after=services.clock.now()))
+    assert await page.inner_text("h1") == "Confirm that it is you"
+    await page.locator("form[data-passkey] button").click()
+    await page.wait_for_url(f"{site}/resume")
+    assert [words for words in reader.complaints if REFUSED not in words] == []
+
+
+async def test_a_typed_password_is_shown_by_a_button_and_hidden_again_before_it_is_sent(browser: Readers, site: str):
+    reader = await browser.open()
+    page = reader.page
+    await page.goto(f"{site}/signup")
+    await page.fill("#password", PASSWORD)
+    button = page.locator("button[aria-controls=password]")
+    assert await button.get_attribute("aria-pressed") == "false"
+    await button.click()
+    assert await page.get_attribute("#password", "type") == "text"
+    assert await page.input_value("#password") == PASSWORD
+    await button.click()
+    assert await page.get_attribute("#password", "type") == "password"
+
+
+async def pictured(page: Page) -> list[bytes]:
+    """The present page in each view of the sheet."""
+    pictures = []
+    for view in ("light", "dark", "phone"):
+        await sized(page, view)
+        await page.mouse.move(0, 0)
+        pictures.append(await page.screenshot(type="jpeg", quality=82, full_page=view == "phone"))
+    return pictures
+
+
+async def write_sheet(page: Page, pictures: dict[str, list[bytes]], to: Path) -> None:
+    """One picture of all of them."""
+    figures = []
+    for name, shots in pictures.items():
+        images = "".join(f'<img src="data:image/jpeg;base64,{base64.b64encode(shot).decode()}">' for shot in shots)
+        figures.append(f"<figure><figcaption>{name}</figcaption><div>{images}</div></figure>")
+    style = (
+        "body{margin:12px;background:#cfd0c9;font:12px system-ui;display:grid;gap:12px;"
+        "grid-template-columns:repeat(3,1fr)}figure{margin:0}figure div{display:flex;gap:4px;height:170px;"
+        "overflow:hidden;align-items:start}img{height:170px;width:auto}"
+        "img:nth-child(3){height:auto;width:80px}"
+    )
+    await page.set_viewport_size({"width": 2100, "height": 400})
+    await page.set_content(f"<!doctype html><style>{style}</style>{''.join(figures)}")
+    await page.screenshot(path=to, full_page=True)
