@@ -2,7 +2,7 @@
 # Data of `make run` live in .data/ and are never touched here; `auth-service dev --reset` starts them anew.
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test drills lint format bench docs lock clean
+.PHONY: help install run test drills screenshots lint format bench docs lock clean
 
 # The first interpreter that is new enough; `make install BASE_PYTHON=/path/to/python` names another.
 BASE_PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.14 python; do \
@@ -63,6 +63,9 @@ format: install ## rewrite what can be put right by a tool
 
 bench: install ## every benchmark as ratios of one run
 	$(PYTHON) -m bench $(ARGS)
+
+screenshots: install ## every page of signing in, in one picture, docs/hosted-pages.png; needs Chromium
+	SHEET=docs/hosted-pages.png $(PYTHON) -m pytest tests/browser/test_sheet.py -q $(ARGS)
 
 docs: install ## the documentation as a site in dist/site
 	@$(PYTHON) -m tools.build_site

@@ -12,12 +12,13 @@ from app.protocols.assurance import ACR, satisfies
 class ClientShown:
     """The app that a sign-in is for, as its pages show it.
 
-    `redirect_origin` is where the browser goes in the end (`https://app.example.com`, or `com.example.app:` of a native
-    app): the one foreign place to which a form of these pages may lead.
+    `logo_path` is where this service shows its picture. `redirect_origin` is where the browser goes in the end
+    (`https://app.example.com`, or `com.example.app:` of a native app): the one foreign place to which a form of these
+    pages may lead.
     """
 
     name: str
-    logo_uri: str | None = None
+    logo_path: str | None = None
     client_uri: str | None = None
     policy_uri: str | None = None
     tos_uri: str | None = None

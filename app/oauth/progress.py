@@ -99,7 +99,7 @@ class Progress:
             choose=asks_whose,
             client=ClientShown(
                 name=client.name,
-                logo_uri=client.logo_path,
+                logo_path=client.logo_path,
                 client_uri=client.client_uri,
                 policy_uri=client.policy_uri,
                 tos_uri=client.tos_uri,

@@ -1,26 +1,22 @@
 """The pages by which people sign in, in a real browser: readable by everyone, and with passkeys."""
 
-import base64
-import os
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, Route
 
 from app.hosted.begin import SignInRequirements
 from app.protocols.assurance import ACR
 from app.wiring import Services
 from tests.browser.conftest import Reader, Readers
-from tests.browser.gallery import ROSA, Walk
+from tests.browser.gallery import APP, ROSA, Walk
 from tests.support import PASSWORD
 
 pytestmark = pytest.mark.anyio
 
 # A page that answers with a refusal says so in the console; nothing else may be said there.
 REFUSED = "Failed to load resource: the server responded with a status of 4"
-VIEWS = {"light": (1280, "light"), "dark": (1280, "dark"), "phone": (360, "light"), "narrow": (320, "dark")}
-SHEET = "SHEET"
+VIEWS = {"light": (1280, "light"), "dark": (1280, "dark"), "narrow": (320, "dark")}
 
 
 async def sized(page: Page, view: str) -> None:
@@ -35,7 +31,6 @@ async def test_every_page_is_accessible_and_quiet_in_both_schemes_and_at_320_pix
 ):
     reader = await browser.open()
     found: dict[str, list[str]] = {}
-    pictures: dict[str, list[bytes]] = {}
 
     async def seen(name: str) -> None:
         for view in ("light", "narrow"):
@@ -43,16 +38,12 @@ async def test_every_page_is_accessible_and_quiet_in_both_schemes_and_at_320_pix
             found[f"{name} {view}"] = await reader.violations()
         await sized(reader.page, "dark")
         found[f"{name} dark"] = await reader.violations(["color-contrast"])
-        if SHEET in os.environ:
-            pictures[name] = await pictured(reader.page)
         await sized(reader.page, "light")
 
     await Walk(reader.page, site, services, seen)()
     assert {name: faults for name, faults in found.items() if faults} == {}
     assert [words for words in reader.complaints if REFUSED not in words] == []
     assert [url for url in reader.asked if not url.startswith((f"{site}/", "data:image/svg+xml"))] == []
-    if SHEET in os.environ:
-        await write_sheet(await (await browser.open()).context.new_page(), pictures, Path(os.environ[SHEET]))
 
 
 async def test_right_to_left_every_page_is_accessible_and_does_not_scroll_sideways(
@@ -67,6 +58,10 @@ async def test_right_to_left_every_page_is_accessible_and_does_not_scroll_sidewa
 
     await Walk(reader.page, site, services, seen)()
     assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+async def nothing(_: str) -> None:
+    """Looks at no page."""
 
 
 async def with_an_authenticator(reader: Reader) -> None:
@@ -89,7 +84,7 @@ async def test_a_passkey_is_made_on_the_way_and_then_offered_in_the_address_fiel
     reader = await browser.open()
     page = reader.page
     await with_an_authenticator(reader)
-    walk = Walk(page, site, services, lambda _: None)  # type: ignore[arg-type,return-value]
+    walk = Walk(page, site, services, nothing)
     await page.goto(f"{site}/signup")
     await page.fill("#email", ROSA)
     await page.fill("#password", PASSWORD)
@@ -116,9 +111,25 @@ async def test_a_passkey_is_made_on_the_way_and_then_offered_in_the_address_fiel
     assert [words for words in reader.complaints if REFUSED not in words] == []
 
 
-async def test_a_typed_password_is_shown_by_a_button_and_hidden_again_before_it_is_sent(browser: Readers, site: str):
+@pytest.mark.attack("AUT-25")
+async def test_an_outside_link_gets_no_referrer_and_a_typed_password_is_shown_by_a_button(
+    browser: Readers, site: str, services: Services
+):
     reader = await browser.open()
     page = reader.page
+    walk = Walk(page, site, services, nothing)
+    await walk.begin(SignInRequirements(client=APP))
+    came: list[dict[str, str]] = []
+
+    async def outside(route: Route) -> None:
+        came.append(await route.request.all_headers())
+        await route.fulfill(body="elsewhere")
+
+    await reader.context.route("https://parcel-lens.example.com/**", outside)
+    await page.get_by_role("link", name="Privacy at Parcel Lens").click()
+    await page.wait_for_url("https://parcel-lens.example.com/privacy")
+    assert [name for headers in came for name in headers if name.lower() == "referer"] == []
+    assert len(came) == 1
     await page.goto(f"{site}/signup")
     await page.fill("#password", PASSWORD)
     button = page.locator("button[aria-controls=password]")
@@ -128,30 +139,3 @@ async def test_a_typed_password_is_shown_by_a_button_and_hidden_again_before_it_
     assert await page.input_value("#password") == PASSWORD
     await button.click()
     assert await page.get_attribute("#password", "type") == "password"
-
-
-async def pictured(page: Page) -> list[bytes]:
-    """The present page in each view of the sheet."""
-    pictures = []
-    for view in ("light", "dark", "phone"):
-        await sized(page, view)
-        await page.mouse.move(0, 0)
-        pictures.append(await page.screenshot(type="jpeg", quality=82, full_page=view == "phone"))
-    return pictures
-
-
-async def write_sheet(page: Page, pictures: dict[str, list[bytes]], to: Path) -> None:
-    """One picture of all of them."""
-    figures = []
-    for name, shots in pictures.items():
-        images = "".join(f'<img src="data:image/jpeg;base64,{base64.b64encode(shot).decode()}">' for shot in shots)
-        figures.append(f"<figure><figcaption>{name}</figcaption><div>{images}</div></figure>")
-    style = (
-        "body{margin:12px;background:#cfd0c9;font:12px system-ui;display:grid;gap:12px;"
-        "grid-template-columns:repeat(3,1fr)}figure{margin:0}figure div{display:flex;gap:4px;height:170px;"
-        "overflow:hidden;align-items:start}img{height:170px;width:auto}"
-        "img:nth-child(3){height:auto;width:80px}"
-    )
-    await page.set_viewport_size({"width": 2100, "height": 400})
-    await page.set_content(f"<!doctype html><style>{style}</style>{''.join(figures)}")
-    await page.screenshot(path=to, full_page=True)
