@@ -16,9 +16,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.skipif("SHEET" not in os.environ, r
 # Width, scheme, and how much of the middle is shown.
 VIEWS = {"light": (1280, "light", 820), "dark": (1280, "dark", 820), "phone": (360, "light", 360)}
 STYLE = (
-    "body{margin:16px;background:#cfd0c9;font:15px system-ui;display:grid;gap:14px;grid-template-columns:1fr 1fr}"
-    "figure{margin:0}figcaption{margin-bottom:3px}figure div{display:flex;gap:6px;height:300px;overflow:hidden;"
-    "align-items:start}img{height:300px;width:auto}img:nth-child(n+3){height:auto;width:132px}"
+    "body{margin:16px;background:#cfd0c9;font:13px system-ui;display:grid;gap:14px;grid-template-columns:1fr 1fr}"
+    "figure{margin:0}figcaption{margin-bottom:3px}figure div{display:flex;gap:6px;height:236px;overflow:hidden;"
+    "align-items:start}img{height:236px;width:auto}img:nth-child(n+3){height:auto;width:104px}"
 )
 
 
@@ -63,6 +63,6 @@ async def write_sheet(page: Page, pictures: dict[str, list[bytes]], to: Path) ->
     for name, shots in pictures.items():
         images = "".join(f'<img src="data:image/jpeg;base64,{base64.b64encode(shot).decode()}">' for shot in shots)
         figures.append(f"<figure><figcaption>{name}</figcaption><div>{images}</div></figure>")
-    await page.set_viewport_size({"width": 1960, "height": 400})
+    await page.set_viewport_size({"width": 1560, "height": 400})
     await page.set_content(f"<!doctype html><style>{STYLE}</style>{''.join(figures)}")
     await page.screenshot(path=to, full_page=True)
