@@ -14,6 +14,7 @@ FINISHED = frozenset(
         *(f"TOK-{number:02}" for number in range(8, 17)),
         *("AUT-05", "AUT-06", "AUT-07"),
         *("AUT-18", "AUT-20", "AUT-25", "WEB-02"),
+        *(f"AUT-{number:02}" for number in range(1, 26)),
         *("ADM-03", "ADM-04"),
         *("TOK-08", "TOK-09"),
         *("PWD-06", "PWD-07", "PWD-08", "PWD-09", "PWD-10", "PWD-12", "SES-06"),
