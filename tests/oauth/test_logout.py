@@ -15,6 +15,7 @@ import pytest
 
 from app.clients.service import NewCredentials
 from app.foundation.engines.lock import Engines
+from app.logout import queue
 from app.oauth.logout import CONFIRM_PATH, LOGOUT_PATH
 from app.protocols.oauth.registration import AuthMethod
 from app.settings import Settings
@@ -349,3 +350,21 @@ async def test_notice_that_nobody_takes_ends_and_is_recorded(
     (entry,) = await events.of("logout.undelivered")
     assert entry["details"]["client_id"] == made.client_id
     assert tokens["id_token"] not in str(entry)
+
+
+async def test_a_notice_outlives_the_worker_that_had_it_in_hand_and_two_workers_send_it_once(
+    browser: Browser, make_client: MakeClient, receiver: Receiver, services: Services
+):
+    made = await made_client(make_client, backchannel_logout_uri=receiver.url("/a"))
+    await tokens_of(browser, made)
+    services.clock.offset += timedelta(hours=2)
+    assert await services.registry.collector.collect_run_out() == 1
+    # Taken in hand by somebody who is never heard of again.
+    now = services.clock.now()
+    async with services.db.transaction() as tx:
+        assert len(await queue.claim(tx, now=now, lease=now + timedelta(seconds=15), concurrency=8, most=9)) == 1
+        assert await queue.claim(tx, now=now, lease=now + timedelta(seconds=15), concurrency=8, most=9) == []
+    services.clock.offset += timedelta(seconds=20)
+    async with working(Worker(services)), working(Worker(services)):
+        await passing(services, timedelta(), until_=lambda: none_open(services))
+    assert len(receiver.requests) == 1
