@@ -24,6 +24,7 @@ from app.revocation import purge as revocation
 from app.sessions import purge as sessions
 from app.settings import Settings
 from app.stepup import purge as stepup
+from app.transfer import purge as transfer
 from app.webhooks import purge as webhooks
 from app.wiring.ground import Ground
 
@@ -53,6 +54,7 @@ def rules(settings: Settings) -> Sequence[PurgeRule]:
         *sessions.rules(absolute=absolute),
         *mail.RULES,
         *kept_answers.RULES,
+        *transfer.RULES,
         *webhooks.rules(settings.webhooks),
         *logout.rules(),
         *revocation.RULES,
