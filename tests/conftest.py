@@ -20,7 +20,7 @@ from app.settings import Settings
 from app.wiring import Services, build
 from tests.administrators import Administrators
 from tests.mailbox import Mailbox, mailbox_of
-from tests.servers import database_named, database_of_this_run, execute, given_servers
+from tests.servers import database_named, database_of_this_run, execute, given_servers, quick_folder
 from tests.support import ISSUER, RUN, Events, People
 
 ENCRYPTION_KEY = base64.urlsafe_b64encode(os.urandom(32)).decode()
@@ -43,7 +43,7 @@ def engines(worker_id: str) -> Iterator[Engines]:
     own = given_servers(os.environ, worker_id)
     # Not in pytest's own temporary folder: the user that root's engines may have to run as cannot enter it.
     with (
-        tempfile.TemporaryDirectory(prefix="engines-") as folder,
+        tempfile.TemporaryDirectory(prefix="engines-", dir=quick_folder()) as folder,
         Instance(Path(folder), durable=False, database_url=own.database_url, redis_url=own.redis_url) as instance,
         database_of_this_run(instance.start()) as engines,
     ):
