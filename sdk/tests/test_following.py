@@ -134,8 +134,8 @@ async def follow(issuer, feed):
     """Start a follower of the issuer's feed."""
     held = []
 
-    def start():
-        expected = Expectations(issuer=issuer.url, audiences=frozenset({AUDIENCE}))
+    def start(*others):
+        expected = Expectations(issuer=issuer.url, audiences=frozenset({AUDIENCE, *others}))
         follower = Follower(ServiceConnection(issuer.url), credentials=feed.credentials, expected=expected)
         follower.users.add(follower)
         follower.start()
@@ -267,6 +267,14 @@ async def test_a_batch_signed_by_a_revoked_key_is_refused_and_nothing_is_built_o
     await until(lambda: follower.state.position == 1)
     await until(lambda: follower.refused == 1)
     assert follower.state.revoked.names_key(thief.thumbprint())
+
+
+async def test_a_change_for_another_audience_that_is_accepted_too_hides_nothing(feed, follow):
+    feed.script = [[feed.event(feed.snapshot()), feed.event(feed.batch(aud="billing-api", start=0, end=9))]]
+    follower = follow("billing-api")
+    await until(lambda: follower.refused == 1)
+    assert follower.state.position == 0
+    assert follower.state.audience == AUDIENCE
 
 
 async def test_where_streams_do_not_get_through_the_feed_is_polled(feed, follow, caplog):

@@ -7,8 +7,10 @@ import pytest
 
 from tests.faults.conftest import Deploy, Platform
 from tests.faults.deployment import length
+from tests.faults.follower import verifying
 from tests.faults.load import Load
 from tests.faults.report import check_refusals, report, within
+from tests.support import bearer
 
 pytestmark = pytest.mark.anyio
 
@@ -16,7 +18,10 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.fault("F4")
 async def test_a_stopped_database_costs_503_and_is_found_again_at_once(deploy: Deploy, platform: Platform) -> None:
     deployment = await deploy(workers=3)
-    async with Load(deployment.url, rate=length(80, 150)) as load:
+    async with (
+        Load(deployment.url, rate=length(80, 150)) as load,
+        verifying(deployment, bearer(load.reader), staleness=60) as drill,
+    ):
         async with load.running():
             await asyncio.sleep(length(2, 10))
             down = time.monotonic()
@@ -27,6 +32,9 @@ async def test_a_stopped_database_costs_503_and_is_found_again_at_once(deploy: D
             back = time.monotonic()
             await asyncio.sleep(length(3, 10))
         found = await report("F4", load, deployment, healed_at=back)
+    # A service that follows the feed verifies on, and asks nobody.
+    assert set(drill.statuses) == {200}
+    assert drill.questions == 0
     check_refusals(load.samples)
     away = within(load.samples, down, up - 1)
     assert not any(sample.ok for sample in within(load.samples, down + 0.5, up - 1))

@@ -7,9 +7,11 @@ import pytest
 
 from tests.faults.conftest import Deploy
 from tests.faults.deployment import length
+from tests.faults.follower import verifying
 from tests.faults.load import MIX, Load, percentile
 from tests.faults.proxy import Fault, Proxy
 from tests.faults.report import check_refusals, report, within
+from tests.support import bearer
 
 pytestmark = pytest.mark.anyio
 
@@ -47,7 +49,10 @@ async def test_a_database_that_swallows_packets_holds_nobody_for_long(deploy: De
 async def test_a_slower_database_slows_what_asks_it_and_breaks_nothing(deploy: Deploy, proxy: Proxy) -> None:
     # Connections for what is in flight at once: requests a second, times the seconds that each holds one.
     deployment = await deploy(workers=2, through=proxy, DATABASE__POOL_SIZE="20")
-    async with Load(deployment.url, rate=length(40, 100)) as load:
+    async with (
+        Load(deployment.url, rate=length(40, 100)) as load,
+        verifying(deployment, bearer(load.reader), staleness=60) as drill,
+    ):
         async with load.running():
             await asyncio.sleep(length(1.5, 10))
             before = list(load.samples)
@@ -67,6 +72,9 @@ async def test_a_slower_database_slows_what_asks_it_and_breaks_nothing(deploy: D
         f"(before {percentile(before, 0.99):.2f} s), JWKS {max(slow_key_times) * 1000:.0f} ms "
         f"(before {max(key_times) * 1000:.0f} ms)"
     )
+    # A service that follows the feed does not notice.
+    assert set(drill.statuses) == {200}
+    assert drill.questions == 0
     assert found.errors == 0, [sample for sample in load.samples if not sample.ok]
     assert (found.lost, found.doubled, found.half) == (0, 0, {})
     assert sign_in < 3 + SLACK_SECONDS

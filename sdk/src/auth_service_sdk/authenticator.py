@@ -180,7 +180,9 @@ class Authenticator:
             # However old the news are: what is revoked stays revoked.
             entry.ended, entry.fresh_until = True, 0.0
             raise InvalidToken("the token is revoked: its session, its grant, its user, its client or its key was")
-        return self.following.is_fresh(state, now) and verdict is Verdict.CLEAR and _covers(state, entry)
+        # What an answer has ended, for whatever reason, only another answer brings back.
+        known = self.following.is_fresh(state, now) and _covers(state, entry) and not entry.ended
+        return known and verdict is Verdict.CLEAR
 
     async def _still_holds(self, entry: VerifiedToken) -> bool:
         """Whether the proof of a cached token still stands: it has not expired, and its key was not withdrawn."""

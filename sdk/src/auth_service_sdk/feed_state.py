@@ -82,6 +82,9 @@ class FeedState:
         revoked = self.revoked
         if revoked is None:
             raise Gap("the feed did not begin with a snapshot")
+        if batch.audience != self.audience:
+            # Numbers are shared by all audiences, entries are not: it would hide what it does not speak of.
+            raise BatchRefused("the batch is for another audience than the snapshot")
         if batch.epoch != self.epoch:
             raise Gap("the service counts anew")
         if batch.start > self.position:
