@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs what single tests need beside the locked packages: a browser, two proxies, and Apache with its OpenID Connect
-# module. Debian and Ubuntu, as root; elsewhere it says what is missing, and those tests skip with that reason.
+# Installs what single tests need beside the locked packages: a browser, two proxies, Node, and Apache with its OpenID
+# Connect module. Debian and Ubuntu, as root; elsewhere it says what is missing, and those tests skip with that reason.
 set -euo pipefail
 
-declare -A package_of=([chromium]=chromium [nginx]=nginx-light [haproxy]=haproxy)
+declare -A package_of=([chromium]=chromium [nginx]=nginx-light [haproxy]=haproxy [node]=nodejs [npm]=npm)
 # Brings Apache itself with it, but no site and no service of the system.
 openidc=/usr/lib/apache2/modules/mod_auth_openidc.so
 missing=()

@@ -15,8 +15,8 @@ WAIT_SECONDS = 120.0
 async def judged(node: NodeEnvironment, script: str, given: dict[str, object], person: Person) -> list[str]:
     """Run a judge with what it is `given` and the person whom it signs in; return the names of all that it found right.
 
-    Its lines are JSON: `{"visit": url}` is answered by where the browser went, `{"right": name}` is a finding. It ends
-    with status 0, or says on its standard error what is wrong.
+    Its lines are JSON: `{"visit": url, "decision": "allow"}` is answered by where the browser went, `{"right": name}`
+    is a finding. It ends with status 0, or says on its standard error what is wrong.
     """
     process = await asyncio.create_subprocess_exec(
         node.node,
@@ -48,7 +48,7 @@ async def _converse(process: asyncio.subprocess.Process, person: Person) -> list
         if "right" in said:
             found.append(said["right"])
             continue
-        answer = asdict(await person.visit(said["visit"]))
+        answer = asdict(await person.visit(said["visit"], decision=said["decision"]))
         process.stdin.write(json.dumps(answer).encode() + b"\n")
         await process.stdin.drain()
     process.stdin.close()

@@ -69,7 +69,7 @@ class Person:
         """Close the browser."""
         await self.http.aclose()
 
-    async def visit(self, url: str) -> Arrival:
+    async def visit(self, url: str, *, decision: str = "allow") -> Arrival:
         """Open an address of the service, do what its pages ask, and return where it sends the browser in the end."""
         answer = await self.http.get(url)
         for _ in range(_MAX_STEPS):
@@ -83,7 +83,7 @@ class Person:
             target = urljoin(page, form.action or page)
             if not self._is_ours(target):
                 return Arrival(target, form.fields)
-            answer = await self.http.post(target, data=self._filled(form), headers=self._own())
+            answer = await self.http.post(target, data=self._filled(form, decision), headers=self._own())
         raise AssertionError(f"the pages go on and on, now at {answer.url}")
 
     async def browse(self, url: str) -> httpx2.Response:
@@ -114,13 +114,13 @@ class Person:
         """Whether it is another way to sign in than by a password."""
         return form.fields.get("step", "identify") not in {"identify", "password"}
 
-    def _filled(self, form: Form) -> dict[str, str]:
+    def _filled(self, form: Form, decision: str) -> dict[str, str]:
         filled = dict(form.fields)
         if form.fields.get("step") == "identify":
             filled["email"] = self.email
         if form.fields.get("step") == "password":
             filled["password"] = self.password
-        if "allow" in form.buttons.get("decision", []):
-            filled["decision"] = "allow"
-            self.pressed.append("allow")
+        if decision in form.buttons.get("decision", []):
+            filled["decision"] = decision
+            self.pressed.append(decision)
         return filled

@@ -7,9 +7,9 @@ const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
 
 const say = (said) => process.stdout.write(JSON.stringify(said) + '\n')
 
-/** Send the person there, and return where the browser arrives: `{ url, fields }`. */
-export async function visit(url) {
-  say({ visit: String(url) })
+/** Send the person there, who allows what is asked or denies it; where the browser arrives: `{ url, fields }`. */
+export async function visit(url, decision = 'allow') {
+  say({ visit: String(url), decision })
   const { value } = await lines.next()
   return JSON.parse(value)
 }

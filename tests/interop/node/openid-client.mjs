@@ -13,7 +13,7 @@ const config = await right('discovery', () =>
   }))
 
 /** One sign-in; returns the arrival at the client and what it must be checked against. */
-async function signIn(parameters = {}) {
+async function signIn(parameters = {}, decision) {
   const pkceCodeVerifier = client.randomPKCECodeVerifier()
   const expectedState = client.randomState()
   const expectedNonce = client.randomNonce()
@@ -26,7 +26,7 @@ async function signIn(parameters = {}) {
     nonce: expectedNonce,
     ...parameters,
   })
-  const arrived = await visit(url)
+  const arrived = await visit(url, decision)
   return { arrived, expected: { pkceCodeVerifier, expectedState, expectedNonce, idTokenExpected: true } }
 }
 
@@ -56,6 +56,13 @@ await right('a code counts once', async () => {
   await client.authorizationCodeGrant(config, new URL(arrived.url), expected)
   await assert.rejects(client.authorizationCodeGrant(config, new URL(arrived.url), expected), {
     error: 'invalid_grant',
+  })
+})
+
+await right('what the person does not allow is denied', async () => {
+  const { arrived, expected } = await signIn({ scope: 'openid phone' }, 'deny')
+  await assert.rejects(client.authorizationCodeGrant(config, new URL(arrived.url), expected), {
+    error: 'access_denied',
   })
 })
 
