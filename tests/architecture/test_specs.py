@@ -19,13 +19,17 @@ def rows() -> list[re.Match[str]]:
     return [row for row in found if row is not None]
 
 
+def has_test(file: str, test: str) -> bool:
+    path = PROJECT / file
+    return path.is_file() and re.search(rf"^(async )?def {test}\(", path.read_text(), re.MULTILINE) is not None
+
+
 def test_every_module_and_test_that_is_named_is_there() -> None:
     missing = []
     for row in rows():
         if not (PROJECT / row["module"]).is_file():
             missing.append(row["module"])
-        file = PROJECT / row["file"]
-        if not file.is_file() or re.search(rf"^(async )?def {row['test']}\(", file.read_text(), re.MULTILINE) is None:
+        if not has_test(row["file"], row["test"]):
             missing.append(f"{row['file']}::{row['test']}")
     assert missing == []
     assert len(rows()) > 30
@@ -55,3 +59,21 @@ def test_discovery_is_what_the_page_says() -> None:
     members = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
     assert set(members) == metadata("https://auth.example", ui_locales=["en"]).keys()
     assert len(members) == len(set(members))
+
+
+def test_each_module_of_the_conformance_suite_has_its_test_or_says_not_yet() -> None:
+    lines = (PROJECT / "docs" / "conformance.md").read_text().splitlines()
+    wrong = []
+    for line in lines:
+        if not line.startswith("| `oidcc-"):
+            continue
+        told = line.split("|")[2].strip()
+        found = re.fullmatch(r"`(?P<file>[^`:]+)::(?P<test>\w+)`", told)
+        if found is None:
+            wrong += [] if told.startswith(("not yet", "does not apply")) else [line]
+        elif (
+            re.search(rf"^(async )?def {found['test']}\(", (PROJECT / found["file"]).read_text(), re.MULTILINE) is None
+        ):
+            wrong.append(line)
+    assert wrong == []
+    assert sum(line.startswith("| `oidcc-") for line in lines) > 50

@@ -7,13 +7,17 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
 from sqlalchemy import text
 
 from app.audiences.definition import AudienceDefinition
 from app.audit.event import SYSTEM, Actor, ActorKind
 from app.clients.errors import InvalidClientDefinition
 from app.clients.service import NewCredentials
+from app.protocols.jose.algorithms import Algorithm
 from app.protocols.oauth.registration import AuthMethod
+from app.protocols.oidc.id_token import at_hash
 from app.wiring import Services
 from tests.oauth.codes.conftest import CALLBACK, VERIFIER, AtBrowser, IssueCode, Redeem, SignIn, challenge_of, refresh
 from tests.oauth.conftest import ORIGIN, MakeClient, refused
@@ -336,3 +340,27 @@ async def test_no_session_of_its_own_slips_past_a_sign_out_everywhere(
         for answer in answers:
             if answer is not None and answer.status_code == 200:
                 assert (await api.get("/auth/validate", headers=bearer(answer.json()))).status_code == 401
+
+
+@pytest.mark.spec("OpenID Connect Core §2")
+async def test_an_id_token_is_signed_by_a_published_key_of_the_clients_algorithm(
+    at_browser: SignIn,
+    make_client: MakeClient,
+    issue_code: IssueCode,
+    redeem: Redeem,
+    api: httpx2.AsyncClient,
+    services: Services,
+) -> None:
+    person = await at_browser()
+    stated = {"grant_types": ("authorization_code",), "redirect_uris": (CALLBACK,)}
+    for algorithm in Algorithm:
+        client = await make_client(id_token_signed_response_alg=algorithm, **stated)
+        body = (await redeem(await issue_code(person, client.client_id), client)).json()
+        keys = KeySet.import_key_set((await api.get("/.well-known/jwks.json")).json())
+        if algorithm is not Algorithm.EDDSA:  # Whose name this library warns of.
+            assert jwt.decode(body["id_token"], keys, algorithms=[algorithm.value]).header["alg"] == algorithm.value
+        told = await services.keys.verify(body["id_token"], typ="JWT", issuer=ISSUER, audience=client.client_id)
+        assert told.members["at_hash"] == at_hash(body["access_token"], algorithm)
+        # It opens nothing: it says who signed in, not what may be done.
+        answer = await api.get("/auth/validate", headers={"Authorization": f"Bearer {body['id_token']}"})
+        assert answer.status_code == 401

@@ -170,11 +170,7 @@ async def test_what_ends_a_users_or_a_clients_say_ends_the_tokens(
     await over(client, tokens, code)
 
     person, client, tokens, code = await begin("withdrawn")
-    async with services.db.transaction() as tx:
-        ended = await services.codes.ending.end_of_client(
-            tx, person.user_id, client.client_id, reason="consent_withdrawn", actor=SYSTEM, origin=ORIGIN
-        )
-    assert ended == 1
+    await services.registry.withdrawal.withdraw(person.user_id, client.client_id, actor=SYSTEM, origin=ORIGIN)
     await over(client, tokens, code)
 
     person, client, tokens, code = await begin("disabled")
