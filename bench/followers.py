@@ -132,14 +132,28 @@ async def revoke(services: Services, *, rate: float, seconds: float) -> dict[str
     return done
 
 
+def follow_request(client: tuple[str, str], *, gzip: bool) -> bytes:
+    """What a follower sends."""
+    basic = base64.b64encode(":".join(client).encode()).decode()
+    return (
+        f"GET /auth/revocations HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Basic {basic}\r\n"
+        f"Accept: text/event-stream\r\nAccept-Encoding: {'gzip' if gzip else 'identity'}\r\n\r\n"
+    ).encode()
+
+
+async def committed(base: Backend, done: dict[str, float]) -> dict[int, float]:
+    """When each number had committed."""
+    connection = await asyncpg.connect(base.dsn)
+    try:
+        rows = await connection.fetch("SELECT seq, target FROM revocations WHERE target = ANY($1)", list(done))
+    finally:
+        await connection.close()
+    return {row["seq"]: done[row["target"]] for row in rows}
+
+
 async def measure(options: argparse.Namespace, base: Backend, port: int, pid: int, client: tuple[str, str]) -> None:
     """Connect everybody, revoke, and print the figures."""
-    basic = base64.b64encode(":".join(client).encode()).decode()
-    encoding = "identity" if options.no_gzip else "gzip"
-    request = (
-        f"GET /auth/revocations HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Basic {basic}\r\n"
-        f"Accept: text/event-stream\r\nAccept-Encoding: {encoding}\r\n\r\n"
-    ).encode()
+    request = follow_request(client, gzip=not options.no_gzip)
     heard, loop = Heard(), asyncio.get_running_loop()
     before_mib = memory_mib(pid)[0]
     turns = asyncio.Semaphore(_AT_ONCE)
@@ -152,18 +166,14 @@ async def measure(options: argparse.Namespace, base: Backend, port: int, pid: in
     async with asyncio.timeout(_JOIN_SECONDS):
         await asyncio.gather(*(join() for _ in range(options.followers)))
     grown_mib = memory_mib(pid)[0] - before_mib
-    settings = Settings(**_settings(base))
-    services = build(settings)
+    services = build(Settings(**settings_of(base)))
     await services.db.open()
     heard.bytes, cpu, began_at = 0, cpu_seconds(pid), time.monotonic()
     done = await revoke(services, rate=options.rate, seconds=options.seconds)
     await asyncio.sleep(3)
     took, used = time.monotonic() - began_at, cpu_seconds(pid) - cpu
-    connection = await asyncpg.connect(base.dsn)
-    rows = await connection.fetch("SELECT seq, target FROM revocations WHERE target = ANY($1)", list(done))
-    await connection.close()
     await services.close()
-    delays = heard.delays({row["seq"]: done[row["target"]] for row in rows})
+    delays = heard.delays(await committed(base, done))
     expected = len(done) * options.followers
     if not delays:
         raise BenchError("nobody heard of anything")
@@ -176,7 +186,8 @@ async def measure(options: argparse.Namespace, base: Backend, port: int, pid: in
     )
 
 
-def _settings(base: Backend) -> dict[str, object]:
+def settings_of(base: Backend) -> dict[str, object]:
+    """For services of the bench's own, beside those that serve."""
     return {
         "environment": "development",
         "public_url": "http://127.0.0.1",

@@ -155,7 +155,7 @@ def login_body(email: str, *, algorithm: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def service(backend: Backend, *, core: int, env: dict[str, str] | None = None) -> Iterator[Service]:
+def service(backend: Backend, *, core: int | None, env: dict[str, str] | None = None) -> Iterator[Service]:
     """`auth-service serve` with one process, pinned, for the time of a block; `env` has settings besides."""
     port = free_port()
     command = python("-m", "app.cli", "serve", "--port", str(port))
