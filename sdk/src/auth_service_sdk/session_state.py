@@ -1,6 +1,6 @@
 """Asks the authentication service whether the session behind a token still lives.
 
-The local revocation feed will answer the same question from memory; whoever asks here need not change for it.
+Only where the feed of revocations cannot answer from memory: it is not followed, too old, or not certain.
 """
 
 import json
