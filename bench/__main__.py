@@ -16,8 +16,8 @@ from bench import (
     enumeration,
     introspection,
     login,
+    openid_provider,
     peer_routes,
-    pools,
     refresh,
     routes,
     spraying,
@@ -39,12 +39,12 @@ COMPARED = {
     "refresh": refresh,
     "clients": client_credentials,
     "introspection": introspection,
+    "provider": openid_provider,
 }
 OTHERS = {
     "verification": verification,
     "statements": statements,
     "crowd": crowd,
-    "pools": pools,
     "start": start,
     "enumeration": enumeration,
     "spraying": spraying,

@@ -49,20 +49,40 @@ class Rotation:
 
 
 class Chain:
-    """Each connection spends the refresh token that its last answer gave. `head` ends before Content-Length."""
+    """Each connection spends the refresh token that its last answer gave. `head` ends before Content-Length.
 
-    def __init__(self, head: str, tokens: list[str]) -> None:
+    `body` holds `%s` where the token goes.
+    """
+
+    def __init__(self, head: str, tokens: list[str], body: str = '{"refresh_token":"%s"}') -> None:
         self._head = head.encode("latin-1")
+        self._body = body.encode().replace(b"%s", b"%b")
         self._tokens = [token.encode() for token in tokens]
 
     def next(self, slot: int) -> bytes:
-        body = b'{"refresh_token":"%b"}' % self._tokens[slot]
+        body = self._body % self._tokens[slot]
         return b"%bcontent-length: %d\r\n\r\n%b" % (self._head, len(body), body)
 
     def answered(self, slot: int, body: bytes) -> None:
         found = _REFRESH_TOKEN.search(body)
         if found is not None:
             self._tokens[slot] = found[1]
+
+
+class Once:
+    """Each of many tokens is spent once. `head` ends before Content-Length; `body` holds `%s` where the token goes."""
+
+    def __init__(self, head: str, tokens: list[str], body: str) -> None:
+        self._head = head.encode("latin-1")
+        self._before, _, self._after = body.encode().partition(b"%s")
+        self._tokens = iter([token.encode() for token in tokens])
+
+    def next(self, slot: int) -> bytes:
+        body = self._before + next(self._tokens) + self._after
+        return b"%bcontent-length: %d\r\n\r\n%b" % (self._head, len(body), body)
+
+    def answered(self, slot: int, body: bytes) -> None:
+        return
 
 
 class Burst:
@@ -173,7 +193,7 @@ def main() -> None:
     for line in sys.stdin:
         order = json.loads(line)
         if "traffic" in order:
-            kind = {"rotation": Rotation, "chain": Chain}[order["kind"]]
+            kind = {"rotation": Rotation, "chain": Chain, "once": Once}[order["kind"]]
             traffics[order["name"]] = kind(**order["traffic"])
             result: dict[str, Any] = {}
         else:

@@ -5,25 +5,24 @@ import contextlib
 import json
 import os
 import subprocess
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 from bench.measure import HTTPCase
 from bench.node_environment import node_environment
 from bench.processes import SERVER_CORE, BenchError, environment, python, running
 from bench.run import Run
-from bench.service import Backend, Service, answers, free_port
+from bench.service import Service, answers, free_port
 
 FORM = "application/x-www-form-urlencoded"
 PEERS_SECRET = "s3cret-of-the-peer"
 
 
-def register_client(backend: Backend, folder: Path, auth: Service, *stated: str) -> tuple[str, str]:
+def register_client(run: Run, auth: Service, *stated: str) -> tuple[str, str]:
     """A new client as `create-client` makes it of these arguments: its id and its secret. Raises BenchError."""
     done = subprocess.run(
         python("-m", "app.cli", "create-client", *stated, "--json"),
-        cwd=folder,
-        env=environment(backend.settings(auth.port)),
+        cwd=run.folder,
+        env=environment(run.backend.settings(auth.port)),
         capture_output=True,
         text=True,
         check=False,
@@ -37,13 +36,15 @@ def register_client(backend: Backend, folder: Path, auth: Service, *stated: str)
     return made["client_id"], made["client_secret"]
 
 
-def start_node(stack: contextlib.ExitStack, run: Run, script: str) -> tuple[int, int]:
+def start_node(
+    stack: contextlib.ExitStack, run: Run, script: str, env: Mapping[str, str] | None = None
+) -> tuple[int, int]:
     """A node program among the peers, up to the end of the stack: its process id and port. Raises PeersMissing."""
     made = node_environment()
     port = free_port()
-    env = {"PORT": str(port), "NODE_ENV": "production", "SECRET": PEERS_SECRET}
+    given = {"PORT": str(port), "NODE_ENV": "production", "SECRET": PEERS_SECRET, **(env or {})}
     command = [made.node, str(made.folder / script)]
-    process = stack.enter_context(running(command, core=SERVER_CORE, folder=run.folder, env=env))
+    process = stack.enter_context(running(command, core=SERVER_CORE, folder=run.folder, env=given))
     process.wait_until(lambda: answers(f"http://127.0.0.1:{port}/.well-known/openid-configuration"))
     return process.pid, port
 
@@ -56,6 +57,11 @@ def rotation(run: Run, name: str, pid: int, port: int, requests: Sequence[str]) 
 
 def post_by_basic(path: str, client: tuple[str, str], kind: str, body: str) -> str:
     """A POST of a client that authenticates by Basic, as it goes over the wire."""
+    return f"{post_head_by_basic(path, client, kind)}content-length: {len(body)}\r\n\r\n{body}"
+
+
+def post_head_by_basic(path: str, client: tuple[str, str], kind: str = FORM) -> str:
+    """The head of such a POST, up to its Content-Length."""
     basic = base64.b64encode(":".join(client).encode()).decode()
     head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: */*\r\nauthorization: Basic {basic}\r\n"
-    return f"{head}content-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n{body}"
+    return f"{head}content-type: {kind}\r\n"
