@@ -162,6 +162,9 @@ class Walk:
             made = await self._services.clients.create(tx, definition, actor=SYSTEM, origin=startup_origin())
         scope = "openid profile email offline_access orders:read"
         await self.look("consent", f"/oauth/authorize?{urlencode(asked(made.client_id, scope=scope))}")
+        await self.look("sign-out", "/oauth/logout")
+        await self.press()
+        await self._seen("signed-out")
         wrong = asked(made.client_id, redirect_uri=f"{CALLBACK}/")
         await self.look("authorization-failed", f"/oauth/authorize?{urlencode(wrong)}")
 

@@ -69,9 +69,9 @@ async def test_every_part_is_reached_and_opened_by_keyboard(browser: Readers, si
     reader = await browser.open()
     await reader.page.goto(f"{site}/")
     reached = []
-    for _ in range(5):
+    for _ in range(6):
         await reader.page.keyboard.press("Tab")
         reached.append(await reader.page.evaluate("document.activeElement.innerText.trim().split('\\n')[0]"))
-    assert reached == ["API documentation", "Health", "Public keys", "English", "Appearance"]
+    assert reached == ["Sign in", "API documentation", "Health", "Public keys", "English", "Appearance"]
     await reader.page.keyboard.press("Enter")
     assert await reader.page.get_by_role("link", name="Dark").is_visible()
