@@ -1,4 +1,4 @@
-"""Clients that nobody here wrote, each against one running service, in one session."""
+"""Clients that nobody here wrote, each module of them against one running service."""
 
 import os
 import socket
@@ -15,7 +15,8 @@ from tests.servers import database_named, execute
 from tools.npm_install import NodeEnvironment, NodeMissing, installed
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: its tasks would run, and log, within the tests of other folders.
+@pytest.fixture(scope="module")
 async def site(engines: Engines, template: str) -> AsyncIterator[Site]:
     """The running service with its worker; its address is its issuer."""
     name = f"t_{uuid4().hex}"
