@@ -24,7 +24,7 @@ FINISHED = frozenset(
         *("KEY-01", "KEY-02", "KEY-03", "KEY-04", "KEY-05", "KEY-06"),
         *("DOS-01", "DOS-02", "DOS-03", "OPS-01", "OPS-02", "OPS-03", "OPS-05"),
         "AUD-03",
-        *("F11", "F12", "F16", "F24", "F28"),
+        *("F11", "F12", "F16", "F28"),
         *("WEB-01", "WEB-03", "WEB-04"),
         *("TOK-12", "WEB-01", "WEB-03", "WEB-04"),
         *(f"API-{number:02}" for number in range(1, 8)),

@@ -1,6 +1,7 @@
 """The filter in Valkey: what it spares PostgreSQL, and that no fault of it lets a revoked token through."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -8,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from app.foundation.cache import Cache
+from app.foundation.cache import Cache, CacheUnavailable
 from app.foundation.engines.lock import Engines
 from app.revocation.bloom import BITS_PER_ENTRY, bits_for, expected_rate, pack
 from app.revocation.filter import RevocationFilter
@@ -130,10 +131,18 @@ async def test_a_publisher_that_goes_in_mid_batch_leaves_the_rest_to_the_next_on
                 await until(lambda: other.feed.publisher.leads and other.follower.position >= 3010)
                 await until_clear(other, crowd.members[-1])
                 names = pack(("sid", target) for target in (*storm, *(member.sid for member in crowd.members[:10])))
-                assert other.follower.epoch is not None
-                found = await RevocationFilter(other.cache).ask(other.follower.epoch, names, seconds=30)
-                assert found is not None
-                assert (found.seq, set(found.maybe)) == (other.follower.position, {ord("1")})
+                found = []
+
+                async def asked() -> bool:
+                    # Many names at once: on a busy machine that may take longer than a request would wait.
+                    with contextlib.suppress(CacheUnavailable):
+                        assert other.follower.epoch is not None
+                        found[:] = [await RevocationFilter(other.cache).ask(other.follower.epoch, names, seconds=30)]
+                    return bool(found) and found[0] is not None
+
+                await until(asked)
+                assert found[0] is not None
+                assert (found[0].seq, set(found[0].maybe)) == (other.follower.position, {ord("1")})
                 assert await crowd.accepted(crowd.members, by=other) == 10
     finally:
         await other.close()
@@ -190,7 +199,8 @@ async def test_a_full_filter_is_built_anew_with_what_still_matters(services: Ser
         await keep_up(services)
         after = await stored.apply(epoch, b"", start=0, end=0)
         assert after is not None
-        assert (after.seq, after.bits) == (services.follower.position, bits_for(after.entries))
+        assert after.seq == services.follower.position
+        assert bits_for(after.entries - 20) <= after.bits <= bits_for(after.entries)
         assert many // 2 - 20 <= after.entries <= many // 2 + 20
         await until_clear(services, crowd.members[0])
 
