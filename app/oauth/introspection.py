@@ -65,7 +65,7 @@ class Introspection:
 
     async def _of_token(self, client: AuthenticatedClient, credential: str, audience: str | None) -> Answer:
         if parse_token(credential) is not None:
-            return await self._of_refresh_token(client, credential, audience)
+            return await self._of_refresh_token(client, credential)
         try:
             verified = await self._signing_keys.verify(credential, typ=TYPE, issuer=self._issuer)
         except InvalidToken:
@@ -81,12 +81,13 @@ class Introspection:
         told = {name: value for name, value in verified.members.items() if name not in _LEFT_OUT}
         return {"active": True, "token_type": "Bearer", **told}
 
-    async def _of_refresh_token(self, client: AuthenticatedClient, credential: str, audience: str | None) -> Answer:
+    async def _of_refresh_token(self, client: AuthenticatedClient, credential: str) -> Answer:
+        # Whose it is alone. Services take what is active for a bearer's right to be served, which this is nobody's.
         presented = parse_token(credential)
         found = None if presented is None else await self._grants.find_refresh_token(presented)
         if client.version is not None:
             raise ClientChanged
-        if found is None or (found.client_id != client.client_id and found.audience != audience):
+        if found is None or found.client_id != client.client_id:
             return INACTIVE
         aud = found.resource or self._audiences.aud_of(found.audience)
         return {
