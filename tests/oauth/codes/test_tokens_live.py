@@ -101,8 +101,8 @@ async def test_a_token_given_back_is_dead_at_once(
         name="orders", audience="orders-api", scopes=("introspection",), grant_types=(), targets={}
     )
 
-    async def active(token: str) -> bool:
-        answer = await api.post(INTROSPECT, data={"token": token}, auth=basic(service))
+    async def active(token: str, asking: NewCredentials = service) -> bool:
+        answer = await api.post(INTROSPECT, data={"token": token}, auth=basic(asking))
         assert answer.status_code == 200, answer.text
         return bool(answer.json()["active"])
 
@@ -110,14 +110,14 @@ async def test_a_token_given_back_is_dead_at_once(
     tokens = (await redeem(await issue_code(person, web_app.client_id), web_app)).json()
     access, refresh = tokens["access_token"], tokens["refresh_token"]
     assert await active(access)
-    assert await active(refresh)
+    assert await active(refresh, web_app)
     answer = await api.post(REVOKE, data={"token": access}, auth=basic(web_app))
     assert (answer.status_code, answer.content) == (200, b"")
     assert not await active(access)
     assert (await api.get(USERINFO, headers=bearer(tokens))).status_code == 401
     assert (await api.get("/auth/validate", headers=bearer(tokens))).status_code == 401
     # The refresh token is another matter.
-    assert await active(refresh)
+    assert await active(refresh, web_app)
     renewed = (
         await api.post(
             "/oauth/token", data={"grant_type": "refresh_token", "refresh_token": refresh}, auth=basic(web_app)
@@ -126,7 +126,7 @@ async def test_a_token_given_back_is_dead_at_once(
     assert await active(renewed["access_token"])
     assert (await api.post(REVOKE, data={"token": renewed["refresh_token"]}, auth=basic(web_app))).status_code == 200
     assert not await active(renewed["access_token"])
-    assert not await active(renewed["refresh_token"])
+    assert not await active(renewed["refresh_token"], web_app)
     own_client = await make_client()
     own = await machine.token(own_client)
     assert await active(own)
@@ -195,15 +195,18 @@ async def test_introspection_tells_who_may_know_and_nobody_else(
     claims = claims_of(tokens["access_token"])
     for client in (orders, web_app):
         assert await told(tokens["access_token"], client) == {"active": True, "token_type": "Bearer", **claims}
-        of_refresh = await told(tokens["refresh_token"], client)
-        assert of_refresh["active"], client
-        assert of_refresh["token_type"] == "refresh_token"
-        assert of_refresh["exp"] - of_refresh["iat"] > 80_000
-        for name in ("iss", "sub", "aud", "client_id", "scope", "sid", "grant_id"):
-            assert of_refresh[name] == claims[name], name
+    of_refresh = await told(tokens["refresh_token"], web_app)
+    assert of_refresh["active"]
+    assert of_refresh["token_type"] == "refresh_token"
+    assert of_refresh["exp"] - of_refresh["iat"] > 80_000
+    for name in ("iss", "sub", "aud", "client_id", "scope", "sid", "grant_id"):
+        assert of_refresh[name] == claims[name], name
     inactive = {"active": False}
-    for client in (billing, await make_client()):
+    stranger = await make_client()
+    for client in (billing, stranger):
         assert await told(tokens["access_token"], client) == inactive
+    # What a service takes for a bearer's right is never a refresh token, for whomever it asks.
+    for client in (orders, billing, stranger):
         assert await told(tokens["refresh_token"], client) == inactive
     garbage = ("garbage", "x" * 60_000, "\u00e9\u20ac", "a.b.c", "rt_" + "0" * 32 + "_" + "A" * 43, tokens["id_token"])
     for token in garbage:
