@@ -20,12 +20,13 @@ router = Router(tags=["account"], prefix="/auth/me/consents")
 
 
 class ConsentBody(BaseModel):
-    """What a client was allowed: scopes, and claims that it asked for one by one."""
+    """What a client was allowed: scopes that speak of the person, those of each audience, and claims by their names."""
 
     client_id: str
     client_name: str
     client_uri: str | None
     scopes: list[str]
+    audiences: dict[str, list[str]]
     claims: list[str]
     granted_at: str
     updated_at: str
@@ -71,7 +72,8 @@ async def _shown(tx: Transaction, clients: Clients, consent: Consent) -> Consent
         client_id=consent.client_id,
         client_name=client.name,
         client_uri=client.definition.client_uri,
-        scopes=sorted(consent.scopes),
+        scopes=consent.of_the_person,
+        audiences=consent.at_audiences,
         claims=sorted(consent.claims),
         granted_at=rfc3339(consent.granted_at),
         updated_at=rfc3339(consent.updated_at),

@@ -193,7 +193,8 @@ def _session(session: ListedSession) -> dict[str, object]:
 def _consent(consent: Consent) -> dict[str, object]:
     return {
         "client_id": consent.client_id,
-        "scopes": sorted(consent.scopes),
+        "scopes": consent.of_the_person,
+        "audiences": consent.at_audiences,
         "claims": sorted(consent.claims),
         "granted_at": rfc3339(consent.granted_at),
         "updated_at": rfc3339(consent.updated_at),

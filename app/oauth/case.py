@@ -7,7 +7,7 @@ from typing import Any
 
 from app.audiences.service import AudienceView
 from app.clients.registered import RegisteredClient
-from app.consents.service import Consent
+from app.consents.consent import Consent, allowance
 from app.foundation.origin import Origin
 from app.grants.by_cookie import BrowserCaller
 from app.protocols.oauth.authorization_parameters import ResponseMode, ResponseTarget
@@ -51,6 +51,11 @@ class Case:
         """The names of the claims that are asked for one by one."""
         return frozenset(name for wishes in self.request.claims.values() for name in wishes)
 
+    @property
+    def allowance(self) -> frozenset[str]:
+        """The scopes as a consent keeps them."""
+        return allowance(self.scopes, self.audience.name)
+
     def is_agreed(self, consent: Consent | None) -> bool:
         """Whether nobody has to be asked: the operator vouches for the client, or the user agreed to as much.
 
@@ -62,7 +67,7 @@ class Case:
         uri = self.target.redirect_uri
         if uri not in self.client.redirect_uris or not uri.startswith(("https:", "http:")):
             return False
-        return consent is not None and consent.covers(self.scopes, self.claims)
+        return consent is not None and consent.covers(self.allowance, self.claims)
 
     def kept(self) -> dict[str, Any]:
         """What its flow keeps of it."""

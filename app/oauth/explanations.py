@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from urllib.parse import urlsplit
 
+from app.consents.consent import allowance
 from app.foundation.language import Language
 from app.oauth.case import Failure, Question
 from app.protocols.trace import Check
@@ -144,7 +145,7 @@ class Explanations:
                 words=language.gettext(_SCOPES[scope])
                 if scope in _SCOPES
                 else named % {"scope": scope, "service": case.audience.aud},
-                is_known=scope in question.known,
+                is_known=question.known.issuperset(allowance((scope,), case.audience.name)),
             )
             for scope in case.scopes
         ]

@@ -43,7 +43,7 @@ class Progress:
         return None if visit.raw_session is None else await self._browsers.find_live(visit.raw_session)
 
     async def known_scopes(self, tx: Transaction, caller: BrowserCaller, client_id: str) -> frozenset[str]:
-        """The scopes that the user agreed to before."""
+        """The scopes that the user agreed to before, as consents keep them."""
         consent = await self._consents.find(tx, caller.user_id, client_id)
         return frozenset() if consent is None else consent.scopes
 
@@ -80,7 +80,7 @@ class Progress:
                 tx,
                 caller.user_id,
                 case.client.client_id,
-                scopes=case.scopes,
+                scopes=case.allowance,
                 claims=case.claims,
                 actor=actor,
                 origin=visit.origin,

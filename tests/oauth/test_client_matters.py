@@ -11,6 +11,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from app.audiences.definition import AudienceDefinition
 from app.audit.event import SYSTEM
 from app.clients.logos import LogoUnavailable
 from app.clients.service import NewCredentials
@@ -133,6 +134,22 @@ async def test_a_consent_that_is_taken_back_ends_what_hung_from_it_and_nothing_e
     assert (await browser.go(made.client_id)).headers["location"].startswith("/oauth/consent")
     for nothing in (made.client_id, "first-party", "c_unknown"):
         problem(await taken_back(browser, nothing), 404, "consent_not_found")
+
+
+async def test_what_was_allowed_at_one_audience_is_asked_again_at_another(
+    browser: Browser, make_client: MakeClient, services: Services
+):
+    for name in ("notes-api", "mails-api"):
+        definition = AudienceDefinition(name=name, scopes={"read": None})
+        await services.audience_registration.create(definition, actor=SYSTEM, origin=ORIGIN)
+    made = await app_of(make_client, targets={"notes-api": ("read",), "mails-api": ("read",)})
+    await tokens_of(browser, made, scope="openid read", audience="notes-api")
+    again = await browser.go(made.client_id, scope="openid read", audience="notes-api")
+    assert "code" in members(again)
+    elsewhere = await browser.go(made.client_id, scope="openid read", audience="mails-api")
+    assert elsewhere.headers["location"].startswith("/oauth/consent")
+    (listed,) = (await browser.http.get("/auth/me/consents")).json()["items"]
+    assert (listed["scopes"], listed["audiences"]) == (["openid"], {"notes-api": ["read"]})
 
 
 @pytest.mark.attack("REF-04")
