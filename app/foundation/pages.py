@@ -238,12 +238,34 @@ class PageRoute(StrictRoute):
         return serve
 
 
+class VisitedPageRoute(PageRoute):
+    """A route to which apps send their people, also in a window that they open for it and wait for."""
+
+    def get_route_handler(self) -> Handler:
+        """The handler, whose answers leave the tie between the two windows whole."""
+        return leaving_opener(super().get_route_handler())
+
+
+def leaving_opener(handle: Handler) -> Handler:
+    """Let the app that opened the window hear of it again when it is back at the app. Spec: HTML, §7.1.3.
+
+    Each answer on the way has to say so. The app's window can close ours and read nothing in it.
+    """
+
+    async def serve(request: Request) -> Response:
+        response = await handle(request)
+        response.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"
+        return response
+
+    return serve
+
+
 class PageRouter(Router):
     """A feature's pages. They stand in no OpenAPI document. Forms are read by `form.read_form`."""
 
-    def __init__(self, *, prefix: str = "") -> None:
+    def __init__(self, *, prefix: str = "", visited: bool = False) -> None:
         super().__init__(tags=["pages"], prefix=prefix)
-        self.route_class = PageRoute
+        self.route_class = VisitedPageRoute if visited else PageRoute
         self.include_in_schema = False
 
 

@@ -12,7 +12,7 @@ from app.hosted.screens import over, show
 from app.hosted.steps import take
 from app.hosted.visit import ThisVisit
 
-router = PageRouter()
+router = PageRouter(visited=True)
 
 RESUME = "resume"
 """In the query: go on with the newest sign-in of this browser, after a mail has led away from it."""

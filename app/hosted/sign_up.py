@@ -25,7 +25,7 @@ from app.registration.verification import EmailVerification
 from app.users.email import EmailRefused
 from app.users.errors import EmailTaken, NameRefused, SignUpClosed
 
-router = PageRouter(prefix=SIGN_UP_PATH)
+router = PageRouter(prefix=SIGN_UP_PATH, visited=True)
 
 _NO_NAME = N_("This cannot be a name. Leave it empty if you like.")
 _TAKEN = N_("This address has an account here already. Sign in with it, or set a new password.")

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.foundation.form import InvalidForm, read_pairs
-from app.foundation.pages import PageRouter, Pages
+from app.foundation.pages import PageRouter, Pages, leaving_opener
 from app.foundation.provide import provide
 from app.foundation.routing import Handler, Router, StrictRoute
 from app.oauth.authorization import Authorization
@@ -38,14 +38,14 @@ class _OpenRoute(StrictRoute):
             request.scope["state"]["page"] = True
             return await handle(request)
 
-        return serve
+        return leaving_opener(serve)
 
 
 router = Router(tags=["oauth"])
 router.route_class = _OpenRoute
 router.include_in_schema = False
 
-resumption = PageRouter()
+resumption = PageRouter(visited=True)
 
 
 @router.get(AUTHORIZE_PATH)

@@ -12,7 +12,7 @@ from app.foundation.provide import provide
 from app.oauth.authorization import CONSENT_PATH, Authorization
 from app.oauth.browser import answer_of, visit_of
 
-router = PageRouter()
+router = PageRouter(visited=True)
 
 Service = Annotated[Authorization, provide(Authorization)]
 

@@ -16,7 +16,7 @@ from app.foundation.provide import provide
 from app.oauth.protected_resource import ProtectedResource
 from app.protocols.oidc.logout import with_query
 
-router = PageRouter()
+router = PageRouter(visited=True)
 
 _PASSED_ON = ("login_hint", "target_link_uri")
 

@@ -32,7 +32,7 @@ _PURPOSE = "logout request"
 _CARRIED = "request"
 _NO_STORE = {"Cache-Control": "no-store"}
 
-router = PageRouter()
+router = PageRouter(visited=True)
 form_router = Router(tags=["oauth"])
 
 Renderer = Annotated[Pages, provide(Pages)]

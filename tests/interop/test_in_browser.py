@@ -93,7 +93,7 @@ async def open_app(site: Site, apps: str, reader: Reader, page: str, **stated: A
     url = f"{apps}/{page}"
     made = await site.register(
         auth_method=AuthMethod.NONE,
-        redirect_uris=(url, f"{apps}/silent.html", f"{apps}/silent-check-sso.html"),
+        redirect_uris=(url, f"{apps}/silent.html", f"{apps}/popup.html", f"{apps}/silent-check-sso.html"),
         post_logout_redirect_uris=(url, f"{url}?goodbye"),
         allowed_origins=(apps,),
         **stated,
@@ -126,6 +126,25 @@ async def test_oidc_client_ts_signs_in_renews_and_leaves(site: Site, persons: Pe
     assert await reader.run("app.arrived.then(() => app.manager.getUser())") is None
     await reader.leave("app.manager.signinRedirect()", f"{site.url}/login**")
     assert reader.complaints == []
+
+
+async def test_oidc_client_ts_signs_in_by_a_window_of_its_own(site: Site, persons: Persons, apps: str, reader: Reader):
+    tess = await persons.sign_up("tess.window@example.com")
+    await open_app(site, apps, reader, "oidc-client-ts.html")
+    async with reader.page.expect_popup() as opened:
+        await reader.page.evaluate("void (app.user = app.manager.signinPopup())")
+    window = Reader(await opened.value)
+    await window.sign_in(tess.email)
+    # The window has told the app's page, and is closed by then.
+    user = await reader.run("app.user")
+    assert user["profile"]["email"] == tess.email
+    assert window.page.is_closed()
+    assert reader.complaints == window.complaints == []
+    # Libraries that look whether the window was closed are told the truth.
+    async with reader.page.expect_popup() as opened:
+        await reader.page.evaluate(f"void (app.window = window.open('{site.url}/login'))")
+    await (await opened.value).wait_for_load_state()
+    assert await reader.run("app.window.closed") is False
 
 
 async def test_keycloak_js_signs_in_renews_and_leaves(site: Site, persons: Persons, apps: str, reader: Reader):

@@ -7,6 +7,7 @@ sessionStorage.setItem('settings', JSON.stringify(settings))
 const manager = new oidc.UserManager({
   ...settings,
   redirect_uri: `${location.origin}/oidc-client-ts.html`,
+  popup_redirect_uri: `${location.origin}/popup.html`,
   silent_redirect_uri: `${location.origin}/silent.html`,
   post_logout_redirect_uri: `${location.origin}/oidc-client-ts.html`,
   scope: 'openid profile email',
