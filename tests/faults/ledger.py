@@ -21,7 +21,8 @@ _HALVES = {
           (SELECT FROM password_credentials p WHERE p.user_id = u.id)""",
     "session without entry": """
         SELECT count(*) FROM sessions s WHERE NOT EXISTS
-          (SELECT FROM audit_entries a WHERE a.type = 'session.created' AND a.details->>'sid' = s.sid)""",
+          (SELECT FROM audit_entries a WHERE a.details->>'sid' = s.sid AND (a.type = 'session.created'
+            OR a.type = 'code.redeemed' AND (a.details->>'offline')::boolean))""",
     "entry without session": """
         SELECT count(*) FROM audit_entries a WHERE a.type = 'session.created' AND NOT EXISTS
           (SELECT FROM sessions s WHERE s.sid = a.details->>'sid')""",

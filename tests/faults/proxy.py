@@ -29,6 +29,8 @@ class Fault(StrEnum):
     DRIP = "drip"
     # Requests reach the engine; instead of its answer the client gets a reset.
     RESET = "reset"
+    # The same once the engine has said all and closed, as it does where the client asked it to; `swallowed` holds it.
+    SWALLOW = "swallow"
     # Half of the next answer, then the end.
     TRUNCATE = "truncate"
 
@@ -48,6 +50,8 @@ class Proxy:
         self._flows = asyncio.Event()
         self._until_cut: int | None = None
         self.has_cut = False
+        # What the engine answered last that its client did not get.
+        self.swallowed = b""
         self.port = 0
 
     def __enter__(self) -> Self:
@@ -153,6 +157,10 @@ class Proxy:
                 await self._flows.wait()
                 match self._fault:
                     case Fault.RESET:
+                        _reset(client)
+                        return
+                    case Fault.SWALLOW:
+                        self.swallowed = data + await reader.read()
                         _reset(client)
                         return
                     case Fault.TRUNCATE:
