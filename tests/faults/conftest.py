@@ -110,13 +110,20 @@ async def deploy(platform: Platform, tmp_path: Path) -> AsyncIterator[Deploy]:
     """
     with ExitStack() as stack:
 
-        async def begin(*, workers: int = 1, through: Proxy | None = None, **changes: str) -> Deployment:
+        async def begin(
+            *, workers: int = 1, through: Proxy | None = None, open_files: int | None = None, **changes: str
+        ) -> Deployment:
             url, port = await platform.database(), free_ports(3)
             name = url.partition("?")[0].rpartition("/")[2]
             reached = url if through is None else f"postgresql+asyncpg://auth@127.0.0.1:{through.port}/{name}"
             environment = platform.environment(reached, port, changes)
             deployment = Deployment(
-                environment, port, tmp_path / f"service-{port}.log", workers=workers, database=dsn(url)
+                environment,
+                port,
+                tmp_path / f"service-{port}.log",
+                workers=workers,
+                database=dsn(url),
+                open_files=open_files,
             )
             stack.callback(deployment.stop)
             deployment.start()

@@ -31,7 +31,14 @@ class Deployment:
     """The service on one port; `start` and `end` as often as one likes."""
 
     def __init__(
-        self, environment: dict[str, str], port: int, log: Path, *, workers: int = 1, database: str = ""
+        self,
+        environment: dict[str, str],
+        port: int,
+        log: Path,
+        *,
+        workers: int = 1,
+        database: str = "",
+        open_files: int | None = None,
     ) -> None:
         self.environment = environment
         self.port = port
@@ -40,13 +47,16 @@ class Deployment:
         self.database = database
         self._log = log
         self._workers = workers
+        # Both limits, and before the program starts: it would raise the soft one.
+        self._under = [] if open_files is None else ["sh", "-c", f'ulimit -n {open_files} && exec "$@"', "sh"]
         self._service: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         before = self.starts()
+        command = ["serve", "--port", str(self.port), "--workers", str(self._workers)]
         with self._log.open("ab") as log:
             self._service = subprocess.Popen(
-                [sys.executable, "-m", "app.cli", "serve", "--port", str(self.port), "--workers", str(self._workers)],
+                [*self._under, sys.executable, "-m", "app.cli", *command],
                 env=CLEAN | self.environment,
                 cwd=PROJECT,
                 stdout=log,
