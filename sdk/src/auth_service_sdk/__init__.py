@@ -22,17 +22,23 @@ if TYPE_CHECKING:
     )
     from auth_service_sdk.followers import RevocationStatus, revocation_status
     from auth_service_sdk.identity import Identity
+    from auth_service_sdk.issuers import Introspection, OIDCIssuer
     from auth_service_sdk.logs import AuthContextFilter, log_context
     from auth_service_sdk.machines import require_api_key
     from auth_service_sdk.middleware import JWTAuthMiddleware
+    from auth_service_sdk.presets import ClaimPaths, Preset
     from auth_service_sdk.service_client import ServiceClient
     from auth_service_sdk.webhooks import WebhookVerificationError, verify_webhook
 
 __all__ = [
     "APIKeyAuthMiddleware",
     "AuthContextFilter",
+    "ClaimPaths",
     "Identity",
+    "Introspection",
     "JWTAuthMiddleware",
+    "OIDCIssuer",
+    "Preset",
     "RevocationStatus",
     "ServiceClient",
     "WebhookVerificationError",
@@ -54,8 +60,12 @@ __all__ = [
 _HOMES = {
     "APIKeyAuthMiddleware": "api_key_middleware",
     "AuthContextFilter": "logs",
+    "ClaimPaths": "presets",
     "Identity": "identity",
+    "Introspection": "issuers",
     "JWTAuthMiddleware": "middleware",
+    "OIDCIssuer": "issuers",
+    "Preset": "presets",
     "RevocationStatus": "followers",
     "ServiceClient": "service_client",
     "WebhookVerificationError": "webhooks",

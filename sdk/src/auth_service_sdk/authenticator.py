@@ -44,7 +44,8 @@ class VerifiedToken:
         self.identity = identity
         self.kid = kid
         self.thumbprint = thumbprint
-        self.expires_at: int = identity.claims["exp"]
+        # An introspected token may say nothing of its end.
+        self.expires_at: int = identity.claims.get("exp", 0)
         self.fresh_until = 0.0
         self.asked_at = 0.0
         self.tolerated_until = 0.0

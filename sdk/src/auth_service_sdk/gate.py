@@ -24,6 +24,8 @@ ACCESS_TOKEN_TYPES = frozenset({"at+jwt", "application/at+jwt"})
 ACTION_TOKEN_TYPES = frozenset({"action+jwt"})
 ALGORITHMS = frozenset({"RS256", "ES256", "EdDSA"})
 _HEADER_MEMBERS = frozenset({"alg", "kid", "typ"})
+FOREIGN_HEADER_MEMBERS = _HEADER_MEMBERS | {"x5t", "x5t#S256"}
+"""Entra and others name the key's certificate too; it is not looked at."""
 
 _COMPACT = re.compile(rb"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 # The last character of a group of two or three carries bits that must be zero, else two spellings give one value.
@@ -39,11 +41,19 @@ class ParsedToken:
     claims: dict[str, Any]
     signing_input: bytes
     signature: bytes
+    typ: str | None = None
 
 
-def parse(token: bytes, *, types: frozenset[str] = ACCESS_TOKEN_TYPES, max_bytes: int = MAX_TOKEN_BYTES) -> ParsedToken:
+def parse(
+    token: bytes,
+    *,
+    types: frozenset[str] | frozenset[str | None] = ACCESS_TOKEN_TYPES,
+    max_bytes: int = MAX_TOKEN_BYTES,
+    members: frozenset[str] = _HEADER_MEMBERS,
+) -> ParsedToken:
     """Take a compact JWS of these types apart. Raises InvalidToken, and nothing else, for whatever bytes.
 
+    None among `types` is a header without `typ`, `members` are those that may stand in the header.
     Spec: RFC 7515 §5.2, RFC 8725 §3, RFC 9068 §4.
     """
     if len(token) > max_bytes:
@@ -55,14 +65,31 @@ def parse(token: bytes, *, types: frozenset[str] = ACCESS_TOKEN_TYPES, max_bytes
     if len(encoded_header) > MAX_HEADER_CHARACTERS:
         raise InvalidToken(f"expected a header of at most {MAX_HEADER_CHARACTERS} characters")
     header = _json_object(_decode(encoded_header), "header")
-    alg, kid = _check_header(header, types)
+    alg, kid = _check_header(header, types, members)
     return ParsedToken(
         alg=alg,
         kid=kid,
         claims=_json_object(_decode(encoded_claims), "payload"),
         signing_input=token[: match.end(2)],
         signature=_decode(encoded_signature),
+        typ=header.get("typ"),
     )
+
+
+def claimed_issuer(token: bytes) -> str | None:
+    """Return the `iss` that a compact JWS claims to have, of which nothing is proven; None for an opaque token.
+
+    Raises InvalidToken for one that is too long, malformed or names no issuer.
+    """
+    if len(token) > MAX_TOKEN_BYTES:
+        raise InvalidToken(f"expected a token of at most {MAX_TOKEN_BYTES} bytes, got {len(token)}")
+    match = _COMPACT.fullmatch(token)
+    if match is None:
+        return None
+    issuer = _json_object(_decode(match.group(2)), "payload").get("iss")
+    if not isinstance(issuer, str):
+        raise InvalidToken(f"expected a token that names its issuer, iss is {shown(issuer)}")
+    return issuer
 
 
 def shown(value: object) -> str:
@@ -71,15 +98,18 @@ def shown(value: object) -> str:
     return text if len(text) <= 120 else text[:117] + "..."
 
 
-def _check_header(header: dict[str, Any], types: frozenset[str]) -> tuple[str, str]:
-    unknown = header.keys() - _HEADER_MEMBERS
+def _check_header(
+    header: dict[str, Any], types: frozenset[str] | frozenset[str | None], members: frozenset[str]
+) -> tuple[str, str]:
+    unknown = header.keys() - members
     if unknown:
         raise InvalidToken(f"expected the header members alg, kid and typ only, token also has {shown(min(unknown))}")
     alg, kid, typ = header.get("alg"), header.get("kid"), header.get("typ")
     if not isinstance(alg, str) or alg not in ALGORITHMS:
         raise InvalidToken(f"expected alg RS256, ES256 or EdDSA, token has {shown(alg)}", misconfigured=True)
-    if not isinstance(typ, str) or typ not in types:
-        wanted = "at+jwt (an access token, not an id_token)" if types is ACCESS_TOKEN_TYPES else min(types)
+    if not isinstance(typ, str | None) or typ not in types or ("typ" in header and typ is None):
+        plain = min(filter(None, types))
+        wanted = "at+jwt (an access token, not an id_token)" if types is ACCESS_TOKEN_TYPES else plain
         raise InvalidToken(f"expected typ {wanted}, token has {shown(typ)}", misconfigured=True)
     if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID_CHARACTERS:
         raise InvalidToken(f"expected a kid of 1 to {MAX_KID_CHARACTERS} characters, token has {shown(kid)}")

@@ -5,9 +5,9 @@ import logging
 import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from auth_service_sdk.client import ServiceConnection, Unreachable
+from auth_service_sdk.client import Answer, ServiceConnection, Unreachable
 from auth_service_sdk.errors import KeysUnavailable
 from auth_service_sdk.gate import shown
 from auth_service_sdk.jwks import MAX_JWKS_BYTES, UnusableKeySet, parse_key_set
@@ -40,8 +40,14 @@ class KeySet:
     more often a wrong server than a change of all keys at once, so the old ones stay for REPLACEMENT_SECONDS more.
     """
 
-    def __init__(self, connection: ServiceConnection, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._connection = connection
+    def __init__(
+        self,
+        source: ServiceConnection | Callable[[], Awaitable[Answer]],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Fetch from JWKS_PATH of a service, or by a function that raises Unreachable when it cannot."""
+        self._source = source
         self._monotonic = monotonic
         self._keys: dict[str, SigningKey] = {}
         self._replaced: dict[str, SigningKey] = {}
@@ -117,12 +123,17 @@ class KeySet:
     async def _fetch(self) -> None:
         asked_at = self._monotonic()
         try:
-            answer = await self._connection.get(JWKS_PATH, max_bytes=MAX_JWKS_BYTES)
+            answer = await self._ask()
             keys = parse_key_set(answer.status, answer.body)
         except (Unreachable, UnusableKeySet) as error:
             self._failed(error)
             return
-        self._accept(keys, asked_at, _max_age(answer.headers.get("cache-control", "")))
+        self._accept(keys, asked_at, max_age_seconds(answer.headers.get("cache-control", "")))
+
+    async def _ask(self) -> Answer:
+        if isinstance(self._source, ServiceConnection):
+            return await self._source.get(JWKS_PATH, max_bytes=MAX_JWKS_BYTES)
+        return await self._source()
 
     def _failed(self, error: Exception) -> None:
         wait = min(2.0**self._failures, MAX_BACKOFF_SECONDS)
@@ -143,7 +154,13 @@ class KeySet:
         self._unknown.clear()
 
 
-def _max_age(cache_control: str) -> float:
+def max_age_seconds(
+    cache_control: str,
+    default: float = DEFAULT_MAX_AGE_SECONDS,
+    least: float = MIN_MAX_AGE_SECONDS,
+    most: float = MAX_MAX_AGE_SECONDS,
+) -> float:
+    """Return the max-age of a Cache-Control header within bounds; `default` where it has none."""
     match = _MAX_AGE.search(cache_control.lower())
-    seconds = int(match.group(1)) if match else DEFAULT_MAX_AGE_SECONDS
-    return float(min(max(seconds, MIN_MAX_AGE_SECONDS), MAX_MAX_AGE_SECONDS))
+    seconds = int(match.group(1)) if match else default
+    return float(min(max(seconds, least), most))

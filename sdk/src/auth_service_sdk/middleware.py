@@ -17,14 +17,10 @@ from auth_service_sdk.browser import BrowserCookie, origins
 from auth_service_sdk.client import ServiceConnection
 from auth_service_sdk.configuration import (
     DEFAULT_STALENESS_SECONDS,
-    audiences,
     credentials,
-    issuer_name,
-    leeway_seconds,
-    service_url,
     staleness_seconds,
 )
-from auth_service_sdk.errors import AmbiguousCredentials, InvalidToken, MissingToken
+from auth_service_sdk.errors import ActionTokenRefused, AmbiguousCredentials, InvalidToken, MissingToken
 from auth_service_sdk.followers import Following
 from auth_service_sdk.gate import MAX_TOKEN_BYTES
 from auth_service_sdk.guard import ADMITTED_KEY, Guard
@@ -32,7 +28,8 @@ from auth_service_sdk.identity import Identity
 from auth_service_sdk.keyset import KeySet
 from auth_service_sdk.logs import context
 from auth_service_sdk.session_state import SessionQuestions
-from auth_service_sdk.verifier import MAX_LEEWAY_SECONDS, Expectations
+from auth_service_sdk.trusted_issuers import IssuerArgument, TrustedIssuers, read_trust
+from auth_service_sdk.verifier import MAX_LEEWAY_SECONDS
 
 # One rule: the scheme in any letter case, spaces, one token, nothing after it. Spec: RFC 9110 §11.4.
 _BEARER = re.compile(rb"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
@@ -50,7 +47,8 @@ class JWTAuthMiddleware(Guard):
     prefix that ends in `*`); there, `request.state.user` is None without an accepted token. CORS preflights pass.
 
     `auth_base_url` is where the service is called; `issuer` is what `iss` must equal, as a whole string (default:
-    `auth_base_url`). `leeway` is at most 30 seconds.
+    `auth_base_url`). `leeway` is at most 30 seconds. `issuer` may also be an OIDCIssuer or several, alone or beside
+    auth-service: their tokens are accepted too, each by its own rules, and no news of revocations come for them.
 
     With `client_id` and `client_secret` (or AUTH_CLIENT_ID and AUTH_CLIENT_SECRET; this service's own, of a client with
     the scope `revocations:read`) the feed of revocations is followed from the lifespan's start, else from the first
@@ -77,8 +75,8 @@ class JWTAuthMiddleware(Guard):
         app: ASGIApp,
         *,
         auth_base_url: str | None = None,
-        issuer: str | None = None,
-        expected_audience: str | Iterable[str],
+        issuer: IssuerArgument = None,
+        expected_audience: str | Iterable[str] | None = None,
         client_id: str | None = None,
         client_secret: str | None = None,
         public_paths: Iterable[str] = (),
@@ -89,14 +87,11 @@ class JWTAuthMiddleware(Guard):
         lenient_paths: Iterable[str] = (),
         leeway: int = MAX_LEEWAY_SECONDS,
     ) -> None:
-        base_url = service_url(auth_base_url)
-        names = audiences(expected_audience)
-        expected = Expectations(
-            issuer=issuer_name(issuer, default=base_url),
-            audiences=frozenset(names),
-            leeway_seconds=leeway_seconds(leeway),
-        )
-        self._credentials = credentials(client_id, client_secret)
+        trust = self._trust = read_trust(auth_base_url, issuer, expected_audience, leeway)
+        if not trust.own and (client_id or client_secret):
+            raise ValueError("client_id and client_secret are for auth-service: give its auth_base_url too")
+        base_url, expected = trust.base_url, trust.expected
+        self._credentials = credentials(client_id, client_secret) if trust.own else None
         super().__init__(
             app,
             public_paths=public_paths,
@@ -109,7 +104,7 @@ class JWTAuthMiddleware(Guard):
                 staleness=staleness_seconds(staleness),
             ),
             on_stale=on_stale,
-            realm=names[0],
+            realm=trust.realm,
         )
         allowed = origins(allowed_origins)
         self._cookie = None if cookie is None else BrowserCookie(cookie, allowed)
@@ -117,11 +112,26 @@ class JWTAuthMiddleware(Guard):
         self._known = self._is_known if self._cookie is None else self._is_known_without_cookie  # type: ignore[method-assign]
         self._connection = ServiceConnection(base_url, start_over=self._start_over)
         self._start_over()
-        self.following.announce()
+        if trust.own:
+            self.following.announce()
+        for one in trust.foreign:
+            how = "verified here until they expire" if one.introspection is None else "introspected"
+            _log.info("tokens of %s are %s; no feed of revocations speaks of them", one.url, how)
         _warn_of_plain_http(base_url)
 
     def _start_over(self) -> None:
         self.following.start_over()
+        self._action_tokens: ActionTokens | None = None
+        own = self._own() if self._trust.own else None
+        self._authenticator: Authenticator | TrustedIssuers
+        if own is not None and not self._trust.foreign:
+            self._authenticator = own
+        else:
+            self._authenticator = TrustedIssuers(self._trust, own=own, following=self.following)
+        self._cache = self._authenticator.cache
+
+    def _own(self) -> Authenticator:
+        """What accepts the tokens of auth-service, and spends its action tokens."""
         keys = KeySet(self._connection)
         self._action_tokens = ActionTokens(
             expected=self.expected,
@@ -130,22 +140,34 @@ class JWTAuthMiddleware(Guard):
             credentials=self._credentials,
             clock=time.time,
         )
-        self._authenticator = Authenticator(
+        return Authenticator(
             expected=self.expected,
             keys=keys,
             questions=SessionQuestions(self._connection),
             strict=self._is_strict,
             following=self.following,
         )
-        self._cache = self._authenticator.cache
 
     async def spend(self, connection: HTTPConnection, identity: Identity, action: str) -> None:
         """Spend the action token that came with a connection. Raises as `ActionTokens.spend`."""
+        if self._action_tokens is None or self._is_foreign(identity):
+            raise ActionTokenRefused(action, detail="action tokens are auth-service's; a foreign issuer has none")
         await self._action_tokens.spend(connection, identity, action)
 
     async def confirm(self, scope: Scope) -> None:
         """Ask `GET /auth/validate` for the token of a connection. Raises InvalidToken, RevocationStateUnknown."""
         await self._authenticator.confirm(self._token(scope))
+
+    async def confirm_beyond(self, scope: Scope, staleness: float) -> None:
+        """The same, unless the feed tells so; it does not of a foreign token, whose issuer is asked."""
+        user = scope.get("state", {}).get("user")
+        if isinstance(user, Identity) and self._is_foreign(user):
+            await self.confirm(scope)
+        else:
+            await super().confirm_beyond(scope, staleness)
+
+    def _is_foreign(self, identity: Identity) -> bool:
+        return bool(self._trust.foreign) and identity.claims.get("iss") in self._trust.foreign_names
 
     def _carries(self, scope: Scope) -> bool:  # noqa: ARG002 — a browser's preflight carries no cookie either
         return False

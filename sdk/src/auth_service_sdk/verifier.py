@@ -49,7 +49,7 @@ def check_claims(claims: dict[str, Any], expected: Expectations, now: float) -> 
     Raises InvalidToken with what was expected and what came. Spec: RFC 9068 §4, RFC 8725 §3.
     """
     _check_origin(claims, expected)
-    _check_times(claims, now, expected.leeway_seconds)
+    check_times(claims, now, expected.leeway_seconds)
     for name, is_sane, wanted in _SHAPES:
         if name in claims and not is_sane(claims[name]):
             raise InvalidToken(f"expected {name} to be {wanted}, token has {shown(claims[name])}")
@@ -77,18 +77,27 @@ def _check_origin(claims: dict[str, Any], expected: Expectations) -> None:
     issuer = claims.get("iss")
     if issuer != expected.issuer:
         raise InvalidToken(f"expected issuer {expected.issuer}, token has {shown(issuer)}", misconfigured=True)
-    audience = claims.get("aud")
+    check_audience(claims.get("aud"), expected.audiences)
+    check_subject(claims.get("sub"))
+
+
+def check_audience(audience: Any, accepted: frozenset[str]) -> None:
+    """Refuse a token for nobody here. Raises InvalidToken. Spec: RFC 7519 §4.1.3."""
     named: Any = [audience] if isinstance(audience, str) else audience
-    if not _is_strings(named) or expected.audiences.isdisjoint(named):
-        wanted = " or ".join(sorted(expected.audiences))
+    if not _is_strings(named) or accepted.isdisjoint(named):
+        wanted = " or ".join(sorted(accepted))
         came = audience if isinstance(audience, str) and _CONTROL.search(audience) is None else shown(audience)
         raise InvalidToken(f"expected audience {wanted}, token has {came[:200]}", misconfigured=True)
-    subject: Any = claims.get("sub")
+
+
+def check_subject(subject: Any) -> None:
+    """Refuse a subject that is no plain name. Raises InvalidToken."""
     if not _is_name(subject) or len(subject) > MAX_SUBJECT_CHARACTERS:
         raise InvalidToken(f"expected a sub of 1 to {MAX_SUBJECT_CHARACTERS} plain characters, got {shown(subject)}")
 
 
-def _check_times(claims: dict[str, Any], now: float, leeway: int) -> None:
+def check_times(claims: dict[str, Any], now: float, leeway: int) -> None:
+    """Refuse a token that is not of this time, or whose times are no whole seconds. Raises InvalidToken."""
     for name in ("exp", "iat"):
         if name not in claims:
             raise InvalidToken(f"expected the claim {name}, token has none")
