@@ -39,7 +39,7 @@ FINISHED = frozenset(
         *(f"TOK-{number:02}" for number in range(1, 8)),
         *(f"REF-{number:02}" for number in range(1, 11)),
         *("OIP-05", "OIP-06", "OIP-08", "KEY-07"),
-        "F24",
+        *("F6", "F24"),
     }
 )
 

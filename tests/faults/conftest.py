@@ -8,7 +8,7 @@ import os
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -93,13 +93,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(line)
 
 
-@pytest.fixture(scope="session")
-def platform() -> Iterator[Platform]:
+@contextmanager
+def raised() -> Iterator[Platform]:
+    """A platform that lasts as long as the block."""
     with tempfile.TemporaryDirectory(prefix="drills-") as folder, Instance(Path(folder) / "data") as instance:
         platform = Platform(Path(folder), instance)
         yield platform
         # All of it is thrown away, so nothing need be written down first.
         instance.postgres.engine.send(signal.SIGQUIT)
+
+
+@pytest.fixture(scope="session")
+def platform() -> Iterator[Platform]:
+    with raised() as platform:
+        yield platform
 
 
 @pytest.fixture

@@ -122,8 +122,9 @@ class Engine:
         child = self._postgres.engine
         self._command = [os.fsdecode(part) for part in _command(child.pid).split(b"\0")[:-1]]
         setting = next(part for part in self._command if part.startswith("unix_socket_directories="))
-        self._sockets = Path(setting.partition("=")[2].strip('"'))
-        self.socket = str(self._sockets / postgres.SOCKET_NAME)
+        self.sockets = Path(setting.partition("=")[2].strip('"'))
+        self.socket = str(self.sockets / postgres.SOCKET_NAME)
+        self.data = Path(self._command[self._command.index("-D") + 1])
 
     async def stop(self) -> None:
         """An immediate stop: no checkpoint, no goodbye to anyone."""
@@ -140,17 +141,26 @@ class Engine:
             child = Child("PostgreSQL", unprivileged(), self._command, log=self._postgres._log, stop=postgres._STOP)
             self._postgres._engine = child
             while child.is_running and time.monotonic() < deadline:
-                if await asyncio.to_thread(postgres.answers, self._sockets):
+                if await asyncio.to_thread(postgres.answers, self.sockets):
                     return
                 await asyncio.sleep(0.005)
             await asyncio.sleep(0.05)
         raise AssertionError("PostgreSQL did not come back")
+
+    def command(self, *, data: Path, sockets: Path) -> list[str]:
+        """What starts another server with the same settings."""
+        places = {str(self.data): str(data), _directories(self.sockets): _directories(sockets)}
+        return [places.get(part, part) for part in self._command]
 
     async def _end(self, number: signal.Signals) -> None:
         child = self._postgres.engine
         child.send(number)
         while child.is_running:
             await asyncio.sleep(0.002)
+
+
+def _directories(sockets: Path) -> str:
+    return f'unix_socket_directories="{sockets}"'
 
 
 def _command(pid: int) -> bytes:

@@ -69,6 +69,10 @@ class Proxy:
         """From now on do this to every connection."""
         self._run(self._set(fault, seconds))
 
+    def switch(self, target: str | tuple[str, int]) -> None:
+        """From now on forward to another engine; what was open is reset."""
+        self._run(self._switch(target))
+
     def cut_after(self, messages: int) -> None:
         """Refuse everything from the moment at which the clients have sent so many messages, that one not passed on."""
         self._until_cut, self.has_cut = messages, False
@@ -90,6 +94,11 @@ class Proxy:
                 _reset(client)
         else:
             await self._listen()
+
+    async def _switch(self, target: str | tuple[str, int]) -> None:
+        self._target = target
+        for client in list(self._clients):
+            _reset(client)
 
     async def _listen(self) -> None:
         if self._server is None:
