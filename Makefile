@@ -8,9 +8,10 @@
 BASE_PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.14 python; do \
 	if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo "$$python"; break; fi; done)
 
-# Each test worker runs engines of its own: two hide each other's waiting, more than eight only swap.
+# Each test worker runs engines of its own. One more than there are cores hides that many tests wait; more than eight
+# only swap.
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
-	[ "$$n" -ge 2 ] || n=2; [ "$$n" -le 8 ] || n=8; echo "$$n")
+	n=$$((n + 1)); [ "$$n" -le 8 ] || n=8; echo "$$n")
 
 PYTHON := .venv/bin/python
 # Named after the checkout's path: an environment that was copied along with its folder still points at the old one.
