@@ -22,7 +22,7 @@ VIEWS = {"light": (1280, "light"), "dark": (1280, "dark"), "narrow": (320, "dark
 async def sized(page: Page, view: str) -> None:
     width, scheme = VIEWS[view]
     await page.set_viewport_size({"width": width, "height": 760})
-    await page.emulate_media(color_scheme=scheme)
+    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
 
 
 @pytest.mark.attack("WEB-01")

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 SECRET = "hunter2-never-shown"
 JSON = {"Content-Type": "application/json"}
 # Answers by RFC 6749 §5.2.
-OAUTH = {"/token", "/oauth/token"}
+OAUTH = {"/token", "/oauth/token", "/oauth/introspect", "/oauth/revoke", "/oauth/userinfo"}
 METHODS = ("get", "put", "post", "delete", "patch")
 
 BROKEN = {
@@ -110,7 +110,7 @@ async def test_a_wrong_method_is_refused_everywhere_with_those_that_are_right(ap
                 assert (answer.status_code, answer.json()["error"]) == (405, "invalid_request")
             else:
                 problem(answer, 405, "method_not_allowed")
-            assert set(answer.headers["allow"].split(", ")) - {"HEAD"} == allowed
+            assert set(answer.headers["allow"].split(", ")) - {"HEAD"} == allowed, path
 
 
 async def test_whatever_is_sent_as_a_credential_is_refused_in_one_form(api: httpx2.AsyncClient):

@@ -47,6 +47,7 @@ BODIES: dict[str, tuple[bytes, str]] = {
 
 # Pages answer in HTML and read forms: they have tests of their own.
 ROUTES = [route for router in ROUTERS if not isinstance(router, PageRouter) for route in router.routes]
+WITH_PAGES = [route for router in ROUTERS for route in router.routes]
 
 
 def reads_json(route: APIRoute) -> bool:
@@ -65,7 +66,7 @@ def concrete(path: str) -> str:
 
 def right_methods(path: str) -> set[str]:
     """Those of every route that a path fits: a word may stand where another route has an id."""
-    return {method for route in ROUTES if route.path_regex.match(concrete(path)) for method in route.methods or ()}
+    return {method for route in WITH_PAGES if route.path_regex.match(concrete(path)) for method in route.methods or ()}
 
 
 WITH_BODY = endpoints([route for route in ROUTES if reads_json(route)])

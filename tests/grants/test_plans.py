@@ -29,7 +29,7 @@ async def test_an_unknown_refresh_token_reads_nobodys_session(people: People, se
     )
     now = datetime.now(UTC)
     entry = EntryValues(uuid4(), now, "token.refreshed", "success", "user", None, None, None, None, "0" * 32, "{}")
-    token = (uuid4(), b"hash", "first-party", now, b"salt", "key", uuid4(), b"hash", timedelta(days=1))
+    token = (uuid4(), b"hash", "first-party", now, b"salt", "key", uuid4(), b"hash", timedelta(days=1), None)
     try:
         async with connection.transaction():
             before = await connection.fetchval(READ)

@@ -5,6 +5,7 @@ import pytest
 
 from app.apikeys.service import APIKeys
 from app.audit.erasure import AuditErasure
+from app.consents.service import Consents
 from app.factors.password.blocklist import CommonPasswords
 from app.factors.password.factor import PasswordFactor
 from app.factors.password.hashing import HashingCost, PasswordHasher
@@ -69,6 +70,7 @@ class House:
             interruption=self.interruption,
             revocations=self.revocations,
             erasure=AuditErasure(self.db, registry.clock, registry.audit),
+            consents=Consents(registry.clock, registry.audit),
         )
         self.closing = AccountClosing(
             self.db,
