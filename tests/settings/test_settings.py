@@ -1,7 +1,6 @@
 """Settings are read strictly, and what is wrong with them is said in words."""
 
 import base64
-import re
 from pathlib import Path
 
 import pytest
@@ -401,11 +400,14 @@ def test_production_refuses_demo_data():
 def test_every_setting_says_what_it_does_and_shows_a_right_value(tmp_path: Path):
     for name in ("logo.svg", "dark.svg"):
         (tmp_path / name).write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"></svg>')
+    for name in ("templates", "texts"):
+        (tmp_path / name).mkdir()
     for variable in variables(Settings):
         assert variable.field.description, variable.name
         name, _, value = variable.example.partition("=")
         if name.endswith("_FILE"):
             continue
-        # What the file holds is looked at too.
-        value = re.sub(r"^/etc/auth-service/(?=\w+\.svg$)", f"{tmp_path}/", value)
+        # What a file or a folder holds is looked at too.
+        if name.startswith("PAGES__"):
+            value = value.replace("/etc/auth-service", str(tmp_path))
         assert load(DEVELOPMENT | {name: value}), variable.name
