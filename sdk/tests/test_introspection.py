@@ -226,6 +226,26 @@ async def test_too_many_questions_at_once_are_not_all_asked(issuer, provider):
     assert provider.questions == 3
 
 
+async def test_the_endpoint_is_found_once_however_many_tokens_come_at_once(issuer, provider):
+    provider.says()
+    introspector = provider.introspector()
+    entries = await asyncio.gather(*(introspector.accept(b"t%d" % n, bytes([n]), None) for n in range(8)))
+    assert len(entries) == provider.questions == 8
+    assert issuer.fetched["/.well-known/openid-configuration"] == 1
+
+
+async def test_the_endpoint_serves_on_where_discovery_is_down(issuer, provider):
+    now = 1000.0
+    provider.says(exp=...)
+    introspector = provider.introspector(monotonic=lambda: now)
+    await introspector.accept(b"t", b"d", None)
+    issuer.answers["/.well-known/openid-configuration"] = lambda _: Response(status_code=503)
+    for at in (5000.0, 5002.0, 5004.0):
+        now = at
+        await introspector.accept(b"t", b"d", None)
+    assert issuer.fetched["/.well-known/openid-configuration"] == 2
+
+
 async def test_a_caller_that_hangs_up_takes_nothing_from_the_others(issuer, provider):
     provider.says()
     issuer.delay = 0.2

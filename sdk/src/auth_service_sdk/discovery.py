@@ -1,5 +1,6 @@
 """What a foreign issuer publishes about itself: found by discovery, kept while it is down, followed when it moves."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -18,6 +19,8 @@ MAX_METADATA_BYTES = 256 * 1024
 DEFAULT_LIFETIME_SECONDS, MIN_LIFETIME_SECONDS, MAX_LIFETIME_SECONDS = 3600.0, 300.0, 86_400.0
 """For how long the document is used, and the bounds within which its max-age is honoured."""
 _REFRESH_AHEAD = 0.75
+_RETRY_SECONDS = 5.0
+"""How long the known addresses serve on after a renewal that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Discovery:
         self._monotonic = monotonic
         self._known: Metadata | None = None
         self._renew_at = 0.0
+        self._flight: asyncio.Task[Metadata] | None = None
         self._connections: dict[str, ServiceConnection] = {}
 
     async def key_set(self) -> Answer:
@@ -61,16 +65,25 @@ class Discovery:
 
     async def metadata(self) -> Metadata:
         """Return the document, fetched where it is old. Raises Unreachable when there is none to rely on."""
-        now = self._monotonic()
-        if self._known is not None and now < self._renew_at:
+        if self._known is not None and self._monotonic() < self._renew_at:
             return self._known
+        flight = self._flight
+        if flight is None or flight.done() or flight.get_loop() is not asyncio.get_running_loop():
+            flight = self._flight = asyncio.get_running_loop().create_task(self._fetch())
+        # Shielded: a caller that hangs up must not take the document away from the others.
+        return await asyncio.shield(flight)
+
+    async def _fetch(self) -> Metadata:
+        now = self._monotonic()
         try:
             answer = await self._get(self._issuer.url.rstrip("/") + WELL_KNOWN, MAX_METADATA_BYTES)
         except Unreachable:
             if self._known is None:
                 raise
+            self._renew_at = now + _RETRY_SECONDS
             return self._known
         if answer.status != 200 and self._known is not None:
+            self._renew_at = now + _RETRY_SECONDS
             return self._known
         self._known = read_metadata(answer.status, answer.body, self._issuer)
         lifetime = max_age_seconds(
