@@ -6,6 +6,7 @@ import platform
 import signal
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -19,6 +20,7 @@ from bench import (
     openid_provider,
     peer_routes,
     refresh,
+    revocation_delay,
     routes,
     spraying,
     start,
@@ -30,7 +32,7 @@ from bench.processes import LOAD_CORE, PROJECT, BenchError, pin
 from bench.report import table
 from bench.run import Run
 from bench.service import backend
-from bench.summary import draw, summary, write
+from bench.summary import draw, draw_claims, summary, write
 
 COMPARED = {
     "routes": routes,
@@ -48,6 +50,7 @@ OTHERS = {
     "start": start,
     "enumeration": enumeration,
     "spraying": spraying,
+    "revocation": revocation_delay,
 }
 NAMES = [*COMPARED, *OTHERS]
 _ROUNDS, _SECONDS = 5, 5.0
@@ -61,7 +64,13 @@ def main() -> int:
     if sys.platform != "linux" or (os.cpu_count() or 1) < 2:
         print("The bench needs Linux and two cores: one for what is measured, one for the load.", file=sys.stderr)
         return 1
-    results: dict[str, object] = {"machine": _machine(), "rounds": options.rounds, "seconds": options.seconds}
+    results: dict[str, object] = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": _machine(),
+        "quick": options.quick,
+        "rounds": options.rounds,
+        "seconds": options.seconds,
+    }
     for number in (signal.SIGTERM, signal.SIGALRM):
         signal.signal(number, _give_up)
     signal.alarm(_MOST_SECONDS)
@@ -78,6 +87,8 @@ def main() -> int:
     print(summary(results))
     print(f"Every round: {options.json}")
     print(draw(options.json.resolve(), options.chart.resolve()))
+    if options.charts is not None:
+        print(draw_claims(options.json.resolve(), options.charts.resolve()))
     return 1 if failed else 0
 
 
@@ -115,6 +126,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help=f"length of a round ({_SECONDS:g})")
     parser.add_argument("--json", type=Path, default=PROJECT / ".cache" / "bench.json", help="where the rounds go")
     parser.add_argument("--chart", type=Path, default=PROJECT / ".cache" / "bench.png", help="where the chart goes")
+    parser.add_argument("--charts", type=Path, help="a folder for the charts of `revocation` and of `peers` as well")
     options = parser.parse_args()
     unknown = set(options.groups) - set(NAMES)
     if unknown:

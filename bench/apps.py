@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI
 
-from auth_service_sdk import Identity, JWTAuthMiddleware, require_scope, require_user
+from auth_service_sdk import Identity, JWTAuthMiddleware, require_live_session, require_scope, require_user
 
 AUDIENCE = "orders-api"
 ORDERS: dict[str, Any] = {"orders": [{"id": 1, "total": 249.0}, {"id": 2, "total": 119.0}]}
@@ -58,6 +58,17 @@ def guarded_with_scope() -> FastAPI:
 
     @app.get("/orders")
     async def orders(user: Annotated[Identity, Depends(require_scope("orders:read"))]) -> dict[str, Any]:
+        return ORDERS
+
+    return _guard(app)
+
+
+def guarded_that_asks() -> FastAPI:
+    """A route that has the service asked about its session at each request."""
+    app = FastAPI()
+
+    @app.get("/orders")
+    async def orders(user: Annotated[Identity, Depends(require_live_session)]) -> dict[str, Any]:
         return ORDERS
 
     return _guard(app)

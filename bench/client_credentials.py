@@ -25,7 +25,7 @@ def measure(run: Run) -> list[Group]:
         bare_pid, bare_port = stack.enter_context(floor)
         cases = [rotation(run, _FLOOR, bare_pid, bare_port, [_request("/token", ("svc", "s3cret"))])]
         for name, algorithm in ((_ES256, "ES256"), (_RS256, "RS256")):
-            client = _register(run, auth, BY_ALGORITHM[algorithm])
+            client = _register(auth, BY_ALGORITHM[algorithm])
             cases.append(rotation(run, name, auth.pid, auth.port, [_request("/oauth/token", client)]))
         try:
             cases.append(_peer(stack, run))
@@ -54,6 +54,6 @@ def _request(path: str, client: tuple[str, str]) -> str:
     return post_by_basic(path, client, FORM, body)
 
 
-def _register(run: Run, auth: Service, audience: str) -> tuple[str, str]:
+def _register(auth: Service, audience: str) -> tuple[str, str]:
     stated = ("--name", "bench", "--audience", audience, "--scope", "orders:read", "--grant", "client_credentials")
-    return register_client(run.backend, run.folder, auth, *stated)
+    return register_client(auth, *stated)

@@ -223,7 +223,7 @@ def main() -> None:
         service(base, core=SERVER_CORE) as auth,
     ):
         named = ("--name", "follower", "--audience", AUDIENCE, "--scope", "revocations:read")
-        client = register_client(base, Path(folder), auth, *named)
+        client = register_client(auth, *named)
         pin(LOAD_CORE)
         asyncio.run(measure(options, base, auth.port, auth.pid, client))
 

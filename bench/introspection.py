@@ -24,9 +24,7 @@ def measure(run: Run) -> list[Group]:
     with contextlib.ExitStack() as stack:
         # Patient, for a busy machine: a refusal would cost less than an answer.
         auth = stack.enter_context(service(run.backend, core=SERVER_CORE, env={"DATABASE__ANSWER_SECONDS": "10"}))
-        client = register_client(
-            run.backend, run.folder, auth, "--name", "reader", "--audience", AUDIENCE, "--scope", "introspection"
-        )
+        client = register_client(auth, "--name", "reader", "--audience", AUDIENCE, "--scope", "introspection")
         keys = _keys(auth)
         cases = [
             rotation(run, _OURS, auth.pid, auth.port, [_json_request(client, key) for key in keys]),

@@ -17,12 +17,12 @@ FORM = "application/x-www-form-urlencoded"
 PEERS_SECRET = "s3cret-of-the-peer"
 
 
-def register_client(run: Run, auth: Service, *stated: str) -> tuple[str, str]:
+def register_client(auth: Service, *stated: str) -> tuple[str, str]:
     """A new client as `create-client` makes it of these arguments: its id and its secret. Raises BenchError."""
     done = subprocess.run(
         python("-m", "app.cli", "create-client", *stated, "--json"),
-        cwd=run.folder,
-        env=environment(run.backend.settings(auth.port)),
+        cwd=auth.backend.folder,
+        env=environment(auth.backend.settings(auth.port)),
         capture_output=True,
         text=True,
         check=False,

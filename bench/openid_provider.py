@@ -55,7 +55,7 @@ def _ours(run: Run, auth: Service) -> list[HTTPCase]:
     audience = BY_ALGORITHM["ES256"]
     stated = ["--name", "shop", "--audience", audience, "--redirect-uri", _CALLBACK]
     client = register_client(
-        run, auth, *stated, "--grant", "authorization_code", "--grant", "refresh_token", "--id-token-alg", "ES256"
+        auth, *stated, "--grant", "authorization_code", "--grant", "refresh_token", "--id-token-alg", "ES256"
     )
     auth.sign_up("buyer@example.com")
     auth.log_in("buyer@example.com", algorithm="ES256")

@@ -6,15 +6,23 @@ from dataclasses import dataclass, field
 
 import httpx2
 
-from bench.measure import Comparison, Group, HTTPCase, get_request, take_turns
+from bench.apps import AUDIENCE
+from bench.machines import register_client
+from bench.measure import Comparison, Group, HTTPCase, Round, Spread, get_request, take_turns
 from bench.peer_environment import PeerEnvironment, PeersMissing, peer_environment
 from bench.processes import LOAD_CORE, SERVER_CORE, BenchError
+from bench.report import spread, verdict
 from bench.run import Run
 from bench.service import PASSWORD, Service, application, service
 
 _EMAIL = "peer@example.com"
 _OURS, _OURS_PLAIN = "JWTAuthMiddleware", "no auth"
 _OURS_IDENTITY = "JWTAuthMiddleware, identity as a dependency"
+_OURS_FOLLOWING = "JWTAuthMiddleware, following the feed"
+_OURS_ASKING = "JWTAuthMiddleware, asking at each request"
+_LEAST_TIMES = 20
+_WITH_GOAL = (_OURS, _OURS_FOLLOWING)
+_INTROSPECTING = "python-keycloak, introspection"
 _PLAIN = "no auth, in the peers' environment"
 
 
@@ -31,7 +39,7 @@ PEERS = (
     Peer("PyJWT in an async dependency", "bench.peers.pyjwt_dependency:application"),
     Peer("fastapi-users", "bench.peers.fastapi_users_guard:application", own_tokens=True),
     Peer("python-keycloak, decode", "bench.peers.keycloak_guards:decode"),
-    Peer("python-keycloak, introspection", "bench.peers.keycloak_guards:introspection"),
+    Peer(_INTROSPECTING, "bench.peers.keycloak_guards:introspection"),
 )
 
 
@@ -41,27 +49,43 @@ def measure(run: Run) -> list[Group]:
         auth = stack.enter_context(service(run.backend, core=LOAD_CORE))
         auth.sign_up(_EMAIL)
         token = auth.log_in(_EMAIL, algorithm="RS256")["access_token"]
-        table = _Table(stack, run, auth, token)
+        named = ("--name", "peers", "--audience", AUDIENCE, "--scope", "revocations:read")
+        client_id, secret = register_client(auth, *named)
+        credentials = {"AUTH_CLIENT_ID": client_id, "AUTH_CLIENT_SECRET": secret}
+        table = _Table(stack, run, auth, token, credentials)
         cases = [
             table.ours(_OURS_PLAIN, "unprotected"),
             table.ours(_OURS, "guarded"),
             table.ours(_OURS_IDENTITY, "guarded_with_identity"),
+            table.ours(_OURS_FOLLOWING, "guarded", follows=True),
+            table.ours(_OURS_ASKING, "guarded_that_asks", follows=True),
         ]
+        ours = len(cases)
         cases += table.peers()
         rounds = take_turns(cases, rounds=run.rounds, seconds=run.seconds)
-    references = {_OURS: _OURS_PLAIN, _OURS_IDENTITY: _OURS_PLAIN}
-    references |= {case.name: _PLAIN for case in cases[3:] if case.name != _PLAIN}
+    references = {case.name: _OURS_PLAIN for case in cases[1:ours]}
+    references |= {case.name: _PLAIN for case in cases[ours:] if case.name != _PLAIN}
     return [
         Group(
             title="Protected route beside other libraries",
             rounds=rounds,
             comparisons=[
-                Comparison(case=case, reference=reference, at_least=0.90 if case == _OURS else None)
+                Comparison(case=case, reference=reference, at_least=0.90 if case in _WITH_GOAL else None)
                 for case, reference in references.items()
             ],
-            note="\n".join(f"Left out: {reason}" for reason in table.left_out),
+            note="\n".join([*_times_introspection(rounds), *(f"Left out: {reason}" for reason in table.left_out)]),
         )
     ]
+
+
+def _times_introspection(rounds: dict[str, list[Round]]) -> list[str]:
+    """How many times what introspection leaves the SDK leaves, in this run."""
+    if _INTROSPECTING not in rounds:
+        return []
+    pairs = zip(rounds[_INTROSPECTING], rounds[_OURS_FOLLOWING], strict=True)
+    times = Spread.of([slow.cpu_us / fast.cpu_us for slow, fast in pairs])
+    met = verdict(met=times.median >= _LEAST_TIMES)
+    return [f"Following the feed: {spread(times, 1)} times {_INTROSPECTING} (goal ≥ {_LEAST_TIMES}): {met}."]
 
 
 @dataclass(slots=True)
@@ -72,10 +96,11 @@ class _Table:
     run: Run
     auth: Service
     token: str
+    credentials: dict[str, str]
     left_out: list[str] = field(default_factory=list)
 
-    def ours(self, name: str, factory: str) -> HTTPCase:
-        env = {"AUTH_BASE_URL": self.auth.url}
+    def ours(self, name: str, factory: str, *, follows: bool = False) -> HTTPCase:
+        env = {"AUTH_BASE_URL": self.auth.url} | (self.credentials if follows else {})
         started = application(f"bench.apps:{factory}", core=SERVER_CORE, folder=self.run.folder, env=env)
         return self._case(name, *self.stack.enter_context(started), token=self.token)
 

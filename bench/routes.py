@@ -69,7 +69,7 @@ class _Maker:
     def __init__(self, stack: contextlib.ExitStack, run: Run, auth: Service) -> None:
         self._stack = stack
         self._run = run
-        client_id, secret = register_client(run, auth, "--name", "bench", "--audience", AUDIENCE, *_SCOPES)
+        client_id, secret = register_client(auth, "--name", "bench", "--audience", AUDIENCE, *_SCOPES)
         self._env = {"AUTH_BASE_URL": auth.url}
         self._credentials = {"AUTH_CLIENT_ID": client_id, "AUTH_CLIENT_SECRET": secret}
         self._started: dict[tuple[str, bool], tuple[int, int]] = {}

@@ -112,7 +112,7 @@ def grow(counts: list[int], seconds: float) -> None:
                 if not first:
                     services[0].sign_up(_EMAIL)
                     named = ("--name", "scale", "--audience", AUDIENCE, "--scope", "revocations:read")
-                    client = register_client(base, Path(name), services[0], *named)
+                    client = register_client(services[0], *named)
                 base.forget_limits()
                 tokens = [services[0].log_in(_EMAIL, algorithm="ES256")["access_token"] for _ in range(8)]
                 traffic = Rotation([get_request("/auth/validate", token) for token in tokens])

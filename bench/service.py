@@ -170,7 +170,7 @@ def service(backend: Backend, *, core: int | None, env: dict[str, str] | None = 
 
 @contextlib.contextmanager
 def application(
-    factory: str, *, core: int, folder: Path, env: dict[str, str], interpreter: Path | None = None
+    factory: str, *, core: int | None, folder: Path, env: dict[str, str], interpreter: Path | None = None
 ) -> Iterator[tuple[int, int]]:
     """One ASGI application under uvicorn, as fast as that goes; yields its process id and port."""
     port = free_port()

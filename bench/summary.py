@@ -34,12 +34,22 @@ def summary(results: Mapping[str, Any]) -> str:
 
 def draw(results: Path, chart: Path) -> str:
     """Draw a run's chart in the peers' environment; what became of it, in a line."""
+    return _drawn("bench.peers.chart", results, chart) or f"Chart: {chart}"
+
+
+def draw_claims(results: Path, folder: Path) -> str:
+    """Draw how soon what is revoked is refused, and what checking costs; what became of it, in a line."""
+    return _drawn("bench.peers.claims", results, folder) or f"Charts: {folder}"
+
+
+def _drawn(module: str, results: Path, target: Path) -> str:
+    """Why it was not, if it was not."""
     try:
         interpreter = peer_environment().python
     except PeersMissing as error:
         return f"The chart was left out: {error}"
     done = subprocess.run(
-        python("-m", "bench.peers.chart", str(results), str(chart), interpreter=interpreter),
+        python("-m", module, str(results), str(target), interpreter=interpreter),
         cwd=PROJECT,
         env=environment({"MPLCONFIGDIR": str(PROJECT / ".cache" / "matplotlib")}),
         capture_output=True,
@@ -49,7 +59,7 @@ def draw(results: Path, chart: Path) -> str:
     )
     if done.returncode != 0:
         return f"The chart was left out: {(done.stderr.strip().splitlines() or ['(it said nothing)'])[-1]}"
-    return f"Chart: {chart}"
+    return ""
 
 
 def write(results: Mapping[str, Any], path: Path) -> None:
