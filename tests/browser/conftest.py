@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 from starlette.types import ASGIApp
 
 from app.foundation.engines.lock import Engines
@@ -93,10 +93,16 @@ class Readers:
         )
         self.contexts.append(context)
         reader = Reader(context, await context.new_page())
-        reader.page.on("console", lambda message: reader.complaints.append(f"{message.type}: {message.text}"))
+        reader.page.on("console", lambda message: self._note(reader, message))
         reader.page.on("pageerror", lambda error: reader.complaints.append(f"error: {error}"))
         reader.page.on("request", lambda request: reader.asked.append(request.url))
         return reader
+
+    @staticmethod
+    def _note(reader: Reader, message: ConsoleMessage) -> None:
+        # A browser that has put the focus somewhere itself says so, and that it leaves it there.
+        if not message.text.startswith("Autofocus processing was blocked"):
+            reader.complaints.append(f"{message.type}: {message.text}")
 
 
 @pytest.fixture
