@@ -3,8 +3,6 @@
 A receiver may hang for its whole time; it takes a few places and none of anybody else's. No sign-out waits for it.
 """
 
-import asyncio
-import contextlib
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +17,7 @@ from app.audit.service import AuditLog
 from app.foundation.backoff import delay_after
 from app.foundation.clock import Clock
 from app.foundation.db import Database, DatabaseUnavailable
+from app.foundation.dispatch import Dispatch
 from app.foundation.http.outbound import CallFailed, Outbound
 from app.foundation.origin import Origin
 from app.foundation.secrets import random_id
@@ -37,7 +36,6 @@ PLACES = 200
 CONCURRENCY = 8
 _BATCH = 50
 _MARGIN = timedelta(seconds=10)
-_AWAY_SECONDS = 1.0
 
 _logger = logging.getLogger(__name__)
 
@@ -77,30 +75,19 @@ class LogoutDelivery:
         self._outbound = outbound
         self._issuer = issuer
         self._lease = timedelta(seconds=TIMEOUT_SECONDS) + _MARGIN
-        self._in_hand: set[asyncio.Task[None]] = set()
-        self._woken = asyncio.Event()
+        self._dispatch = Dispatch[None](
+            one="a notice of a sign-out",
+            all_of_them="notices of sign-outs",
+            poll_seconds=POLL_SECONDS,
+            lease=self._lease,
+        )
 
     async def run(self) -> None:
         """Work until cancelled; what is in hand is finished first. While the database is away it is waited for."""
-        try:
-            while True:
-                self._woken.clear()
-                try:
-                    taken = await self._take()
-                except DatabaseUnavailable:
-                    _logger.warning("notices of sign-outs wait for the database")
-                    await asyncio.sleep(_AWAY_SECONDS)
-                    continue
-                if not taken:
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(POLL_SECONDS):
-                            await self._woken.wait()
-        finally:
-            if self._in_hand:
-                await asyncio.wait(self._in_hand, timeout=self._lease.total_seconds())
+        await self._dispatch.run(self._take)
 
     async def _take(self) -> int:
-        places = PLACES - len(self._in_hand)
+        places = PLACES - len(self._dispatch.in_hand)
         if places <= 0:
             return 0
         now = self._clock.now()
@@ -115,9 +102,7 @@ class LogoutDelivery:
             for algorithm in {notice.algorithm for notice in notices}:
                 await self._keys.ensure(algorithm)
         for notice in notices:
-            task = asyncio.create_task(self._deliver(notice))
-            self._in_hand.add(task)
-            task.add_done_callback(self._put_down)
+            self._dispatch.start(None, self._deliver(notice))
         return len(notices)
 
     async def _deliver(self, notice: Notice) -> None:
@@ -184,9 +169,3 @@ class LogoutDelivery:
                     reason=failure or "",
                 )
                 await self._audit.record(tx, event)
-
-    def _put_down(self, task: asyncio.Task[None]) -> None:
-        self._in_hand.discard(task)
-        self._woken.set()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _logger.error("a notice of a sign-out could not be handled; it is sent again", exc_info=error)

@@ -3,8 +3,6 @@
 Not by jobs of the queue: those share a few places, which receivers that hang would fill for everything else.
 """
 
-import asyncio
-import contextlib
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
@@ -14,6 +12,7 @@ from uuid import UUID
 
 from app.foundation.clock import Clock
 from app.foundation.db import Database, DatabaseUnavailable, Transaction
+from app.foundation.dispatch import Dispatch
 from app.foundation.encryption import DecryptionFailed
 from app.webhooks import queue
 from app.webhooks.attempt import Attempt, Sender, Sending
@@ -32,7 +31,6 @@ _GAP_SECONDS = 0.02
 _BATCH = 100
 # After the time for an answer: for connecting, settling, and a database that is slow.
 _MARGIN = timedelta(seconds=10)
-_AWAY_SECONDS = 1.0
 
 _logger = logging.getLogger(__name__)
 
@@ -64,28 +62,17 @@ class Delivery:
         self._secrets = secrets
         self._concurrency = concurrency
         self._lease = timedelta(seconds=sender.timeout_seconds) + _MARGIN
-        self._in_hand: dict[asyncio.Task[None], _InHand] = {}
-        self._woken = asyncio.Event()
+        self._dispatch = Dispatch[_InHand](
+            one="a webhook",
+            all_of_them="webhooks",
+            poll_seconds=POLL_SECONDS,
+            lease=self._lease,
+            gap_seconds=_GAP_SECONDS,
+        )
 
     async def run(self) -> None:
         """Work until cancelled; what is in hand is finished first. While the database is away it is waited for."""
-        try:
-            while True:
-                self._woken.clear()
-                try:
-                    taken = await self._take()
-                except DatabaseUnavailable:
-                    _logger.warning("webhooks wait for the database")
-                    await asyncio.sleep(_AWAY_SECONDS)
-                    continue
-                await asyncio.sleep(_GAP_SECONDS)
-                if not taken:
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(POLL_SECONDS):
-                            await self._woken.wait()
-        finally:
-            if self._in_hand:
-                await asyncio.wait(self._in_hand, timeout=self._lease.total_seconds())
+        await self._dispatch.run(self._take)
 
     async def _take(self) -> int:
         """Take in hand what is due and there is a place for; return how many that were."""
@@ -98,16 +85,15 @@ class Delivery:
             claimed = [Sending.of(row) for row in rows]
             keys = await self._keys(tx, claimed) if claimed else {}
         for sending in claimed:
-            task = asyncio.create_task(self._deliver(sending, keys.get(sending.endpoint_id)))
-            self._in_hand[task] = _InHand(sending.suspect, monotonic())
-            task.add_done_callback(self._put_down)
+            held = _InHand(sending.suspect, monotonic())
+            self._dispatch.start(held, self._deliver(sending, keys.get(sending.endpoint_id)))
         return len(claimed)
 
     def _room(self) -> Room:
         """The places that are free. All of those who let us wait together never fill those of the others."""
-        longest = monotonic() - PATIENCE.total_seconds()
-        waiting = sum(each.suspect or each.since < longest for each in self._in_hand.values())
-        prompt = PROMPT_PLACES - (len(self._in_hand) - waiting) - max(0, waiting - SUSPECT_PLACES)
+        in_hand, longest = self._dispatch.in_hand, monotonic() - PATIENCE.total_seconds()
+        waiting = sum(each.suspect or each.since < longest for each in in_hand)
+        prompt = PROMPT_PLACES - (len(in_hand) - waiting) - max(0, waiting - SUSPECT_PLACES)
         prompt, suspects = (min(max(0, free), _BATCH) for free in (prompt, SUSPECT_PLACES - waiting))
         return Room(
             most=min(prompt + suspects, _BATCH), prompt=prompt, suspects=suspects, concurrency=self._concurrency
@@ -133,12 +119,6 @@ class Delivery:
             _logger.warning(
                 "a webhook's answer was not noted; it is sent again", extra={"delivery_id": str(sending.id)}
             )
-
-    def _put_down(self, task: asyncio.Task[None]) -> None:
-        self._in_hand.pop(task, None)
-        self._woken.set()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _logger.error("a webhook could not be handled; it is sent again", exc_info=error)
 
 
 def _unsigned(clock: Clock) -> Attempt:

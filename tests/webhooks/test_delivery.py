@@ -193,7 +193,7 @@ async def test_what_a_dead_worker_had_in_hand_is_sent_again_with_the_same_id(hoo
     async with working(first):
         await hooks.happen("ann", "ann")
         await until(lambda: receiver.requests)
-        for task in tuple(services.webhooks.delivery._in_hand):
+        for task in tuple(services.webhooks.delivery._dispatch._in_hand):
             task.cancel()
     assert await hooks.states(made.endpoint.id) == ["sending", "queued"]
     del receiver.answers["/in"]
