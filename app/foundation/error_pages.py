@@ -10,15 +10,9 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from app.foundation.csrf import CSRFFailed
-from app.foundation.language import Language
+from app.foundation.language import N_, Language
 from app.foundation.pages import ForeignForm, Pages
 from app.foundation.problems import Refusal, trace_id_of
-
-
-def N_(words: str) -> str:  # noqa: N802 — the name by which message extraction knows it
-    """Marks words that are translated where they are shown."""
-    return words
-
 
 _BY_CODE = {
     CSRFFailed.code: (

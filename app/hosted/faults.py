@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.foundation.errors import ServiceError
+from app.foundation.language import N_
 from app.limits.errors import TooManyAttempts
 from app.login.errors import (
     CodeRefused,
@@ -14,11 +15,6 @@ from app.login.errors import (
     SecondFactorRefused,
 )
 from app.stepup.errors import ProofRefused
-
-
-def N_(words: str) -> str:  # noqa: N802 — the name by which message extraction knows it
-    """Marks words that are translated where they are shown."""
-    return words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

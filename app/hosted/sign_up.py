@@ -9,10 +9,11 @@ from app.factors.password.service import Passwords
 from app.factors.password.words import hint, said_of
 from app.foundation.errors import ServiceError
 from app.foundation.form import read_form
+from app.foundation.language import N_
 from app.foundation.pages import PageRouter
 from app.foundation.transport import browser_sign_in
 from app.hosted.begin import SIGN_UP_PATH
-from app.hosted.faults import N_, NO_ADDRESS, Fault, fault_of
+from app.hosted.faults import NO_ADDRESS, Fault, fault_of
 from app.hosted.progress import Progress
 from app.hosted.screens import over
 from app.hosted.steps import noted

@@ -5,15 +5,9 @@ from itertools import takewhile
 from urllib.parse import urlsplit
 
 from app.consents.consent import allowance
-from app.foundation.language import Language
+from app.foundation.language import N_, Language
 from app.oauth.case import Failure, Question
 from app.protocols.trace import Check
-
-
-def N_(words: str) -> str:  # noqa: N802 — the name by which message extraction knows it
-    """Marks words that are translated where they are shown."""
-    return words
-
 
 _UNKNOWN_APP = (
     N_("We don’t know the app that sent you here"),

@@ -2,13 +2,7 @@
 
 from app.factors.password.errors import PasswordRefused
 from app.factors.password.rules import FaultCode
-from app.foundation.language import Language
-
-
-def N_(words: str) -> str:  # noqa: N802 — the name by which message extraction knows it
-    """Marks words that are translated where they are shown."""
-    return words
-
+from app.foundation.language import N_, Language
 
 _FAULTS = {
     FaultCode.NOT_TEXT: N_("The password holds characters that are not text."),
