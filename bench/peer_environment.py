@@ -1,19 +1,17 @@
 """The peers' environment: made on first use from their lock, each package by its hash; kept until the lock changes."""
 
 import hashlib
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.processes import PROJECT
-from tools.install import environment
+from tools.quietly import CommandFailed, quietly
 
 LOCK = PROJECT / "bench" / "peers" / "requirements.lock"
 _FOLDER = PROJECT / ".cache" / "bench-peers"
 _STAMP = _FOLDER / "made-from"
 _UV = Path(sys.prefix) / "bin" / "uv"
-_MAX_SECONDS = 600
 
 
 class PeersMissing(Exception):
@@ -41,17 +39,6 @@ def peer_environment() -> PeerEnvironment:
 
 def _uv(*arguments: str) -> None:
     try:
-        done = subprocess.run(
-            [str(_UV), *arguments],
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_MAX_SECONDS,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise PeersMissing(f"uv does not run: {error}") from error
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or ["(it said nothing)"]
-        raise PeersMissing(f"uv {arguments[0]}: {lines[-1].strip()}")
+        quietly(_UV, *arguments, name="uv")
+    except CommandFailed as error:
+        raise PeersMissing(str(error)) from error

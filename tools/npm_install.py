@@ -3,14 +3,12 @@
 import fcntl
 import hashlib
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.install import PROJECT, environment
-
-_MAX_SECONDS = 600
+from tools.install import PROJECT
+from tools.quietly import CommandFailed, quietly
 
 
 class NodeMissing(Exception):
@@ -52,24 +50,8 @@ def _install(npm: str, files: list[Path], folder: Path) -> None:
     lock, done = (folder / "package-lock.json").read_bytes(), folder / "node_modules" / "installed-from"
     if not (done.is_file() and done.read_bytes() == lock):
         print(f"Installing node packages into .cache/{folder.name}", file=sys.stderr, flush=True)
-        _npm(npm, folder)
+        try:
+            quietly(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", name="npm", cwd=folder)
+        except CommandFailed as error:
+            raise NodeMissing(str(error)) from error
         done.write_bytes(lock)
-
-
-def _npm(npm: str, folder: Path) -> None:
-    try:
-        done = subprocess.run(
-            [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-            cwd=folder,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_MAX_SECONDS,
-            stdin=subprocess.DEVNULL,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NodeMissing(f"npm does not run: {error}") from error
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or ["(it said nothing)"]
-        raise NodeMissing(f"npm ci: {lines[-1].strip()}")
