@@ -36,13 +36,19 @@ SIZES = {"phone": (360, 740), "desk": (1280, 800)}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
-@pytest.fixture(scope="session")
-async def chromium(anyio_backend: str) -> AsyncIterator[Browser]:
+@contextlib.asynccontextmanager
+async def chromium_running() -> AsyncIterator[Browser]:
     executable = program("chromium")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield browser
         await browser.close()
+
+
+@pytest.fixture(scope="session")
+async def chromium(anyio_backend: str) -> AsyncIterator[Browser]:
+    async with chromium_running() as browser:
+        yield browser
 
 
 @dataclass

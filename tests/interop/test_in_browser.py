@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from app.protocols.oauth.registration import AuthMethod
-from tests.browser.conftest import FLAGS, served
+from tests.browser.conftest import chromium_running, served
 from tests.interop.site import Persons, Site
 from tests.support import PASSWORD, claims_of
-from tests.system import program
 from tools.npm_install import NodeEnvironment
 
 pytestmark = pytest.mark.anyio
@@ -27,11 +26,8 @@ WAIT_MILLISECONDS = 60_000
 
 @pytest.fixture(scope="module")
 async def chromium(anyio_backend: str) -> AsyncIterator[Browser]:
-    executable = program("chromium")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=executable, args=FLAGS)
+    async with chromium_running() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest.fixture(scope="module")

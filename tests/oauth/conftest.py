@@ -12,6 +12,7 @@ from app.protocols.oauth.registration import AuthMethod
 from app.wiring import Services
 from tests.oauth.people_at_browsers import CALLBACK, Browser
 from tests.support import People
+from tests.webhooks.receiver import Receiver, receiving
 
 ORIGIN = Origin(ip=None, user_agent=None, trace_id="0" * 32)
 TOKEN = "/oauth/token"
@@ -87,6 +88,13 @@ async def app_id(make_client: MakeClient) -> str:
         targets={"orders-api": ("orders:read",)},
     )
     return made.client_id
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """A server of somebody else's that clients name."""
+    async with receiving() as started:
+        yield started
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 
+from app.clients.service import NewCredentials
 from app.main import create_app
 from app.wiring import Services
 from tests.support import ISSUER, PASSWORD
@@ -82,3 +83,23 @@ def error_of(answer: httpx2.Response, **where: Any) -> str:
     assert "code" not in found
     assert found["error_description"]
     return found["error"]
+
+
+async def redeemed(browser: Browser, made: NewCredentials, answered: httpx2.Response) -> dict[str, Any]:
+    """The tokens that a public client gets for the code in an answer."""
+    form = {
+        "grant_type": "authorization_code",
+        "code": members(answered)["code"],
+        "redirect_uri": CALLBACK,
+        "code_verifier": VERIFIER,
+        "client_id": made.client_id,
+    }
+    answer = await browser.http.post("/oauth/token", data=form)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def refreshed(browser: Browser, made: NewCredentials, tokens: dict[str, Any]) -> httpx2.Response:
+    """What a public client is answered when it refreshes."""
+    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], "client_id": made.client_id}
+    return await browser.http.post("/oauth/token", data=form)

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
@@ -24,9 +23,9 @@ from app.worker import Worker
 from tests.conftest import settings_for
 from tests.mailbox import working
 from tests.oauth.conftest import ORIGIN, MakeClient
-from tests.oauth.people_at_browsers import CALLBACK, VERIFIER, Browser, members
-from tests.support import ISSUER, Events, People, problem
-from tests.webhooks.receiver import Receiver, answer, hang, receiving
+from tests.oauth.people_at_browsers import CALLBACK, VERIFIER, Browser, members, redeemed, refreshed
+from tests.support import ISSUER, Events, problem
+from tests.webhooks.receiver import Receiver, answer, hang
 
 pytestmark = pytest.mark.anyio
 
@@ -43,18 +42,10 @@ def settings(database_url: str, engines: Engines) -> Settings:
 
 
 @pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as started:
-        yield started
-
-
-@pytest.fixture
-async def browser(services: Services) -> AsyncIterator[Browser]:
-    made = Browser(services)
-    await People(made.http).sign_up("petra@example.com")
-    await made.sign_in()
-    yield made
-    await made.http.aclose()
+async def browser(browser: Browser) -> Browser:
+    """Petra has signed in."""
+    await browser.sign_in()
+    return browser
 
 
 async def app_of(make_client: MakeClient, **stated: Any) -> NewCredentials:
@@ -71,24 +62,11 @@ async def app_of(make_client: MakeClient, **stated: Any) -> NewCredentials:
 
 
 async def tokens_of(browser: Browser, made: NewCredentials, **changed: str) -> dict[str, Any]:
+    """What a client gets for the person at this browser, who allows what is asked."""
     answered = await browser.go(made.client_id, **changed)
     if answered.headers["location"].startswith("/oauth/consent"):
         answered = await browser.answer_question(await browser.get(answered.headers["location"]))
-    form = {
-        "grant_type": "authorization_code",
-        "code": members(answered)["code"],
-        "redirect_uri": CALLBACK,
-        "code_verifier": VERIFIER,
-        "client_id": made.client_id,
-    }
-    answered = await browser.http.post("/oauth/token", data=form)
-    assert answered.status_code == 200, answered.text
-    return answered.json()
-
-
-async def refreshed(browser: Browser, made: NewCredentials, tokens: dict[str, Any]) -> httpx2.Response:
-    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], "client_id": made.client_id}
-    return await browser.http.post("/oauth/token", data=form)
+    return await redeemed(browser, made, answered)
 
 
 async def taken_back(browser: Browser, client_id: str) -> httpx2.Response:

@@ -5,7 +5,7 @@ import base64
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
@@ -24,10 +24,10 @@ from app.worker import Worker
 from tests.conftest import settings_for
 from tests.mailbox import working
 from tests.oauth.conftest import MakeClient
-from tests.oauth.people_at_browsers import CALLBACK, FROM_OUR_PAGE, VERIFIER, Browser, members
+from tests.oauth.people_at_browsers import CALLBACK, FROM_OUR_PAGE, Browser, redeemed, refreshed
 from tests.signing_keys.support import until
-from tests.support import ISSUER, Events, People
-from tests.webhooks.receiver import Receiver, answer, hang, receiving
+from tests.support import ISSUER, Events
+from tests.webhooks.receiver import Receiver, answer, hang
 
 pytestmark = pytest.mark.anyio
 
@@ -42,18 +42,10 @@ def settings(database_url: str, engines: Engines) -> Settings:
 
 
 @pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as started:
-        yield started
-
-
-@pytest.fixture
-async def browser(services: Services) -> AsyncIterator[Browser]:
-    made = Browser(services)
-    await People(made.http).sign_up("petra@example.com")
-    await made.sign_in()
-    yield made
-    await made.http.aclose()
+async def browser(browser: Browser) -> Browser:
+    """Petra has signed in."""
+    await browser.sign_in()
+    return browser
 
 
 async def made_client(make_client: MakeClient, **stated: Any) -> NewCredentials:
@@ -73,16 +65,7 @@ async def made_client(make_client: MakeClient, **stated: Any) -> NewCredentials:
 
 async def tokens_of(browser: Browser, made: NewCredentials, **changed: str) -> dict[str, Any]:
     """What a client gets for the person at this browser."""
-    code = members(await browser.go(made.client_id, **changed))["code"]
-    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
-    answered = await browser.http.post("/oauth/token", data={**form, "client_id": made.client_id})
-    assert answered.status_code == 200, answered.text
-    return answered.json()
-
-
-async def refreshed(browser: Browser, made: NewCredentials, refresh_token: str) -> httpx2.Response:
-    form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "client_id": made.client_id}
-    return await browser.http.post("/oauth/token", data=form)
+    return await redeemed(browser, made, await browser.go(made.client_id, **changed))
 
 
 def part(token: str, number: int) -> dict[str, Any]:
@@ -147,7 +130,7 @@ async def test_a_hint_of_the_live_session_signs_out_and_leads_back_to_the_client
     assert location.startswith(f"{BYE}?")
     assert dict(parse_qsl(urlsplit(location).query)) == {"state": "a b&c"}
     assert not await is_signed_in(browser)
-    assert (await refreshed(browser, made, tokens["refresh_token"])).status_code == 400
+    assert (await refreshed(browser, made, tokens)).status_code == 400
     (ended,) = await events.of("session.revoked")
     assert (ended["details"]["sid"], ended["details"]["reason"]) == (part(tokens["id_token"], 1)["sid"], "logout")
     # Once it is over, the same request leads back again and asks nobody.
@@ -275,8 +258,8 @@ async def test_every_end_of_a_session_reaches_each_client_that_signed_in_under_i
             sids.append(part(tokens["id_token"], 1)["sid"])
             left = await browser.http.post("/auth/logout", json={"everywhere": everywhere}, headers=await csrf(browser))
             assert left.status_code == 204
-            assert (await refreshed(browser, told, tokens["refresh_token"])).status_code == 400
-            assert (await refreshed(browser, also, more["refresh_token"])).status_code == 400
+            assert (await refreshed(browser, told, tokens)).status_code == 400
+            assert (await refreshed(browser, also, more)).status_code == 400
 
             await until(lambda: len(receiver.taken) == 2 * len(sids), seconds=60)
             await browser.sign_in()
