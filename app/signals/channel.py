@@ -1,35 +1,53 @@
 """What all followers of one audience share: a chain of batches, each of which ends in the promise of the next."""
 
 import asyncio
+from collections import deque
 
 from app.signals.signed import SignedBatch
+
+WOKEN_AT_ONCE = 128
+"""Followers that are woken before the process looks after anything else again: of many, all at once take a while."""
 
 
 class Link:
     """One batch in the chain. A follower holds the link it has read; what nobody has yet to read is let go of."""
 
-    __slots__ = ("_arrived", "_next", "has_entries", "signed")
+    __slots__ = ("_has_next", "_next", "_waiting", "has_entries", "signed")
 
     def __init__(self, signed: SignedBatch, *, has_entries: bool) -> None:
         self.signed = signed
         self.has_entries = has_entries
-        self._arrived = asyncio.Event()
+        self._has_next = False
         self._next: Link | None = None
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def next(self) -> "Link | None":
         """The batch after this one, awaited; None where the chain has ended and followers have to come again."""
-        await self._arrived.wait()
+        if not self._has_next:
+            waiting = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiting)
+            await waiting
         return self._next
 
     @property
     def has_next(self) -> bool:
         """Whether `next` answers at once."""
-        return self._arrived.is_set()
+        return self._has_next
 
     def append(self, link: "Link | None") -> None:
         """Hand everybody who waits the next batch, or the end."""
-        self._next = link
-        self._arrived.set()
+        self._next, self._has_next = link, True
+        self._wake()
+
+    def _wake(self) -> None:
+        waiting = self._waiting
+        for _ in range(min(WOKEN_AT_ONCE, len(waiting))):
+            future = waiting.popleft()
+            # Who was cancelled waits no longer.
+            if not future.done():
+                future.set_result(None)
+        if waiting:
+            asyncio.get_running_loop().call_soon(self._wake)
 
 
 class Channel:

@@ -25,7 +25,7 @@ HEARTBEAT_SECONDS = 1.0
 LEAST_SECONDS = 0.025
 """In a storm a batch is signed no more often than this: so many revocations share one signature."""
 SECONDS_PER_FOLLOWER = 40e-6
-MOST_SECONDS = 0.4
+MOST_SECONDS = 0.3
 """Each batch is a write to each follower: the more there are, the more revocations share it."""
 MAX_AT_ONCE = 16
 """Batches of one write."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -38,6 +39,7 @@ class BatchStream(Response):
         self._rest = rest
         self._drain = drain
         self._frame = GzipFrame() if gzip else None
+        self._sending_since: float | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 — ASGI's
         """Send the batches as they come."""
@@ -45,24 +47,50 @@ class BatchStream(Response):
         ends_at = loop.time() + MAX_STREAM_SECONDS
         gone = loop.create_task(_hung_up(receive))
         try:
-            async with asyncio.timeout(SEND_SECONDS):
+            async with self._patience(loop):
+                self._sending_since = loop.time()
                 await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
                 await send(_body(self._begin() + self._shown(self._first)))
-            # Each second brings one: none of these is looked at later than that.
-            async for batches in self._rest:
-                if gone.done() or self._drain.active or loop.time() >= ends_at:
-                    break
-                async with asyncio.timeout(SEND_SECONDS):
+                self._sending_since = None
+                # Each second brings one: none of these is looked at later than that.
+                async for batches in self._rest:
+                    now = self._sending_since = loop.time()
+                    if gone.done() or self._drain.active or now >= ends_at:
+                        break
                     await send(_body(self._shown(batches)))
-            if not gone.done():
-                end = b"" if self._frame is None else self._frame.tail()
-                await send({"type": "http.response.body", "body": end, "more_body": False})
+                    self._sending_since = None
+                if not gone.done():
+                    end = b"" if self._frame is None else self._frame.tail()
+                    await send({"type": "http.response.body", "body": end, "more_body": False})
         except TimeoutError:
             # The server cuts a connection whose answer was not ended.
             return
         finally:
             gone.cancel()
             await self._rest.aclose()
+
+    @asynccontextmanager
+    async def _patience(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None, None]:
+        """Raise TimeoutError once a write has waited `SEND_SECONDS`.
+
+        One look in that time, at each stream. A timer for each write would be a sixth of what a follower costs.
+        """
+        async with asyncio.timeout(None) as timeout:
+            looks: list[asyncio.TimerHandle] = []
+
+            def look() -> None:
+                now = loop.time()
+                due_at = (now if self._sending_since is None else self._sending_since) + SEND_SECONDS
+                if due_at <= now:
+                    timeout.reschedule(now)
+                else:
+                    looks[:] = [loop.call_at(due_at, look)]
+
+            looks.append(loop.call_later(SEND_SECONDS, look))
+            try:
+                yield
+            finally:
+                looks[0].cancel()
 
     def _begin(self) -> bytes:
         if self._frame is None:
