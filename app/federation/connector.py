@@ -128,11 +128,17 @@ class FederatedIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamLogout:
-    """A provider's word that a session there is over; of all sessions of `subject` where `session` is None."""
+    """A provider's word that a session there is over; of all sessions of `subject` where `session` is None.
+
+    It speaks of sessions that began before `issued_at`: whoever ends no later one loses nothing when it is replayed.
+    `jti` is for those who would rather remember it.
+    """
 
     issuer: str
     subject: str | None
     session: str | None
+    issued_at: datetime | None = None
+    jti: str | None = None
 
 
 class Refusal(StrEnum):
