@@ -66,13 +66,26 @@ def read_object(encoded: bytes) -> dict[str, Any]:
 
     Two readers may keep different ones of two equal members, and then disagree about what was signed.
     """
+    value = _read(encoded)
+    if not isinstance(value, dict):
+        raise MalformedToken("not a JSON object")
+    return value
+
+
+def read_list(encoded: bytes) -> list[Any]:
+    """Read a JSON array as strictly. Raises MalformedToken."""
+    value = _read(encoded)
+    if not isinstance(value, list):
+        raise MalformedToken("not a JSON array")
+    return value
+
+
+def _read(encoded: bytes) -> object:
     try:
-        value = _strict.decode(encoded.decode())
+        value: object = _strict.decode(encoded.decode())
     # A deep nest of brackets ends in RecursionError.
     except (ValueError, RecursionError):
         raise MalformedToken("not a JSON object with each member once") from None
-    if not isinstance(value, dict):
-        raise MalformedToken("not a JSON object")
     return value
 
 
