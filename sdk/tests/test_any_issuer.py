@@ -219,7 +219,7 @@ async def test_an_unknown_kid_is_looked_up_once_and_a_withdrawn_key_counts_no_mo
     assert foreign.jwks_fetches <= 3
 
 
-async def test_keys_are_renewed_before_they_expire_kept_while_the_provider_is_down_and_given_up_in_the_end(foreign):
+async def test_keys_are_kept_while_the_provider_is_down_and_given_up_in_the_end(foreign):
     now = 1000.0
     keys = KeySet(Discovery(trusted(foreign), monotonic=lambda: now).key_set, monotonic=lambda: now)
     kid = foreign.keys["ES256"].thumbprint()
@@ -230,6 +230,29 @@ async def test_keys_are_renewed_before_they_expire_kept_while_the_provider_is_do
     now += 3600
     with pytest.raises(Exception, match="hard limit"):
         await keys.find(kid)
+
+
+async def test_keys_are_renewed_ahead_of_time_while_a_request_is_served_by_the_present_ones(foreign):
+    now = 1000.0
+    keys = KeySet(Discovery(trusted(foreign), monotonic=lambda: now).key_set, monotonic=lambda: now)
+    kid = foreign.keys["ES256"].thumbprint()
+    assert await keys.find(kid) is not None
+    foreign.delay = 0.2
+    now += foreign.max_age * 0.8
+    started = time.monotonic()
+    assert await keys.find(kid) is not None
+    assert foreign.jwks_fetches == 1 or time.monotonic() - started < 0.2
+    async with asyncio.timeout(60):
+        while foreign.jwks_fetches < 2:
+            await asyncio.sleep(0.01)
+    # Of the document, 0.75 of its hour has not passed.
+    assert foreign.fetched[DISCOVERY] == 1
+    foreign.delay = 0
+    now += 2700
+    async with asyncio.timeout(60):
+        while foreign.fetched[DISCOVERY] < 2:
+            await keys.find(kid)
+            now += foreign.max_age
 
 
 async def test_a_provider_that_moves_its_keys_is_followed(foreign):

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     )
     from auth_service_sdk.followers import RevocationStatus, revocation_status
     from auth_service_sdk.identity import Identity
-    from auth_service_sdk.issuers import Introspection, OIDCIssuer
+    from auth_service_sdk.issuers import BackChannelLogout, Introspection, OIDCIssuer
+    from auth_service_sdk.logouts import LogoutStore
     from auth_service_sdk.logs import AuthContextFilter, log_context
     from auth_service_sdk.machines import require_api_key
     from auth_service_sdk.middleware import JWTAuthMiddleware
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
 __all__ = [
     "APIKeyAuthMiddleware",
     "AuthContextFilter",
+    "BackChannelLogout",
     "ClaimPaths",
     "Identity",
     "Introspection",
     "JWTAuthMiddleware",
+    "LogoutStore",
     "OIDCIssuer",
     "Preset",
     "RevocationStatus",
@@ -60,10 +63,12 @@ __all__ = [
 _HOMES = {
     "APIKeyAuthMiddleware": "api_key_middleware",
     "AuthContextFilter": "logs",
+    "BackChannelLogout": "issuers",
     "ClaimPaths": "presets",
     "Identity": "identity",
     "Introspection": "issuers",
     "JWTAuthMiddleware": "middleware",
+    "LogoutStore": "logouts",
     "OIDCIssuer": "issuers",
     "Preset": "presets",
     "RevocationStatus": "followers",

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -81,6 +81,11 @@ class TokenCache:
         if len(self.young) >= self._size and digest not in self.young:
             self._old, self.young = self.young, {}
         self.young[digest] = entry
+
+    def entries(self) -> Iterator[VerifiedToken]:
+        """All entries, in no order."""
+        yield from self.young.values()
+        yield from self._old.values()
 
     def __len__(self) -> int:
         return len(self.young) + len(self._old)

@@ -9,12 +9,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from auth_service_sdk.client import Answer, ServiceConnection, Unreachable, is_answered_in_process
-from auth_service_sdk.gate import shown
+from auth_service_sdk.gate import FOREIGN_ALGORITHMS, shown
 from auth_service_sdk.issuers import OIDCIssuer, check_url
-from auth_service_sdk.jwks import MAX_JWKS_BYTES
+from auth_service_sdk.jwks import MAX_JWKS_BYTES, parse_key_set
 from auth_service_sdk.keyset import JWKS_PATH, max_age_seconds
+from auth_service_sdk.verifier import SigningKey
 
 WELL_KNOWN = "/.well-known/openid-configuration"
+IN_PROCESS_INTROSPECTION = "/in-process/introspection"
+"""Where the issuer of a test answers about tokens, below the URL of any issuer."""
 MAX_METADATA_BYTES = 256 * 1024
 DEFAULT_LIFETIME_SECONDS, MIN_LIFETIME_SECONDS, MAX_LIFETIME_SECONDS = 3600.0, 300.0, 86_400.0
 """For how long the document is used, and the bounds within which its max-age is honoured."""
@@ -29,6 +32,7 @@ class Metadata:
 
     jwks_uri: str
     introspection_endpoint: str | None
+    algorithms: tuple[str, ...] = ()
 
 
 class Discovery:
@@ -62,6 +66,17 @@ class Discovery:
         if answer.status != 200:
             self._renew_at = 0.0
         return answer
+
+    def read_keys(self, status: int, body: bytes) -> dict[str, SigningKey]:
+        """Read a key set by what the issuer says and the developer allows. Raises UnusableKeySet.
+
+        An RSA key may say nothing of its algorithm (Entra's do not). Then it is good for the first of the allowed ones
+        that the metadata name, and that one alone.
+        """
+        rsa = [name for name in self._issuer.allowed_algorithms if name.startswith(("RS", "PS"))]
+        named = [] if self._known is None else [name for name in self._known.algorithms if name[:2] in ("RS", "PS")]
+        fitting = [name for name in rsa if name in named] if named else rsa
+        return parse_key_set(status, body, algorithms=FOREIGN_ALGORITHMS, rsa_algorithm=fitting[0] if fitting else None)
 
     async def metadata(self) -> Metadata:
         """Return the document, fetched where it is old. Raises Unreachable when there is none to rely on."""
@@ -98,6 +113,8 @@ class Discovery:
     async def introspect(self, form: bytes, headers: dict[str, str], max_bytes: int) -> Answer:
         """Post to the introspection endpoint. Raises Unreachable."""
         given = self._issuer.introspection and self._issuer.introspection.endpoint
+        if is_answered_in_process():
+            given = self._issuer.url.rstrip("/") + IN_PROCESS_INTROSPECTION
         endpoint = given or (await self.metadata()).introspection_endpoint
         if endpoint is None:
             raise Unreachable("the issuer's metadata names no introspection_endpoint; give it as endpoint=")
@@ -152,4 +169,7 @@ def read_metadata(status: int, body: bytes, issuer: OIDCIssuer) -> Metadata:
             )
     except ValueError as error:
         raise Unreachable(f"discovery of {issuer.url}: {error}") from None
-    return Metadata(document["jwks_uri"], endpoint if issuer.introspection is not None else None)
+    # Of ID tokens, but nothing is said of access tokens, and providers sign both by the same keys.
+    named: Any = document.get("id_token_signing_alg_values_supported")
+    algorithms = tuple(name for name in named if isinstance(name, str)) if isinstance(named, list) else ()
+    return Metadata(document["jwks_uri"], endpoint if issuer.introspection is not None else None, algorithms)

@@ -23,6 +23,9 @@ MAX_DEPTH = 16
 ACCESS_TOKEN_TYPES = frozenset({"at+jwt", "application/at+jwt"})
 ACTION_TOKEN_TYPES = frozenset({"action+jwt"})
 ALGORITHMS = frozenset({"RS256", "ES256", "EdDSA"})
+"""Those of auth-service."""
+FOREIGN_ALGORITHMS = ("RS256", "ES256", "EdDSA", "PS256", "RS384", "PS384", "ES384", "RS512", "PS512", "ES512")
+"""Those that a foreign issuer may use: never one with a shared secret, never `none`. Spec: RFC 7518 §3.1, RFC 8037."""
 _HEADER_MEMBERS = frozenset({"alg", "kid", "typ"})
 FOREIGN_HEADER_MEMBERS = _HEADER_MEMBERS | {"x5t", "x5t#S256"}
 """Entra and others name the key's certificate too; it is not looked at."""
@@ -50,10 +53,12 @@ def parse(
     types: frozenset[str] | frozenset[str | None] = ACCESS_TOKEN_TYPES,
     max_bytes: int = MAX_TOKEN_BYTES,
     members: frozenset[str] = _HEADER_MEMBERS,
+    algorithms: frozenset[str] = ALGORITHMS,
 ) -> ParsedToken:
     """Take a compact JWS of these types apart. Raises InvalidToken, and nothing else, for whatever bytes.
 
-    None among `types` is a header without `typ`, `members` are those that may stand in the header.
+    None among `types` is a header without `typ`, `members` are those that may stand in the header, `algorithms` the
+    values of its `alg`; which of them counts is for the key to say.
     Spec: RFC 7515 §5.2, RFC 8725 §3, RFC 9068 §4.
     """
     if len(token) > max_bytes:
@@ -65,7 +70,7 @@ def parse(
     if len(encoded_header) > MAX_HEADER_CHARACTERS:
         raise InvalidToken(f"expected a header of at most {MAX_HEADER_CHARACTERS} characters")
     header = _json_object(_decode(encoded_header), "header")
-    alg, kid = _check_header(header, types, members)
+    alg, kid = _check_header(header, types, members, algorithms)
     return ParsedToken(
         alg=alg,
         kid=kid,
@@ -99,14 +104,18 @@ def shown(value: object) -> str:
 
 
 def _check_header(
-    header: dict[str, Any], types: frozenset[str] | frozenset[str | None], members: frozenset[str]
+    header: dict[str, Any],
+    types: frozenset[str] | frozenset[str | None],
+    members: frozenset[str],
+    algorithms: frozenset[str],
 ) -> tuple[str, str]:
     unknown = header.keys() - members
     if unknown:
         raise InvalidToken(f"expected the header members alg, kid and typ only, token also has {shown(min(unknown))}")
     alg, kid, typ = header.get("alg"), header.get("kid"), header.get("typ")
-    if not isinstance(alg, str) or alg not in ALGORITHMS:
-        raise InvalidToken(f"expected alg RS256, ES256 or EdDSA, token has {shown(alg)}", misconfigured=True)
+    if not isinstance(alg, str) or alg not in algorithms:
+        wanted = " or ".join(sorted(algorithms))
+        raise InvalidToken(f"expected alg {wanted}, token has {shown(alg)}", misconfigured=True)
     if not isinstance(typ, str | None) or typ not in types or ("typ" in header and typ is None):
         plain = min(filter(None, types))
         wanted = "at+jwt (an access token, not an id_token)" if types is ACCESS_TOKEN_TYPES else plain

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from auth_service_sdk.errors import REFUSAL_KEY, AmbiguousCredentials, MissingCredential, Refusal
 from auth_service_sdk.followers import Following
 from auth_service_sdk.identity import Identity
+from auth_service_sdk.issuers import OIDCIssuer
 from auth_service_sdk.logs import PREFLIGHT, PUBLIC, context, note_refusal
 from auth_service_sdk.public_paths import PublicPaths
 from auth_service_sdk.refusals import POLICY_VIOLATION, Refusals
@@ -88,6 +89,16 @@ class Guard:
         """The same, unless all is known that was revoked until `staleness` seconds ago. Raises Refusal."""
         if not self.following.is_known_within(staleness):
             await self.confirm(scope)
+
+    @property
+    def foreign(self) -> tuple[OIDCIssuer, ...]:
+        """The issuers besides auth-service whose tokens are accepted."""
+        return ()
+
+    @property
+    def trusts_service(self) -> bool:
+        """Whether tokens of auth-service are accepted."""
+        return True
 
     def _known(self, scope: Scope) -> bool:
         """Set the user of a connection that needs no look at anything but memory; False for every other."""

@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from auth_service_sdk.gate import ALGORITHMS
+from auth_service_sdk.gate import FOREIGN_ALGORITHMS
+from auth_service_sdk.logouts import LogoutStore
 from auth_service_sdk.presets import PROFILES, ClaimPaths, Preset, Profile, merged
 
 MAX_CACHE_SECONDS = 60
 """An answer of introspection is used for no longer than so."""
+MAX_TOKEN_SECONDS = 7 * 86_400
+"""Of the longest life of a token that a logout may be remembered for."""
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 _ENTRA_TENANT = re.compile(r"/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/v2\.0|/)", re.ASCII)
 _GOOGLE = frozenset({"https://accounts.google.com", "accounts.google.com"})
 
@@ -40,6 +44,33 @@ class Introspection:
             raise ValueError(f"cache_seconds must be 0 to {MAX_CACHE_SECONDS}, got {self.cache_seconds!r}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackChannelLogout:
+    """Hear from the issuer who has signed out, and refuse their tokens at once.
+
+    The middleware answers POSTs at `path`, where it needs no token: that is the back-channel logout URL of the client
+    `client_id` (or several) at the issuer; the issuer's `audience` unless given. Access tokens that live longer than
+    `longest_token_seconds` are refused, so that a logout need be remembered no longer than that. The issuer tells one
+    process; `store` tells the others. Spec: OpenID Connect Back-Channel Logout 1.0.
+
+    Raises ValueError for arguments that cannot work.
+    """
+
+    path: str = "/backchannel-logout"
+    client_id: str | Iterable[str] | None = None
+    longest_token_seconds: int = 86_400
+    store: LogoutStore | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.path, str) or _PATH.fullmatch(self.path) is None or "/." in self.path:
+            raise ValueError(f"path must be a plain path such as '/backchannel-logout', got {self.path!r}")
+        longest = self.longest_token_seconds
+        if type(longest) is not int or not 60 <= longest <= MAX_TOKEN_SECONDS:
+            raise ValueError(f"longest_token_seconds must be 60 to {MAX_TOKEN_SECONDS}, got {longest!r}")
+        if self.client_id is not None:
+            object.__setattr__(self, "client_id", _names("client_id", self.client_id))
+
+
 @dataclass(frozen=True, slots=True)
 class OIDCIssuer:
     """An OpenID provider whose access tokens are trusted: `JWTAuthMiddleware(app, issuer=OIDCIssuer(…))`.
@@ -48,6 +79,8 @@ class OIDCIssuer:
     service there (Cognito: the ids of the clients that may come); one of several is enough. `preset` says how its
     tokens are read, `claims` what is read elsewhere. `client` names the clients (Keycloak) or projects (Zitadel) whose
     roles count; `audience` unless given. `jwks_uri` saves discovery. With `introspection` every token is asked about.
+    A signature may be of one of `algorithms`; which one a key is good for, its issuer says. With `logout` the issuer's
+    back-channel logout is received.
 
     Everything is https, and no metadata leads to a private address, except on loopback or with `allow_private`.
 
@@ -59,9 +92,10 @@ class OIDCIssuer:
     preset: Preset | str = field(default=Preset.GENERIC, kw_only=True)
     client: str | Iterable[str] | None = field(default=None, kw_only=True)
     claims: ClaimPaths | None = field(default=None, kw_only=True)
-    algorithms: Iterable[str] = field(default=("RS256", "ES256", "EdDSA"), kw_only=True)
+    algorithms: str | Iterable[str] = field(default=FOREIGN_ALGORITHMS, kw_only=True)
     jwks_uri: str | None = field(default=None, kw_only=True)
     introspection: Introspection | None = field(default=None, kw_only=True)
+    logout: BackChannelLogout | None = field(default=None, kw_only=True)
     allow_private: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -80,9 +114,9 @@ class OIDCIssuer:
         client = self.audience if self.client is None else self.client
         object.__setattr__(self, "client", _names("client", client))
         algorithms = (self.algorithms,) if isinstance(self.algorithms, str) else tuple(self.algorithms)
-        if not algorithms or not ALGORITHMS.issuperset(algorithms):
-            raise ValueError(f"algorithms must be some of {', '.join(sorted(ALGORITHMS))}, got {self.algorithms!r}")
-        object.__setattr__(self, "algorithms", frozenset(algorithms))
+        if not algorithms or not set(FOREIGN_ALGORITHMS).issuperset(algorithms):
+            raise ValueError(f"algorithms must be some of {', '.join(FOREIGN_ALGORITHMS)}, got {self.algorithms!r}")
+        object.__setattr__(self, "algorithms", algorithms)
         for name, url in (
             ("jwks_uri", self.jwks_uri),
             ("endpoint", self.introspection and self.introspection.endpoint),
@@ -104,6 +138,11 @@ class OIDCIssuer:
     def audiences(self) -> frozenset[str]:
         """The accepted audiences."""
         return frozenset(self.audience)
+
+    @property
+    def allowed_algorithms(self) -> tuple[str, ...]:
+        """The algorithms that a token may be signed by, the preferred ones first."""
+        return tuple(self.algorithms)
 
     @property
     def clients(self) -> tuple[str, ...]:

@@ -44,10 +44,15 @@ class KeySet:
         self,
         source: ServiceConnection | Callable[[], Awaitable[Answer]],
         *,
+        read: Callable[[int, bytes], dict[str, SigningKey]] = parse_key_set,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Fetch from JWKS_PATH of a service, or by a function that raises Unreachable when it cannot."""
+        """Fetch from JWKS_PATH of a service, or by a function that raises Unreachable when it cannot.
+
+        `read` makes keys of an answer's status and body, or raises UnusableKeySet.
+        """
         self._source = source
+        self._read = read
         self._monotonic = monotonic
         self._keys: dict[str, SigningKey] = {}
         self._replaced: dict[str, SigningKey] = {}
@@ -124,7 +129,7 @@ class KeySet:
         asked_at = self._monotonic()
         try:
             answer = await self._ask()
-            keys = parse_key_set(answer.status, answer.body)
+            keys = self._read(answer.status, answer.body)
         except (Unreachable, UnusableKeySet) as error:
             self._failed(error)
             return

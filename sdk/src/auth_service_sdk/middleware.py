@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Scope
 
 from auth_service_sdk.action_tokens import GUARD_KEY, ActionTokens
 from auth_service_sdk.authenticator import Authenticator
+from auth_service_sdk.backchannel import LogoutEndpoint
 from auth_service_sdk.browser import BrowserCookie, origins
 from auth_service_sdk.client import ServiceConnection
 from auth_service_sdk.configuration import (
@@ -25,6 +26,7 @@ from auth_service_sdk.followers import Following
 from auth_service_sdk.gate import MAX_TOKEN_BYTES
 from auth_service_sdk.guard import ADMITTED_KEY, Guard
 from auth_service_sdk.identity import Identity
+from auth_service_sdk.issuers import OIDCIssuer
 from auth_service_sdk.keyset import KeySet
 from auth_service_sdk.logs import context
 from auth_service_sdk.session_state import SessionQuestions
@@ -91,6 +93,10 @@ class JWTAuthMiddleware(Guard):
         if not trust.own and (client_id or client_secret):
             raise ValueError("client_id and client_secret are for auth-service: give its auth_base_url too")
         base_url, expected = trust.base_url, trust.expected
+        logout_paths = frozenset(one.logout.path for one in trust.foreign if one.logout is not None)
+        if logout_paths:
+            # Nearest to the guard, so that whatever stands further in sees nothing of it.
+            app, public_paths = LogoutEndpoint(app, logout_paths, self._receive_logout), [*public_paths, *logout_paths]
         self._credentials = credentials(client_id, client_secret) if trust.own else None
         super().__init__(
             app,
@@ -116,7 +122,8 @@ class JWTAuthMiddleware(Guard):
             self.following.announce()
         for one in trust.foreign:
             how = "verified here until they expire" if one.introspection is None else "introspected"
-            _log.info("tokens of %s are %s; no feed of revocations speaks of them", one.url, how)
+            more = "" if one.logout is None else f"; logouts are received at {one.logout.path}"
+            _log.info("tokens of %s are %s; no feed of revocations speaks of them%s", one.url, how, more)
         _warn_of_plain_http(base_url)
 
     def _start_over(self) -> None:
@@ -148,6 +155,16 @@ class JWTAuthMiddleware(Guard):
             following=self.following,
         )
 
+    @property
+    def foreign(self) -> tuple[OIDCIssuer, ...]:
+        """The issuers besides auth-service whose tokens are accepted."""
+        return self._trust.foreign
+
+    @property
+    def trusts_service(self) -> bool:
+        """Whether tokens of auth-service are accepted."""
+        return self._trust.own
+
     async def spend(self, connection: HTTPConnection, identity: Identity, action: str) -> None:
         """Spend the action token that came with a connection. Raises as `ActionTokens.spend`."""
         if self._action_tokens is None or self._is_foreign(identity):
@@ -165,6 +182,11 @@ class JWTAuthMiddleware(Guard):
             await self.confirm(scope)
         else:
             await super().confirm_beyond(scope, staleness)
+
+    async def _receive_logout(self, path: str, token: bytes) -> None:
+        issuers = self._authenticator
+        if isinstance(issuers, TrustedIssuers):
+            await issuers.receive_logout(path, token)
 
     def _is_foreign(self, identity: Identity) -> bool:
         return bool(self._trust.foreign) and identity.claims.get("iss") in self._trust.foreign_names

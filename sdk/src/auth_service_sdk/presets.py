@@ -197,7 +197,8 @@ def to_identity(
     )
 
 
-def _each(paths: Paths | None, clients: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+def each_path(paths: Paths | None, clients: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Return the ways that paths lead, step by step, with each client in place of `{client}`."""
     found: list[tuple[str, ...]] = []
     for path in paths if isinstance(paths, list) else [] if paths is None else [paths]:
         names = (path,) if isinstance(path, str) else path
@@ -222,7 +223,7 @@ def _at(claims: Mapping[str, Any], names: tuple[str, ...]) -> Any:
 def _names(claims: Mapping[str, Any], paths: Paths | None, clients: tuple[str, ...]) -> tuple[str, ...]:
     """Names in a list, the members of an object (Zitadel's roles), or one name alone; each once, in order."""
     found: dict[str, None] = {}
-    for names in _each(paths, clients):
+    for names in each_path(paths, clients):
         value = _at(claims, names)
         items: Any = [] if value is None else [value] if isinstance(value, str) else value
         if not isinstance(items, list | tuple | Mapping) or not all(isinstance(item, str) for item in items):
@@ -237,7 +238,7 @@ def _scopes(claims: Mapping[str, Any], paths: Paths | None, clients: tuple[str, 
 
 
 def _text(claims: Mapping[str, Any], paths: Paths | None) -> str | None:
-    for names in _each(paths):
+    for names in each_path(paths):
         value = _at(claims, names)
         if value is not None:
             if not isinstance(value, str):

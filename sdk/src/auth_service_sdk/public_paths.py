@@ -32,13 +32,13 @@ class PublicPaths:
 
     def allow(self, scope: Mapping[str, Any]) -> bool:
         """Whether the path of an ASGI scope is among them."""
-        path = _route_path(scope)
+        path = route_path(scope)
         if path not in self._exact and not path.startswith(self._prefixes):
             return False
         return _NOT_PLAIN.search(path) is None and _ENCODED_SEPARATOR.search(scope.get("raw_path") or b"") is None
 
 
-def _route_path(scope: Mapping[str, Any]) -> str:
+def route_path(scope: Mapping[str, Any]) -> str:
     """The path as Starlette's router sees it, so that both speak of the same route."""
     path: str = scope["path"]
     root_path: str = scope.get("root_path", "")

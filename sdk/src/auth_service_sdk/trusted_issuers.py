@@ -3,17 +3,20 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 
 from auth_service_sdk.authenticator import MAX_CACHED_TOKENS, Authenticator, TokenCache, VerifiedToken
+from auth_service_sdk.backchannel import BackChannel
 from auth_service_sdk.configuration import audiences, issuer_name, leeway_seconds, service_url
 from auth_service_sdk.errors import InvalidToken
 from auth_service_sdk.followers import Following
-from auth_service_sdk.foreign_tokens import ForeignToken, LocalVerification, Source
+from auth_service_sdk.foreign_tokens import ForeignToken, LocalVerification, Source, discovered_keys
 from auth_service_sdk.gate import claimed_issuer, shown
 from auth_service_sdk.identity import Identity
 from auth_service_sdk.introspection import Introspector
 from auth_service_sdk.issuers import OIDCIssuer
+from auth_service_sdk.logouts import Logout
 from auth_service_sdk.verifier import Expectations
 
 IssuerArgument = str | OIDCIssuer | Iterable[str | OIDCIssuer] | None
@@ -92,16 +95,29 @@ class TrustedIssuers:
         self._following = following
         self._sources: dict[str, Source] = {}
         self._opaque: Source | None = None
+        self._channels: dict[Source, BackChannel] = {}
         leeway = trust.expected.leeway_seconds
         for issuer in trust.foreign:
             source: Source
             if issuer.introspection is None:
                 source = LocalVerification(issuer, leeway=leeway, clock=clock, monotonic=monotonic)
+                keys = source.keys
             else:
                 source = self._opaque = Introspector(
                     issuer, issuer.introspection, leeway=leeway, clock=clock, monotonic=monotonic
                 )
+                keys = discovered_keys(issuer, monotonic=monotonic)
             self._sources |= dict.fromkeys(issuer.names, source)
+            if issuer.logout is not None:
+                self._channels[source] = BackChannel(
+                    issuer,
+                    issuer.logout,
+                    keys,
+                    leeway=leeway,
+                    forget=partial(self._forget, source),
+                    clock=clock,
+                    monotonic=monotonic,
+                )
 
     async def authenticate(self, token: bytes, *, strict: bool | None = None) -> Identity:
         """Return the identity behind a token. Raises InvalidToken, KeysUnavailable or RevocationStateUnknown."""
@@ -110,12 +126,27 @@ class TrustedIssuers:
         source = self._decider(token, known)
         if isinstance(source, Authenticator):
             return await source.authenticate(token, strict=strict)
-        entry = await source.accept(token, digest, known if isinstance(known, ForeignToken) else None)
+        known = known if isinstance(known, ForeignToken) else None
+        channel = self._channels.get(source)
+        entry = await (
+            source.accept(token, digest, known)
+            if channel is None
+            else self._accept(source, channel, token, digest, known)
+        )
         # No feed speaks of it: whatever is revoked at auth-service, it is as good as before.
         entry.version, entry.fresh_until = self._following.state.version, entry.good_until
         if entry is not known:
             self.cache.put(digest, entry)
         return entry.identity
+
+    async def receive_logout(self, path: str, token: bytes) -> None:
+        """End what a logout token names that came to a path. Raises Refusal."""
+        name = claimed_issuer(token)
+        source = None if name is None else self._sources.get(name)
+        channel = None if source is None else self._channels.get(source)
+        if channel is None or channel.path != path:
+            raise InvalidToken(f"expected a logout token of an issuer of this path, iss is {shown(name)}")
+        await channel.receive(token)
 
     async def confirm(self, token: bytes) -> None:
         """Ask whether an accepted token still counts. Raises InvalidToken, RevocationStateUnknown."""
@@ -132,6 +163,31 @@ class TrustedIssuers:
                 # What was heard a moment ago is no longer so, for the routes that do not ask either.
                 known.good_until = known.fresh_until = 0.0
             raise
+
+    async def _accept(
+        self, source: Source, channel: BackChannel, token: bytes, digest: bytes, known: ForeignToken | None
+    ) -> ForeignToken:
+        """Accept a token unless its session is known to have ended."""
+        logouts = channel.logouts
+        await logouts.catch_up()
+        learnt = logouts.learnt
+        entry = await source.accept(token, digest, known)
+        # From here on nothing waits: no logout comes between this look and the entry that is served without one.
+        channel.check_life(entry.identity.claims)
+        if logouts.match(entry.identity.claims):
+            entry.good_until = 0.0
+            raise InvalidToken("the session of the token has ended: its issuer said so")
+        # An answer of introspection that was asked for before a logout came says nothing of it.
+        entry.good_until = 0.0 if logouts.learnt != learnt else min(entry.good_until, logouts.fresh_until)
+        return entry
+
+    def _forget(self, source: Source, logout: Logout) -> None:
+        """Take back what was accepted before a logout; what it does not concern is accepted again."""
+        for entry in self.cache.entries():
+            if isinstance(entry, ForeignToken) and entry.source is source:
+                identity = entry.identity
+                if logout.may_concern(identity.sid, identity.sub):
+                    entry.good_until = entry.fresh_until = 0.0
 
     def _decider(self, token: bytes, known: VerifiedToken | None) -> Source | Authenticator:
         """Who decides about a token. Raises InvalidToken when nobody here does."""

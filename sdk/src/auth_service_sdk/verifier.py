@@ -10,7 +10,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import Key
 
 from auth_service_sdk.errors import InvalidToken
-from auth_service_sdk.gate import ParsedToken, shown
+from auth_service_sdk.gate import FOREIGN_ALGORITHMS, ParsedToken, shown
 
 Clock = Callable[[], float]
 """Tells the time in seconds since 1970."""
@@ -20,7 +20,7 @@ MAX_LEEWAY_SECONDS = 30
 _MAX_NUMBER = 2**53
 
 # Taken from the table rather than by `get_alg`: that call warns about the name EdDSA for each token it sees.
-_ALGORITHMS = {name: jws.JWSRegistry.algorithms[name] for name in ("RS256", "ES256", "EdDSA")}
+_ALGORITHMS = {name: jws.JWSRegistry.algorithms[name] for name in FOREIGN_ALGORITHMS}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -92,8 +92,13 @@ def check_audience(audience: Any, accepted: frozenset[str]) -> None:
 
 def check_subject(subject: Any) -> None:
     """Refuse a subject that is no plain name. Raises InvalidToken."""
-    if not _is_name(subject) or len(subject) > MAX_SUBJECT_CHARACTERS:
-        raise InvalidToken(f"expected a sub of 1 to {MAX_SUBJECT_CHARACTERS} plain characters, got {shown(subject)}")
+    check_name("a sub", subject)
+
+
+def check_name(claim: str, value: Any) -> None:
+    """Refuse what is no plain name of at most MAX_SUBJECT_CHARACTERS. Raises InvalidToken."""
+    if not _is_name(value) or len(value) > MAX_SUBJECT_CHARACTERS:
+        raise InvalidToken(f"expected {claim} of 1 to {MAX_SUBJECT_CHARACTERS} plain characters, got {shown(value)}")
 
 
 def check_times(claims: dict[str, Any], now: float, leeway: int) -> None:

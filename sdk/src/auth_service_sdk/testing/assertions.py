@@ -124,10 +124,13 @@ def _plan(auth_as: AuthAs, route: Any, requirements: Requirements, frame: FrameT
     row = _row(table(app), route, requirements.get("method"))
     if not row.guards:
         raise AssertionError(f"{row.method} {row.path}: no JWTAuthMiddleware stands before it")
+    first = row.guards[0]
     aim: Caller = {
-        "issuer": row.guards[0].expected.issuer,
+        "issuer": first.expected.issuer,
         "audience": sorted({min(guard.expected.audiences) for guard in row.guards}),
     }
+    if not first.trusts_service:
+        aim = {"issuer": first.foreign[0]}
     trials = tuple(_trials(auth_as, requirements, aim | requirements.get("caller", {})))
     path = route if isinstance(route, str) and route != row.path else _filled(row.path, requirements.get("params", {}))
     method = "GET" if row.method == "*" else row.method

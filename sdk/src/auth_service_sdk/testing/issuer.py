@@ -5,6 +5,7 @@ import hmac
 import json
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache
 from hashlib import sha256
@@ -19,24 +20,35 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 from auth_service_sdk.action_tokens import CONSUME_PATH
 from auth_service_sdk.api_keys import INTROSPECT_PATH
 from auth_service_sdk.client import answered_by, forget_answers
+from auth_service_sdk.discovery import IN_PROCESS_INTROSPECTION
 from auth_service_sdk.errors import InvalidToken
-from auth_service_sdk.gate import ACTION_TOKEN_TYPES, parse
+from auth_service_sdk.gate import ACTION_TOKEN_TYPES, ALGORITHMS, FOREIGN_ALGORITHMS, parse
 from auth_service_sdk.keyset import JWKS_PATH
 from auth_service_sdk.service_client import TOKEN_PATH
 from auth_service_sdk.session_state import VALIDATE_PATH
+from auth_service_sdk.testing.provider import Provider, logout_claims
 
 _LIFETIME_SECONDS = 600
+_CURVES = {256: "P-256", 384: "P-384", 512: "P-521"}
 
 
 @cache
 def signing_keys() -> MappingProxyType[str, RSAKey | ECKey | OKPKey]:
-    """Return a private key for each algorithm the SDK accepts, made once per process."""
-    keys: dict[str, RSAKey | ECKey | OKPKey] = {
-        "RS256": RSAKey.generate_key(2048),
-        "ES256": ECKey.generate_key("P-256"),
-        "EdDSA": OKPKey.generate_key("Ed25519"),
-    }
-    return MappingProxyType(keys)
+    """Return a private key for each algorithm the SDK accepts, made once per process. Those of RSA share one."""
+    rsa = RSAKey.generate_key(2048)
+    keys: dict[str, RSAKey | ECKey | OKPKey] = dict.fromkeys(FOREIGN_ALGORITHMS, rsa)
+    keys |= {f"ES{bits}": ECKey.generate_key(curve) for bits, curve in _CURVES.items()}
+    return MappingProxyType(keys | {"EdDSA": OKPKey.generate_key("Ed25519")})
+
+
+def _kid(algorithm: str) -> str:
+    # A published key is for one algorithm: the one RSA key has a name for each.
+    name = signing_keys()[algorithm].thumbprint()
+    return name if algorithm in ALGORITHMS else f"{name}-{algorithm}"
+
+
+def _published(kid: str) -> tuple[str, Key] | None:
+    return next(((alg, key) for alg, key in signing_keys().items() if _kid(alg) == kid), None)
 
 
 class Issuer:
@@ -51,6 +63,7 @@ class Issuer:
         self._ended: set[str] = set()
         self._spent: dict[str, str] = {}
         self._keys: dict[str, dict[str, Any]] = {}
+        self._provider = Provider(_published)
         self._block = ExitStack()
 
     def __enter__(self) -> Self:
@@ -63,10 +76,14 @@ class Issuer:
     def sign(
         self, claims: dict[str, Any], *, algorithm: str | None = None, key: Key | None = None, **header: Any
     ) -> str:
-        """Sign claims as they are, good or bad, and return the token. `header` overrides members of the header."""
+        """Sign claims as they are, good or bad, and return the token.
+
+        `header` overrides members of the header; None leaves one out.
+        """
         alg = algorithm or self.algorithm
         published = signing_keys()[alg]
-        members = {"alg": alg, "kid": published.thumbprint(), "typ": "at+jwt"} | header
+        members = {"alg": alg, "kid": _kid(alg), "typ": "at+jwt"} | header
+        members = {name: value for name, value in members.items() if value is not None}
         signing_input = f"{_encoded(members)}.{_encoded(claims)}"
         # From the table, as the verifier does: a call by name warns about EdDSA for each token.
         signature = jws.JWSRegistry.algorithms[alg].sign(signing_input.encode(), key or published)
@@ -84,12 +101,29 @@ class Issuer:
 
         In production that takes up to half a second.
         """
-        text = token if isinstance(token, str) else token["Authorization"]
-        sid = parse(text.removeprefix("Bearer ").encode()).claims.get("sid")
+        sid = parse(_bearer(token).encode()).claims.get("sid")
         if sid is None:
             raise ValueError("the token has no session: it is a client's own, or was made without one")
         self._ended.add(sid)
         forget_answers()
+
+    def opaque(self, claims: dict[str, Any]) -> str:
+        """Return a token that says nothing by itself; introspection answers with these claims."""
+        return self._provider.issue(claims)
+
+    def revoke(self, token: str | dict[str, str]) -> None:
+        """Let introspection say of a token, or of headers made by `auth_as`, that it is not active any more."""
+        self._provider.revoke(_bearer(token))
+        forget_answers()
+
+    def logout_token(self, token: str | dict[str, str], **claims: Any) -> str:
+        """Return the logout token that a provider would post when the session of a token ends.
+
+        `claims` sets any claim, as the `aud` where the client is not the token's audience; None leaves one out.
+        Spec: OpenID Connect Back-Channel Logout 1.0 §2.4.
+        """
+        said = logout_claims(_bearer(token)) | claims
+        return self.sign({name: value for name, value in said.items() if value is not None}, typ="logout+jwt")
 
     def know_key(self, key: str, answer: dict[str, Any]) -> None:
         """Let an API key be known, with the answer that introspection gives of it."""
@@ -109,28 +143,26 @@ class Issuer:
         """Return the published key set."""
         return {
             "keys": [
-                {**key.as_dict(private=False), "kid": key.thumbprint(), "alg": alg, "use": "sig"}
+                {**key.as_dict(private=False), "kid": _kid(alg), "alg": alg, "use": "sig"}
                 for alg, key in signing_keys().items()
             ]
         }
 
     def _answer(self, request: httpx2.Request) -> httpx2.Response:
-        path = request.url.path
-        if path.endswith(JWKS_PATH):
-            return _response(200, self.jwks())
-        if path.endswith(VALIDATE_PATH):
-            return self._validate(request.headers.get("authorization", ""))
-        if path.endswith(TOKEN_PATH):
-            return self._issue(request)
-        if path.endswith(CONSUME_PATH):
-            return self._consume(json.loads(request.content))
-        if path.endswith(INTROSPECT_PATH):
-            return _response(200, self._introspect(json.loads(request.content)["api_key"]))
-        return _response(404, {})
+        ways: dict[str, Callable[[], httpx2.Response]] = {
+            JWKS_PATH: lambda: _response(200, self.jwks()),
+            VALIDATE_PATH: lambda: self._validate(request.headers.get("authorization", "")),
+            TOKEN_PATH: lambda: self._issue(request),
+            CONSUME_PATH: lambda: self._consume(json.loads(request.content)),
+            INTROSPECT_PATH: lambda: _response(200, self._introspect(json.loads(request.content)["api_key"])),
+            IN_PROCESS_INTROSPECTION: lambda: _response(200, self._provider.introspect(_form(request)["token"])),
+        }
+        answer = next((ways[end] for end in ways if request.url.path.endswith(end)), None)
+        return _response(404, {}) if answer is None else answer()
 
     def _issue(self, request: httpx2.Request) -> httpx2.Response:
         """A token of the client's own, for whatever audience and scopes it asks."""
-        form = dict(parse_qsl(request.content.decode()))
+        form = _form(request)
         pair = base64.b64decode(request.headers["authorization"].removeprefix("Basic ")).decode()
         client_id, now = unquote_plus(pair.partition(":")[0]), int(time.time())
         issuer = str(request.url).removesuffix(TOKEN_PATH)
@@ -172,6 +204,15 @@ class Issuer:
         if claims.get("sid") in self._ended:
             return _response(401, {"code": "invalid_token"})
         return _response(200, {"active": True, "sub": claims.get("sub"), "sid": claims.get("sid")})
+
+
+def _form(request: httpx2.Request) -> dict[str, str]:
+    return dict(parse_qsl(request.content.decode()))
+
+
+def _bearer(token: str | dict[str, str]) -> str:
+    text = token if isinstance(token, str) else token["Authorization"]
+    return text.removeprefix("Bearer ")
 
 
 def _response(status: int, body: dict[str, Any]) -> httpx2.Response:
