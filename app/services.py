@@ -24,6 +24,7 @@ from app.factors.password.hashing import PasswordHasher
 from app.factors.password.lockout import Lockout
 from app.factors.password.service import Passwords
 from app.factors.service import Factors
+from app.federation.providers.parts import FederationParts
 from app.flows.service import Flows
 from app.foundation.cache import Cache
 from app.foundation.clock import Clock
@@ -197,6 +198,7 @@ class Services:
     restoration: Restoration
     audit_search: AuditSearch
     webhooks: WebhookParts
+    federation: FederationParts
     registry: RegistryParts
     audit_erasure: AuditErasure
 

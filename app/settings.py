@@ -20,6 +20,7 @@ from app.audiences.settings import AudienceSettings
 from app.audit.settings import AuditSettings
 from app.factors.email_code.settings import EmailCodeSettings
 from app.factors.password.settings import PasswordSettings
+from app.federation.providers.settings import GoogleSettings, IdentityProviderSettings, KeycloakSettings
 from app.flows.settings import FlowSettings
 from app.foundation.environment import Fault, SettingsError, faults_of, read, variables
 from app.foundation.http_settings import HTTPSettings
@@ -113,6 +114,9 @@ class Settings(BaseSettings):
     oauth: OAuthSettings = OAuthSettings()
     links: LinkSettings = LinkSettings()
     flows: FlowSettings = FlowSettings()
+    google: GoogleSettings = GoogleSettings()
+    keycloak: KeycloakSettings = KeycloakSettings()
+    identity_providers: IdentityProviderSettings = IdentityProviderSettings()
     webhooks: WebhookSettings = WebhookSettings()
     logout: LogoutSettings = LogoutSettings()
     limits: LimitSettings = LimitSettings()

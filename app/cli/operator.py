@@ -25,6 +25,7 @@ _CURES = {
     ),
     "webhook_not_found": "`auth-service webhooks list` shows every webhook.",
     "webhook_delivery_not_found": "`auth-service webhooks deliveries WEBHOOK_ID` shows those that are kept.",
+    "identity_provider_not_found": "`auth-service providers list` shows every identity provider.",
     "user_suspended": "`auth-service users reactivate EMAIL` does.",
     "last_administrator": "`auth-service create-admin --email E` does.",
 }

@@ -55,6 +55,7 @@ from app.wiring.codes import build_codes
 from app.wiring.configuration import build_configuration
 from app.wiring.ending import build_ending
 from app.wiring.entrances import Entrances
+from app.wiring.federation import build_federation
 from app.wiring.ground import Ground
 from app.wiring.hosted import build_hosted
 from app.wiring.introspection import build_introspection
@@ -282,5 +283,6 @@ def build(settings: Settings) -> Services:
         audit_search=AuditSearch(db, clock, audit),
         audit_erasure=audit_erasure,
         webhooks=hooks,
+        federation=build_federation(ground, rights),
         registry=build_registry(ground, oauth, sessions),
     )

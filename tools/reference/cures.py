@@ -12,6 +12,15 @@ CURES = {
     "flow_over": "Go back to the application and begin again; for operators: `FLOWS__PENDING_SECONDS`.",
     "group_exists": "Take another name, or change the group that has it.",
     "group_not_found": "`auth-service groups list` shows every group; `groups create NAME` makes one.",
+    "identity_provider_declared": "Change the settings that declare it (`GOOGLE__…`, `KEYCLOAK__…`, "
+    "`IDENTITY_PROVIDERS__DECLARED`) and start the processes again.",
+    "identity_provider_domain_taken": "Take the domain from the provider that `detail` names first.",
+    "identity_provider_exists": "Take another id, or change the provider that has it.",
+    "identity_provider_in_use": "Disable it instead, which can be taken back; or delete it with `?links=keep` or "
+    "`?links=remove`. `docs/identity-providers.md` says what each means.",
+    "identity_provider_not_found": "`auth-service providers list` shows every provider; a disabled one admits nobody.",
+    "invalid_identity_provider": "Mend what `errors` names; `docs/identity-providers.md` lists the members of `config` "
+    "by provider.",
     "idempotency_key_reused": "Take a new `Idempotency-Key` for a new request; send an old one only with the very same "
     "bytes, to the same address.",
     "idempotency_unsupported": "Send this request without `Idempotency-Key`.",
