@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
-# Installs what single tests need beside the locked packages: a browser, two proxies, Node, and Apache with its OpenID
-# Connect module. Debian and Ubuntu, as root; elsewhere it says what is missing, and those tests skip with that reason.
+# Installs what single tests need beside the locked packages: a browser, two proxies, Node, Apache with its OpenID
+# Connect module, and SAML's judges. Debian and Ubuntu, as root; elsewhere it says what is missing, and those tests skip
+# with that reason.
 set -euo pipefail
 
-declare -A package_of=([chromium]=chromium [nginx]=nginx-light [haproxy]=haproxy [node]=nodejs [npm]=npm)
+declare -A package_of=([chromium]=chromium [nginx]=nginx-light [haproxy]=haproxy [node]=nodejs [npm]=npm [xmlsec1]=xmlsec1
+  [php]=php-cli)
 # Brings Apache itself with it, but no site and no service of the system.
 openidc=/usr/lib/apache2/modules/mod_auth_openidc.so
 missing=()
 [ -e "$openidc" ] || missing+=(libapache2-mod-auth-openidc)
+# PHP's own server shows it: Apache's module for PHP comes along, and is not used.
+[ -d /usr/share/simplesamlphp ] || missing+=(simplesamlphp php-xml)
 for program in "${!package_of[@]}"; do
   command -v "$program" > /dev/null || [ -x "/usr/sbin/$program" ] || missing+=("${package_of[$program]}")
 done

@@ -12,6 +12,7 @@ import app.factors.password.models
 import app.factors.recovery_code.models
 import app.factors.totp.models
 import app.federation.providers.models
+import app.federation.saml.models
 import app.flows.models
 import app.foundation.idempotency.models
 import app.foundation.mail.models

@@ -10,6 +10,7 @@ from app.audit.trimming import LogTrimming
 from app.clients import purge as clients
 from app.factors.email_code import purge as email_code
 from app.factors.passkey import purge as passkey
+from app.federation.saml import purge as saml
 from app.flows import purge as flows
 from app.foundation import job_purge
 from app.foundation.idempotency import purge as kept_answers
@@ -49,6 +50,7 @@ def rules(settings: Settings) -> Sequence[PurgeRule]:
         *clients.RULES,
         *links.RULES,
         *flows.rules(settings.flows),
+        *saml.RULES,
         *apikeys.RULES,
         *grants.rules(absolute=absolute),
         *sessions.rules(absolute=absolute),

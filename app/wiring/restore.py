@@ -4,6 +4,7 @@ from app.apikeys import restore as apikeys
 from app.clients import restore as clients
 from app.factors.email_code import restore as email_code
 from app.factors.passkey import restore as passkey
+from app.federation.saml import restore as saml
 from app.flows import restore as flows
 from app.foundation.idempotency import restore as kept_answers
 from app.foundation.restoration import Restoration
@@ -27,6 +28,7 @@ RULES = (
     *stepup.RULES,
     *links.RULES,
     *flows.RULES,
+    *saml.RULES,
     *email_code.RULES,
     *passkey.RULES,
     *kept_answers.RULES,

@@ -1,0 +1,36 @@
+"""The services of SAML."""
+
+from dataclasses import dataclass
+
+from app.federation.saml.connector import SAMLConnector
+from app.federation.saml.keys import OwnKeys
+from app.federation.saml.logout import SAMLLogout
+from app.federation.saml.memory import Arrivals, SeenMessages, UpstreamSessions
+from app.federation.saml.metadata import MetadataCache
+from app.federation.saml.threads import XMLThreads
+from app.foundation.clock import Clock
+from app.foundation.db import Database
+from app.foundation.encryption import Keyring
+from app.foundation.http.outbound import Outbound
+from app.foundation.parts import Parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SAMLParts(Parts):
+    """What speaks SAML, and what remembers for it."""
+
+    connector: SAMLConnector
+    logout: SAMLLogout
+    arrivals: Arrivals
+
+    @classmethod
+    def build(cls, db: Database, clock: Clock, keyring: Keyring, outbound: Outbound, *, public_url: str) -> "SAMLParts":
+        """Build them. Nothing is asked of anybody yet."""
+        cache, threads = MetadataCache(outbound, clock), XMLThreads()
+        keys = OwnKeys(db, clock, keyring, public_url=public_url)
+        seen, sessions = SeenMessages(db), UpstreamSessions(db, clock, keyring)
+        return cls(
+            connector=SAMLConnector(clock, cache, keys, threads, seen=seen, sessions=sessions, public_url=public_url),
+            logout=SAMLLogout(clock, cache, keys, threads, seen=seen, sessions=sessions, public_url=public_url),
+            arrivals=Arrivals(db, clock, keyring),
+        )
