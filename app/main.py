@@ -13,7 +13,7 @@ from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Lifespan
 
-from app.account import consents
+from app.account import consents, trusted
 from app.account import pages as account_pages
 from app.account import routes as account
 from app.account.keys import routes as api_keys
@@ -92,6 +92,7 @@ ROUTERS: tuple[Router, ...] = (
     account.router,
     account_pages.router,
     consents.router,
+    trusted.router,
     api_keys.router,
     mail.router,
     mail_pages.router,

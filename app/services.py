@@ -98,6 +98,7 @@ from app.stepup.consume import ActionTokenConsumption
 from app.stepup.reauthenticate import Reauthentication
 from app.transfer.export import UserExport
 from app.transfer.imports import UserImports
+from app.trust.service import TrustedBrowsers
 from app.users.service import Users
 from app.webhooks.parts import WebhookParts
 
@@ -183,6 +184,7 @@ class Services:
     introspection: Introspection
     resolver: ResolverSlot
     account: Account
+    trusted_browsers: TrustedBrowsers
     sign_in_history: SignInHistory
     account_export: AccountExport
     own_second_factors: OwnSecondFactors

@@ -138,6 +138,11 @@ class Settings(BaseSettings):
         return (init_settings,)
 
     @property
+    def delivers_mail(self) -> bool:
+        """Whether a mail reaches anybody: by SMTP, or in development at `/dev/mail`."""
+        return self.smtp.host is not None or not self.is_production
+
+    @property
     def is_production(self) -> bool:
         """Whether the rules of production hold."""
         return self.environment is Environment.PRODUCTION

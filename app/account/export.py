@@ -24,6 +24,8 @@ from app.lifecycle.factor_set import FactorSet
 from app.roles.assign import RoleAssignments
 from app.sessions.listed import ListedSession
 from app.sessions.service import Sessions
+from app.trust.browser import ListedBrowser
+from app.trust.service import TrustedBrowsers
 from app.users.service import Users
 from app.users.user import User
 
@@ -58,6 +60,7 @@ class AccountExport:
         groups: Groups,
         factors: FactorSet,
         consents: Consents,
+        trusted: TrustedBrowsers,
         fresh: FreshAuth,
         per_hour: int,
     ) -> None:
@@ -70,6 +73,7 @@ class AccountExport:
         self._groups = groups
         self._factors = factors
         self._consents = consents
+        self._trusted = trusted
         self._fresh = fresh
         self._per_hour = per_hour
         self._sign_ins = SignInHistory(db)
@@ -112,6 +116,7 @@ class AccountExport:
         roles = await self._roles.list_of(tx, user.id)
         groups = await self._groups.list_of(tx, user.id)
         consents = await self._consents.list(tx, user.id)
+        trusted = await self._trusted.list_of(tx, user.id)
         return {
             "profile": {
                 "sub": user.sub,
@@ -125,6 +130,7 @@ class AccountExport:
             "roles": [{"role": held.role, "audience": held.audience} for held in roles],
             "groups": [group.name for group in groups],
             "consents": [_consent(consent) for consent in consents],
+            "trusted_browsers": [_browser(browser) for browser in trusted],
         }
 
     async def _proofs(self, tx: Transaction, user: User) -> list[dict[str, object]]:
@@ -198,6 +204,16 @@ def _consent(consent: Consent) -> dict[str, object]:
         "claims": sorted(consent.claims),
         "granted_at": rfc3339(consent.granted_at),
         "updated_at": rfc3339(consent.updated_at),
+    }
+
+
+def _browser(browser: ListedBrowser) -> dict[str, object]:
+    return {
+        "created_at": rfc3339(browser.created_at),
+        "last_used_at": _time(browser.last_used_at),
+        "expires_at": rfc3339(browser.expires_at),
+        "ip": browser.ip,
+        "user_agent": browser.user_agent,
     }
 
 

@@ -18,9 +18,15 @@ class SessionCookie:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class BrowserSignIn:
-    """The answer of a sign-in goes into cookies. `replaces` is the session cookie that the browser held before."""
+    """The answer of a sign-in goes into cookies. `replaces` is the session cookie that the browser held before.
+
+    `trusted` is the cookie by which it may be known as one that a user trusts; `is_to_be_trusted` that its user asks
+    for that now.
+    """
 
     replaces: str | None
+    trusted: str | None = None
+    is_to_be_trusted: bool = False
 
 
 def new_session_value() -> str:

@@ -26,6 +26,8 @@ class Cookies:
         self.challenge = f"{prefix}challenge"
         self.sign_in = f"{prefix}signin"
         self.flow = f"{prefix}flow"
+        self.trusted = f"{prefix}trusted"
+        self.accounts = f"{prefix}accounts"
 
     def sessions(self, connection: HTTPConnection) -> tuple[str, ...]:
         """Every session cookie of the request that has our shape; whatever else bears the name counts as none."""

@@ -23,8 +23,11 @@ async def _transport(
 def browser_sign_in(request: Request) -> BrowserSignIn:
     """What a sign-in by cookies starts from. Raises CSRFFailed when another site's page asks for it."""
     refuse_foreign_page(request)
-    sessions = provided(request.app, Cookies).sessions(request)
-    return BrowserSignIn(replaces=sessions[0] if len(sessions) == 1 else None)
+    cookies = provided(request.app, Cookies)
+    sessions = cookies.sessions(request)
+    return BrowserSignIn(
+        replaces=sessions[0] if len(sessions) == 1 else None, trusted=cookies.find(request, cookies.trusted)
+    )
 
 
 Transport = Annotated[BrowserSignIn | None, Depends(_transport)]

@@ -36,5 +36,8 @@ def put_tokens(request: Request, response: Response, issued: IssuedTokens) -> No
         cookies.put(response, cookies.session, session.raw_value, max_age_seconds=session.max_age_seconds)
         # The CSRF token of the time before the sign-in ends with it.
         response.delete_cookie(cookies.visitor, path="/", secure=cookies.secure, httponly=True, samesite="lax")
+    if issued.trusted_cookie is not None:
+        trusted = issued.trusted_cookie
+        cookies.put(response, cookies.trusted, trusted.raw_value, max_age_seconds=trusted.max_age_seconds)
     cookies.put(response, cookies.access, issued.access_token, max_age_seconds=issued.expires_in)
     cookies.put(response, cookies.refresh, issued.refresh_token, max_age_seconds=issued.refresh_expires_in)

@@ -19,7 +19,8 @@ from app.signing_keys.service import SigningKeys
 class IssuedTokens:
     """A token response. Spec: RFC 6749 §5.1; `refresh_expires_in` is ours.
 
-    With a `session_cookie` it is a browser's: `grants.answer` puts the tokens into cookies too.
+    With a `session_cookie` it is a browser's: `grants.answer` puts the tokens into cookies too. A `trusted_cookie` is
+    that of a browser which its user trusts from now on.
     """
 
     access_token: str
@@ -28,6 +29,7 @@ class IssuedTokens:
     refresh_token: str
     refresh_expires_in: int
     session_cookie: SessionCookie | None = None
+    trusted_cookie: SessionCookie | None = None
 
     def as_json(self) -> dict[str, object]:
         """The response's members."""

@@ -19,6 +19,7 @@ from app.revocation.kinds import RevocationKind
 from app.revocation.service import Revocations
 from app.roles.assign import RoleAssignments
 from app.sessions.service import Sessions
+from app.trust.service import TrustedBrowsers
 from app.users.service import Users
 from app.users.user import User, UserStatus
 
@@ -46,6 +47,7 @@ class UserLifecycle:
         revocations: Revocations,
         erasure: AuditErasure,
         consents: Consents,
+        trusted: TrustedBrowsers,
     ) -> None:
         self._db = db
         self._users = users
@@ -59,6 +61,7 @@ class UserLifecycle:
         self._revocations = revocations
         self._erasure = erasure
         self._consents = consents
+        self._trusted = trusted
 
     async def suspend(self, user_id: UUID, *, actor: Actor, origin: Origin) -> User:
         """Keep a user from acting and end all that is under way in the account. Idempotent."""
@@ -118,6 +121,7 @@ class UserLifecycle:
         await self._factors.forget(tx, user_id, FactorName.EMAIL_CODE)
         await self._links.delete(tx, user_id)
         await self._consents.forget(tx, user_id)
+        await self._trusted.forget(tx, user_id)
         await store.remove(tx, user_id)
         await self._erasure.erase(tx, user.sub)
         return user

@@ -1,5 +1,6 @@
 """Signing in by JSON."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from starlette.requests import Request
@@ -75,6 +76,8 @@ async def verify(
     The token opens this step alone, for five minutes and five tries (settings).
     """
     presented = Presented(code=body.code, assertion=body.assertion)
+    if browser is not None:
+        browser = replace(browser, is_to_be_trusted=body.trust_browser)
     issued = await second.verify(body.mfa_token, body.factor, presented, origin, browser=browser)
     return token_answer(request, issued)
 

@@ -28,6 +28,10 @@ class VerifyRequest(SecondFactorRequest):
 
     code: str | None = Field(default=None, max_length=256)
     assertion: dict[str, Any] | None = None
+    trust_browser: bool = Field(
+        default=False,
+        description="With `?transport=cookie`, where `mfa_required` said `trust_seconds`: ask no more in this browser.",
+    )
 
 
 class EnrolConfirmRequest(SecondFactorRequest):

@@ -1,7 +1,7 @@
 """The second step of a sign-in: proving a second factor, or enrolling one where none is there yet."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.audiences.service import Audiences
@@ -9,7 +9,7 @@ from app.audit.event import ANONYMOUS, Actor, ActorKind
 from app.audit.service import AuditLog
 from app.factors.factor import FactorName, Presented
 from app.factors.totp.service import TOTPEnrolment
-from app.foundation.browser import BrowserSignIn
+from app.foundation.browser import BrowserSignIn, SessionCookie
 from app.foundation.clock import Clock
 from app.foundation.db import Database, Transaction
 from app.foundation.origin import Origin
@@ -25,6 +25,7 @@ from app.login.events import LoginFailed
 from app.login.sign_in import SignIn, Target, offered
 from app.login.steps import Step, next_step
 from app.protocols.assurance import ACR, Assurance, Evidence, satisfies
+from app.trust.service import TrustedBrowsers
 from app.users.email import email_key
 from app.users.models import as_user
 from app.users.service import Users
@@ -72,6 +73,7 @@ class SecondStep:
         factors: FactorSet,
         second_factors: SecondFactors,
         sign_in: SignIn,
+        trusted: TrustedBrowsers,
         limits: Limits,
         max_tries: int,
     ) -> None:
@@ -85,6 +87,7 @@ class SecondStep:
         self._passkeys = factors.passkeys
         self._second_factors = second_factors
         self._sign_in = sign_in
+        self._trusted = trusted
         self._limits = limits
         self._max_tries = max_tries
 
@@ -113,6 +116,7 @@ class SecondStep:
             pending = await self._claim(tx, raw_token, Step.VERIFY)
             grant: IssuedGrant | None = None
             reached: Assurance | None = None
+            cookie: SessionCookie | None = None
             target = None if pending is None else await self._target(pending, browser)
             if pending is not None and target is not None and factor in pending.factors:
                 proof = await self._factors.verify(tx, factor, pending.user, presented, bound_to=pending.bound_to)
@@ -121,6 +125,7 @@ class SecondStep:
                 step = next_step(reached=reached.acr, required=pending.required, second=pending.factors)
                 if step.step is Step.DONE:
                     grant = await self._sign_in.open(tx, pending.user, reached, target, origin)
+                    cookie = None if grant is None else await self._trust(tx, pending, browser, origin)
             elif pending is not None:
                 await self._refused(tx, pending, factor, origin)
         if pending is None or target is None:
@@ -135,7 +140,7 @@ class SecondStep:
         self._limits.login_succeeded(attempt)
         if grant is None:
             raise await self._leads_on(pending, reached, target)
-        return await self._sign_in.sign(grant, pending.user, target)
+        return replace(await self._sign_in.sign(grant, pending.user, target), trusted_cookie=cookie)
 
     async def enrol(self, raw_token: str, factor: str) -> TOTPEnrolment | Mapping[str, object]:
         """Begin to enrol a factor: a seed for an app, or what `navigator.credentials.create` takes.
@@ -187,6 +192,14 @@ class SecondStep:
             raise SecondFactorRefused(WRONG)
         self._limits.login_succeeded(self._limits.attempt(email_key(user.email), origin))
         return await self._sign_in.sign(grant, user, target), enrolled
+
+    async def _trust(
+        self, tx: Transaction, pending: Pending, browser: BrowserSignIn | None, origin: Origin
+    ) -> SessionCookie | None:
+        """The cookie of a browser that is trusted from now on, where its user asks for that and it means anything."""
+        if browser is None or not browser.is_to_be_trusted or not self._trusted.may_spare(pending.required):
+            return None
+        return await self._trusted.trust(tx, pending.user, browser, origin)
 
     async def _enrolled(
         self, tx: Transaction, pending: Pending, factor: str, answer: Answer, origin: Origin

@@ -27,6 +27,22 @@ class MFASettings(BaseModel):
             "enrolling one. Never for users with an admin permission, nor where phr is required."
         ),
     )
+    trusted_browser_days: int = Field(
+        default=30,
+        ge=0,
+        le=365,
+        description=(
+            "How long a browser that its user trusts is not asked for a second factor that nothing requires. 0 offers "
+            "it to nobody and forgets those that are trusted."
+        ),
+    )
+    trusted_browser_is_a_factor: bool = Field(
+        default=False,
+        description=(
+            "Whether a trusted browser counts as the second factor (acr aal2) where one is required, also by a "
+            "client's acr_values. Never as phr."
+        ),
+    )
     totp_tries: int = Field(
         default=10,
         ge=3,

@@ -27,6 +27,7 @@ from app.protocols.assurance import ACR, Assurance
 from app.roles.service import Roles
 from app.sessions.events import SessionCreated
 from app.sessions.service import Authentication, Sessions
+from app.trust.service import TrustedBrowsers
 from app.users.user import User
 
 REFUSALS = {
@@ -72,6 +73,7 @@ class SignIn:
         roles: Roles,
         sessions: Sessions,
         grants: GrantIssuance,
+        trusted: TrustedBrowsers,
         required_acr: ACR,
         mailed_second: bool,
         token_lifetime: timedelta,
@@ -82,6 +84,7 @@ class SignIn:
         self._roles = roles
         self._sessions = sessions
         self._grants = grants
+        self._trusted = trusted
         self._required_acr = required_acr
         self._mailed_second = mailed_second
         self._token_lifetime = token_lifetime
@@ -100,11 +103,26 @@ class SignIn:
             second=candidate.second,
             mailed_code=await self._may_mail(candidate, assurance),
         )
+        if step.step is Step.VERIFY:
+            spared = await self._spared(candidate.user, assurance, required, target, origin)
+            if spared is not None:
+                return await self.sign(spared, candidate.user, target)
         if step.step is not Step.DONE:
             raise await self.paused(candidate.user, assurance, required, step, target)
         async with self._db.transaction() as tx:
             grant = await self.open(tx, candidate.user, assurance, target, origin)
         return None if grant is None else await self.sign(grant, candidate.user, target)
+
+    async def _spared(
+        self, user: User, assurance: Assurance, required: ACR, target: Target, origin: Origin
+    ) -> IssuedGrant | None:
+        """The grant of a sign-in whose browser is trusted, where that may stand in for what comes next; else None."""
+        if target.browser is None or not self._trusted.may_spare(required):
+            return None
+        async with self._db.transaction() as tx:
+            if not await self._trusted.recognize(tx, user, target.browser, origin):
+                return None
+            return await self.open(tx, user, self._trusted.assurance(assurance, required), target, origin)
 
     async def _may_mail(self, candidate: Candidate, assurance: Assurance) -> bool:
         """Whether a mailed code may be the second factor: a second mail proves nothing, and administrators enrol."""
@@ -151,6 +169,8 @@ class SignIn:
         }
         extensions: dict[str, object] = {"mfa_token": raw_token, "step": step.step.value, "factors": factors}
         extensions["expires_in"] = int(self._token_lifetime.total_seconds())
+        if step.step is Step.VERIFY and target.browser is not None and self._trusted.may_spare(required):
+            extensions["trust_seconds"] = self._trusted.lifetime_seconds
         return MFARequired(words[step.step], extensions=extensions)
 
     async def open(

@@ -29,6 +29,7 @@ import app.sessions.models
 import app.signing_keys.models
 import app.stepup.models
 import app.transfer.models
+import app.trust.models
 import app.users.models
 import app.webhooks.models  # noqa: F401 — imported for what it adds to the metadata
 from app.foundation.db import Model

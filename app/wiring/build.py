@@ -66,6 +66,7 @@ from app.wiring.revocation import build_feed, build_filter_keeper
 from app.wiring.rights import RightsParts
 from app.wiring.rotation import build_rotation
 from app.wiring.signals import build_batches
+from app.wiring.trust import build_trust
 
 
 def build(settings: Settings) -> Services:
@@ -119,7 +120,7 @@ def build(settings: Settings) -> Services:
         name=SERVICE_NAME,
         totp_tries=settings.mfa.totp_tries,
     )
-    audit_erasure = AuditErasure(db, clock, audit)
+    audit_erasure, trusted = AuditErasure(db, clock, audit), build_trust(ground)
     lifecycle = UserLifecycle(
         db,
         users=users,
@@ -133,6 +134,7 @@ def build(settings: Settings) -> Services:
         revocations=revocations,
         erasure=audit_erasure,
         consents=oauth.consents,
+        trusted=trusted,
     )
     grace = timedelta(seconds=settings.accounts.deletion_grace_seconds)
     closing = AccountClosing(db, clock, lifecycle, users=users, outbox=outbox, links=links, grace=grace)
@@ -142,6 +144,7 @@ def build(settings: Settings) -> Services:
     )
     entrances = Entrances.build(
         ground,
+        trusted=trusted,
         passwords=passwords,
         lockout=lockout,
         sessions=sessions,
@@ -267,8 +270,11 @@ def build(settings: Settings) -> Services:
         account=Account(
             db, post.email_change, post.password_change, users=users, sessions=sessions, closing=closing, fresh=fresh
         ),
+        trusted_browsers=trusted,
         sign_in_history=SignInHistory(db),
-        account_export=build_export(ground, sessions, rights, factors, consents=oauth.consents, fresh=fresh),
+        account_export=build_export(
+            ground, sessions, rights, factors, consents=oauth.consents, trusted=trusted, fresh=fresh
+        ),
         own_second_factors=OwnSecondFactors(
             db, users=users, factors=factors, second_factors=second_factors, fresh=fresh
         ),

@@ -17,6 +17,7 @@ from app.login.second_step import SecondStep
 from app.login.service import Login
 from app.login.sign_in import SignIn
 from app.sessions.service import Sessions
+from app.trust.service import TrustedBrowsers
 from app.wiring.ground import Ground
 
 
@@ -43,6 +44,7 @@ class Entrances:
         second_factors: SecondFactors,
         email_codes: EmailCodes,
         interruption: Interruption,
+        trusted: TrustedBrowsers,
     ) -> "Entrances":
         """Build them. Every first factor ends in the same `SignIn`."""
         settings, db, clock, audit = ground.settings, ground.db, ground.clock, ground.audit
@@ -55,8 +57,9 @@ class Entrances:
             roles=ground.roles,
             sessions=sessions,
             grants=issuance,
+            trusted=trusted,
             required_acr=settings.mfa.required_acr,
-            mailed_second=settings.mfa.email_code,
+            mailed_second=settings.mfa.email_code and settings.delivers_mail,
             token_lifetime=timedelta(seconds=settings.mfa.token_seconds),
         )
         return cls(
@@ -81,6 +84,7 @@ class Entrances:
                 factors=factors,
                 second_factors=second_factors,
                 sign_in=sign_in,
+                trusted=trusted,
                 limits=limits,
                 max_tries=settings.mfa.tries_per_sign_in,
             ),

@@ -26,6 +26,7 @@ from app.sessions import purge as sessions
 from app.settings import Settings
 from app.stepup import purge as stepup
 from app.transfer import purge as transfer
+from app.trust import purge as trust
 from app.webhooks import purge as webhooks
 from app.wiring.ground import Ground
 
@@ -46,6 +47,7 @@ def rules(settings: Settings) -> Sequence[PurgeRule]:
         *passkey.RULES,
         *login.RULES,
         *hosted.RULES,
+        *trust.RULES,
         *stepup.RULES,
         *clients.RULES,
         *links.RULES,

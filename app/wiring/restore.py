@@ -15,6 +15,7 @@ from app.login import restore as login
 from app.revocation import restore as revocation
 from app.sessions import restore as sessions
 from app.stepup import restore as stepup
+from app.trust import restore as trust
 from app.wiring.ground import Ground
 
 RULES = (
@@ -25,6 +26,7 @@ RULES = (
     *revocation.RULES,
     *login.RULES,
     *hosted.RULES,
+    *trust.RULES,
     *stepup.RULES,
     *links.RULES,
     *flows.RULES,

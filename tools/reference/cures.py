@@ -7,6 +7,8 @@ CURES = {
     "signing_key_in_use": "Rotate first (`auth-service rotate-signing-key`), and retire the former key once its last "
     "token has expired: `detail` says when. A key that leaked is revoked instead.",
     "signing_key_not_found": "`auth-service keys list` shows every key.",
+    "trusted_browser_not_found": "`GET /auth/me/trusted-browsers` shows those that you trust still; a new password or "
+    "factor forgets all of them.",
     "flow_not_found": "A flow is kept for a set time (`FLOWS__KEPT_SECONDS`); its id stands on the error page and in "
     "`error_description`.",
     "flow_over": "Go back to the application and begin again; for operators: `FLOWS__PENDING_SECONDS`.",
