@@ -102,6 +102,15 @@ class PagesSettings(BaseModel):
         description="A folder of `<language>.po` files whose words take the place of ours.",
         examples=["/etc/auth-service/texts"],
     )
+    remembered_accounts: int = Field(
+        default=5,
+        ge=0,
+        le=10,
+        description=(
+            "How many accounts a browser that signed in to them offers again, until its user removes them there; 0 "
+            "remembers none."
+        ),
+    )
     sign_in_seconds: int = Field(
         default=3600,
         ge=300,

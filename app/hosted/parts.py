@@ -4,7 +4,15 @@ from dataclasses import dataclass
 
 from app.foundation.parts import Parts
 from app.foundation.theme import Theme
+from app.hosted.accounts import KnownAccounts
 from app.hosted.begin import SignInPages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offers:
+    """What pages may offer in this deployment. `mail`: whether a mail would reach anybody."""
+
+    mail: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,4 +20,6 @@ class HostedParts(Parts):
     """What `wiring.hosted` builds."""
 
     sign_in: SignInPages
+    accounts: KnownAccounts
+    offers: Offers
     theme: Theme

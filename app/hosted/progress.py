@@ -11,8 +11,9 @@ from typing import Any, Self
 class Progress:
     """What a sign-in knows between two pages. It is kept encrypted.
 
-    `email` is what was typed; `challenge` stands for a mailed code; `mfa_token`, `second` and `factors` are the step
-    that follows the first factor, and `shown` what its page shows once begun; `recovery_codes` are not yet written
+    `email` is what was typed; `challenge` stands for a mailed code, asked for at `mailed_at`, in seconds since 1970;
+    `mfa_token`, `second` and `factors` are the step that follows the first factor, `trust_seconds` how long this
+    browser may be trusted after it, and `shown` what its page shows once begun; `recovery_codes` are not yet written
     down; `chosen` says that the person has said who they are, `other` that they are not who is signed in; `ui_locales`
     is the language that they chose here.
     """
@@ -22,11 +23,13 @@ class Progress:
     mfa_token: str | None = field(default=None, repr=False)
     second: str | None = None
     factors: tuple[str, ...] = ()
+    trust_seconds: int = 0
     shown: Mapping[str, Any] | None = field(default=None, repr=False)
     recovery_codes: tuple[str, ...] = field(default=(), repr=False)
     chosen: bool = False
     other: bool = False
     ui_locales: str | None = None
+    mailed_at: float = 0
 
     def sealable(self) -> bytes:
         """The bytes that are encrypted."""
@@ -60,8 +63,10 @@ class Standing:
     renewable: bool
 
 
-def screen_of(progress: Progress, standing: Standing | None, *, choose: bool) -> Screen:
+def screen_of(progress: Progress, standing: Standing | None, *, choose: bool, offered: bool = False) -> Screen:
     """The page that comes next; `standing` is None where nobody is signed in who could be meant.
+
+    With `offered` the browser knows accounts of which the person shall say one.
 
     Whoever is meant and lacks what is required signs in from the beginning, and enrols it on the way.
     """
@@ -72,7 +77,7 @@ def screen_of(progress: Progress, standing: Standing | None, *, choose: bool) ->
     if progress.email is not None:
         return Screen.PROVE
     if standing is None or progress.other:
-        return Screen.IDENTIFY
+        return Screen.CHOOSE if offered and not progress.other else Screen.IDENTIFY
     return _screen_of_session(standing, ask=choose and not progress.chosen)
 
 

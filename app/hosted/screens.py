@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from starlette.responses import Response
 
 from app.factors.factor import FactorName
+from app.foundation.clock import Clock
 from app.hosted.faults import OVER, Fault
 from app.hosted.progress import Progress, Screen
 from app.hosted.visit import Visit
@@ -16,9 +17,12 @@ from app.stepup.reauthenticate import Reauthentication
 WAY = "way"
 OTHER = "other"
 """The way of whoever is somebody else than the page says."""
-PASSKEY, CODE, FORGOT = "passkey", "code", "forgot"
+PASSKEY, CODE, FORGOT, ACCOUNTS = "passkey", "code", "forgot", "accounts"
 
-_SCRIPTS = ("passkey.js", "reveal.js")
+_SCRIPTS = ("passkey.js", "password.js")
+RESEND_SCRIPTS = ("resend.js",)
+# After so long a mail is late, and not before.
+_RESEND_SECONDS = 30
 
 
 async def show(visit: Visit, *, fault: Fault | None = None, screen: Screen | None = None) -> Response:
@@ -26,8 +30,11 @@ async def show(visit: Visit, *, fault: Fault | None = None, screen: Screen | Non
     wanted = screen or visit.screen
     if wanted is Screen.DONE:
         return await visit.finish()
-    if visit.request.query_params.get(WAY) == OTHER and screen is None and wanted is not Screen.CODES:
+    way = _way(visit)
+    if way == OTHER and screen is None and wanted is not Screen.CODES:
         wanted = Screen.IDENTIFY
+    if way == ACCOUNTS and screen is None and wanted is Screen.IDENTIFY and visit.others:
+        wanted = Screen.CHOOSE
     return await _SHOWN[wanted](visit, fault)
 
 
@@ -47,14 +54,17 @@ async def _identify(visit: Visit, fault: Fault | None) -> Response:
         email=visit.progress.email or visit.requirements.login_hint or "",
         stranger=signed_in.user.email if signed_in is not None and is_stranger else None,
         by_passkey=_way(visit) == PASSKEY,
+        others=visit.others,
     )
 
 
 async def _prove(visit: Visit, fault: Fault | None) -> Response:
     way = _way(visit)
     if way == CODE and visit.progress.challenge is not None:
-        return visit.render("login/code.html", fault=fault, email=visit.email)
-    if way == FORGOT:
+        return visit.render(
+            "login/code.html", fault=fault, scripts=RESEND_SCRIPTS, email=visit.email, wait=resend_after(visit)
+        )
+    if way == FORGOT and visit.offers_mail:
         return visit.render("login/forgot.html", fault=fault, email=visit.email)
     return visit.render(
         "login/password.html",
@@ -98,12 +108,14 @@ async def _verify(visit: Visit, fault: Fault | None) -> Response:
     return visit.render(
         "login/second.html",
         fault=fault,
-        scripts=_SCRIPTS,
+        scripts=(*_SCRIPTS, *RESEND_SCRIPTS),
         email=visit.email,
         factor=factor,
         others=[name for name in progress.factors if name != factor],
+        wait=resend_after(visit),
         options=_as_text(options),
         mailed=is_mailed,
+        trusted_for=visit.language.duration(progress.trust_seconds) if progress.trust_seconds else "",
     )
 
 
@@ -126,7 +138,8 @@ async def _codes(visit: Visit, fault: Fault | None) -> Response:
 
 
 async def _choose(visit: Visit, fault: Fault | None) -> Response:
-    return visit.render("login/choose.html", fault=fault, user=visit.require_signed_in().user)
+    user = None if visit.signed_in is None else visit.signed_in.user
+    return visit.render("login/choose.html", fault=fault, user=user, others=visit.others)
 
 
 async def begin_again(visit: Visit) -> Response:
@@ -145,6 +158,12 @@ _SHOWN: Mapping[Screen, Callable[[Visit, Fault | None], Awaitable[Response]]] = 
     Screen.CODES: _codes,
     Screen.CHOOSE: _choose,
 }
+
+
+def resend_after(visit: Visit) -> int:
+    """In how many seconds to ask for another mail; a page with a script waits for that long."""
+    passed = visit.service(Clock).now().timestamp() - visit.progress.mailed_at
+    return max(0, _RESEND_SECONDS - int(passed))
 
 
 def _way(visit: Visit) -> str:

@@ -1,12 +1,14 @@
 """Signing up on the pages, on the way to signing in."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from starlette.responses import Response
 
 from app.factors.password.errors import PasswordRefused
 from app.factors.password.service import Passwords
 from app.factors.password.words import hint, said_of
+from app.foundation.clock import Clock
 from app.foundation.errors import ServiceError
 from app.foundation.form import read_form
 from app.foundation.language import N_
@@ -15,7 +17,7 @@ from app.foundation.transport import browser_sign_in
 from app.hosted.begin import SIGN_UP_PATH
 from app.hosted.faults import NO_ADDRESS, Fault, fault_of
 from app.hosted.progress import Progress
-from app.hosted.screens import over
+from app.hosted.screens import RESEND_SCRIPTS, over, resend_after
 from app.hosted.steps import noted
 from app.hosted.visit import ThisVisit, Visit
 from app.limits.errors import TooManyAttempts
@@ -37,7 +39,7 @@ _FIELDS: Mapping[type[ServiceError], tuple[str, str]] = {
     NameRefused: ("name", _NO_NAME),
 }
 _REFUSALS: tuple[type[ServiceError], ...] = (PasswordRefused, *_FIELDS, SignUpClosed, TooManyAttempts)
-_SCRIPTS = ("reveal.js",)
+_SCRIPTS = ("password.js",)
 
 
 @router.get("")
@@ -55,6 +57,7 @@ async def sign_up(visit: ThisVisit) -> Response:
         return over(visit)
     if fields.get("step") == "resend":
         await visit.service(EmailVerification).request(visit.progress.email or "", visit.origin)
+        await visit.note(replace(visit.progress, mailed_at=visit.service(Clock).now().timestamp()))
         return visit.go_on(visit.path_at(f"{SIGN_UP_PATH}/sent"))
     email, password = fields.get("email", "").strip(), fields.get("password", "")
     wanted = SignUp(email=email, password=password, name=fields.get("name") or None, locale=visit.language.tag)
@@ -62,8 +65,8 @@ async def sign_up(visit: ThisVisit) -> Response:
         user = await visit.service(Registration).sign_up(wanted, visit.origin)
     except _REFUSALS as refusal:
         return _refused(visit, fields, refusal)
-    was = visit.progress
-    await visit.note(Progress(email=email, chosen=True, other=was.other, ui_locales=was.ui_locales))
+    was, now = visit.progress, visit.service(Clock).now().timestamp()
+    await visit.note(Progress(email=email, chosen=True, other=was.other, ui_locales=was.ui_locales, mailed_at=now))
     sent = visit.go_on(visit.path_at(f"{SIGN_UP_PATH}/sent"))
     return sent if user is None else await _sign_in(visit, email, password) or sent
 
@@ -73,7 +76,9 @@ async def sent(visit: ThisVisit) -> Response:
     """Say that a mail is on its way: the same for everyone while existence is hidden."""
     if visit.flow is None or visit.progress.email is None:
         return over(visit) if visit.is_lost else visit.go_on(SIGN_UP_PATH)
-    return visit.render("login/sign_up_sent.html", email=visit.progress.email)
+    return visit.render(
+        "login/sign_up_sent.html", scripts=RESEND_SCRIPTS, email=visit.progress.email, wait=resend_after(visit)
+    )
 
 
 async def _sign_in(visit: Visit, email: str, password: str) -> Response | None:
@@ -123,6 +128,7 @@ def _form(
         email=fields.get("email", ""),
         name=fields.get("name", ""),
         hint=hint(least, visit.language),
+        least=least,
         errors=errors or {},
         shown=visit.request.query_params.get("show") == "1",
     )

@@ -9,9 +9,11 @@ from starlette.responses import Response
 
 from app.factors.factor import FactorName, Presented
 from app.factors.totp.service import TOTPEnrolment
+from app.foundation.clock import Clock
 from app.foundation.cookies import Cookies
 from app.foundation.form import InvalidForm
 from app.foundation.transport import browser_sign_in
+from app.hosted.accounts import KnownAccounts
 from app.hosted.begin import LOGIN_PATH, path_of
 from app.hosted.faults import NO_ADDRESS, REFUSALS, fault_of
 from app.hosted.progress import Progress, Screen
@@ -83,18 +85,20 @@ async def _passkey(visit: Visit, fields: Fields) -> Response:
 
 async def _mail(visit: Visit, _: Fields) -> Response:
     """Mail a code: of the first step, or of the second where that is how it goes on."""
-    progress = visit.progress
+    progress, now = visit.progress, visit.service(Clock).now().timestamp()
     if progress.mfa_token is not None:
         await visit.service(SecondStep).challenge(progress.mfa_token, FactorName.EMAIL_CODE)
-        await visit.note(replace(progress, challenge="mailed"))
+        await visit.note(replace(progress, challenge="mailed", mailed_at=now))
         return visit.go_on(_way_to(visit, FactorName.EMAIL_CODE))
+    if not visit.offers_mail:
+        return visit.go_on()
     try:
         asked = await visit.service(EmailCodeSignIn).ask(
             visit.email, visit.origin, locale=visit.language.tag, raw_binding=visit.raw_browser
         )
     except EmailRefused:
         return await show(visit, fault=NO_ADDRESS, screen=Screen.IDENTIFY)
-    await visit.note(replace(progress, email=visit.email, challenge=asked.raw_challenge))
+    await visit.note(replace(progress, email=visit.email, challenge=asked.raw_challenge, mailed_at=now))
     return visit.go_on(_way_to(visit, "code"))
 
 
@@ -117,7 +121,7 @@ async def _second(visit: Visit, fields: Fields) -> Response:
         fields.get("factor", ""),
         _presented(fields),
         visit.origin,
-        browser=browser_sign_in(visit.request),
+        browser=replace(browser_sign_in(visit.request), is_to_be_trusted=fields.get("trust") == "1"),
     )
     return await visit.sign_in(issued)
 
@@ -149,6 +153,8 @@ async def _confirm(visit: Visit, fields: Fields) -> Response:
 
 async def _forgot(visit: Visit, _: Fields) -> Response:
     """Have a link sent that sets a new password; it is answered alike for every address."""
+    if not visit.offers_mail:
+        return visit.go_on()
     await visit.service(PasswordRecovery).request(visit.email, visit.origin)
     return visit.go_on("/password/sent")
 
@@ -161,9 +167,23 @@ async def _saved(visit: Visit, _: Fields) -> Response:
 async def _choose(visit: Visit, fields: Fields) -> Response:
     if visit.flow is None and fields.get("account") == "this":
         return visit.go_on(HOME)
-    is_other = fields.get("account") != "this"
-    await visit.note(Progress(chosen=not is_other, other=is_other, ui_locales=visit.progress.ui_locales))
+    account, was = fields.get("account", ""), visit.progress
+    known = next((each for each in visit.others if each.email == account), None)
+    if known is not None:
+        is_other = visit.signed_in is not None
+        await visit.note(Progress(email=known.email, chosen=True, other=is_other, ui_locales=was.ui_locales))
+        return visit.go_on()
+    is_other = account != "this"
+    await visit.note(Progress(chosen=not is_other, other=is_other, ui_locales=was.ui_locales))
     return visit.go_on()
+
+
+async def _forget(visit: Visit, fields: Fields) -> Response:
+    """Have this browser remember an account no longer."""
+    left = [each for each in visit.known if each.email != fields.get("account")]
+    response = visit.go_on(_way_to(visit, "accounts"))
+    visit.service(KnownAccounts).put(left, response, visit.service(Cookies))
+    return response
 
 
 async def _again(visit: Visit, fields: Fields) -> Response:
@@ -197,6 +217,7 @@ _STEPS: Mapping[str, Callable[[Visit, Fields], Awaitable[Response]]] = {
     "forgot": _forgot,
     "saved": _saved,
     "choose": _choose,
+    "forget": _forget,
     "again": _again,
 }
 
@@ -214,6 +235,7 @@ def _paused(visit: Visit, said: Mapping[str, Any]) -> Progress:
         mfa_token=said["mfa_token"],
         second=said["step"],
         factors=tuple(said["factors"]),
+        trust_seconds=said.get("trust_seconds", 0),
         ui_locales=visit.progress.ui_locales,
     )
 

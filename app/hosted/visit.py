@@ -24,9 +24,11 @@ from app.foundation.provide import provided
 from app.foundation.secrets import random_secret
 from app.grants.answer import put_tokens
 from app.grants.mint import IssuedTokens
+from app.hosted.accounts import KnownAccount, KnownAccounts, is_same
 from app.hosted.again import ways_again
 from app.hosted.begin import LOGIN_PATH, SIGN_UP_PATH, HostedFlow, SignInPages, SignInRequirements, path_of
 from app.hosted.faults import Fault
+from app.hosted.parts import Offers
 from app.hosted.progress import Progress, Screen, Standing, screen_of
 from app.users.service import Users
 from app.users.user import User
@@ -86,7 +88,25 @@ class Visit:
     def screen(self) -> Screen:
         """The page that comes next."""
         standing = None if self.signed_in is None else self.signed_in.standing
-        return screen_of(self.progress, standing, choose=self.requirements.choose)
+        choose = self.requirements.choose
+        offered = choose and self.signed_in is None and bool(self.known)
+        return screen_of(self.progress, standing, choose=choose, offered=offered)
+
+    @property
+    def known(self) -> tuple[KnownAccount, ...]:
+        """The accounts that this browser was signed in to, the last used first."""
+        return self.service(KnownAccounts).of(self.request, self.service(Cookies))
+
+    @property
+    def others(self) -> list[KnownAccount]:
+        """Those of them that are not signed in now."""
+        here = None if self.signed_in is None else self.signed_in.user.email
+        return [account for account in self.known if here is None or not is_same(account.email, here)]
+
+    @property
+    def offers_mail(self) -> bool:
+        """Whether a mail would reach anybody."""
+        return self.service(Offers).mail
 
     @property
     def email(self) -> str:
@@ -161,6 +181,7 @@ class Visit:
             alarm="" if beside else words,
             csrf_token=self.csrf_token,
             here=self.here,
+            mails=self.offers_mail,
             sign_up=self.path_at(SIGN_UP_PATH),
             **values,
         )
@@ -178,7 +199,11 @@ class Visit:
         if self.flow is None:
             return self.go_on(HOME)
         await self.service(SignInPages).finish(self.flow, self.raw_browser)
-        return self.go_on(self.flow.resume_at)
+        response = self.go_on(self.flow.resume_at)
+        if self.signed_in is not None:
+            accounts = self.service(KnownAccounts)
+            accounts.remember(self.known, self.signed_in.user, response, self.service(Cookies))
+        return response
 
     async def sign_in(self, issued: IssuedTokens, *, recovery_codes: tuple[str, ...] = ()) -> Response:
         """Give the browser its session and send it on."""

@@ -120,6 +120,9 @@ async def _choose(
         email=email,
         token=raw_token,
         hint=hint(rules.min_length, language),
+        least=rules.min_length,
+        shown=request.query_params.get("show") == "1",
+        scripts=("password.js",),
         error="" if refusal is None else said_of(refusal, language),
     )
 

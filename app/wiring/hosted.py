@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 from app.foundation.theme import Theme
+from app.hosted.accounts import KnownAccounts
 from app.hosted.begin import SignInPages
-from app.hosted.parts import HostedParts
+from app.hosted.parts import HostedParts, Offers
 from app.wiring.ground import Ground
 
 
@@ -13,5 +14,8 @@ def build_hosted(ground: Ground) -> HostedParts:
     settings = ground.settings.pages
     lifetime = timedelta(seconds=settings.sign_in_seconds)
     return HostedParts(
-        sign_in=SignInPages(ground.db, ground.clock, ground.keyring, lifetime=lifetime), theme=Theme.of(settings)
+        sign_in=SignInPages(ground.db, ground.clock, ground.keyring, lifetime=lifetime),
+        accounts=KnownAccounts(ground.keyring, most=settings.remembered_accounts),
+        offers=Offers(mail=ground.settings.delivers_mail),
+        theme=Theme.of(settings),
     )

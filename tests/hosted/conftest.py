@@ -36,6 +36,8 @@ class _Reading(HTMLParser):
         if tag == "form":
             self.forms.append(Form(attributes["action"], attributes=attributes))
         elif tag in ("input", "button") and self.forms and attributes.get("name"):
+            if attributes.get("type") == "checkbox" and "checked" not in attributes:
+                return
             self.forms[-1].fields.setdefault(attributes["name"], attributes.get("value", ""))
         elif tag == "a":
             self.links.append(attributes.get("href", ""))
@@ -97,7 +99,9 @@ class Surfer:
     async def _arrive(self) -> Sheet:
         while self.trail[-1].status_code == 303:
             place = urljoin(str(self.trail[-1].url), self.trail[-1].headers["location"])
-            if not place.startswith(ISSUER + "/login") and not place.startswith(ISSUER + "/signup"):
+            if urlsplit(place)[:2] != urlsplit(str(self.client.base_url))[:2]:
+                break
+            if not path_of(place).startswith(("/login", "/signup")):
                 break
             self.trail.append(await self.client.get(place, headers={"Accept": "text/html"}))
         self.at = read(self.trail[-1])
