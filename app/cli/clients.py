@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,12 +16,26 @@ from app.cli.operator import Acting, explained
 from app.cli.options import AsJson, DataDir
 from app.cli.printing import print_columns, print_json
 from app.clients.service import Client, NewCredentials
+from app.foundation.errors import ServiceError
 
 app = typer.Typer(no_args_is_help=True, help="Programs that prove themselves by a secret; create-client makes one.")
 
 _PAGE = 200
 
+
+def _uris(flag: str, words: str) -> Any:
+    return typer.Option(flag, metavar="U", help=words, show_default=False)
+
+
 ClientID = Annotated[str, typer.Argument(metavar="CLIENT_ID", help="As create-client printed it.", show_default=False)]
+
+
+def _changed(what: str, held: Sequence[str], add: list[str] | None, remove: list[str] | None) -> tuple[str, ...]:
+    """A list with some more and some fewer of its entries. Raises ServiceError for one that it does not have."""
+    for entry in remove or ():
+        if entry not in held:
+            raise ServiceError(f"The client has no such {what}: {entry}. It has: {', '.join(held) or 'none'}.")
+    return tuple(dict.fromkeys([*(entry for entry in held if entry not in (remove or ())), *(add or ())]))
 
 
 app.command("end-everything")(end_everything.client)
@@ -71,6 +87,42 @@ def show(client_id: ClientID, data_dir: DataDir = None, as_json: AsJson = False)
             return await services.clients.get(tx, client_id)
 
     with explained():
+        _print_one(asyncio.run(work()), as_json=as_json)
+
+
+@app.command("update")
+def update(
+    client_id: ClientID,
+    *,
+    add: Annotated[list[str] | None, _uris("--add-redirect-uri", "Where codes may be sent too; repeatable.")] = None,
+    remove: Annotated[
+        list[str] | None, _uris("--remove-redirect-uri", "Where codes may be sent no more; repeatable.")
+    ] = None,
+    add_origin: Annotated[list[str] | None, _uris("--add-origin", "Whose scripts may read its answers too.")] = None,
+    remove_origin: Annotated[list[str] | None, _uris("--remove-origin", "Whose scripts may no more.")] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change where a client may have codes sent, and whose scripts may read its answers. Tokens that it has stay good.
+
+    Example: auth-service clients update c_0123456789abcdefABCDEF --add-redirect-uri http://localhost:3000/cb
+    """
+
+    async def work() -> Client:
+        acting = Acting()
+        async with opened(data_dir) as services, services.db.transaction() as tx:
+            # Held, so that of two changes at once the second begins from what the first has left.
+            present = (await services.clients.lock(tx, client_id)).definition
+            changed = replace(
+                present,
+                redirect_uris=_changed("redirect URI", present.redirect_uris, add, remove),
+                allowed_origins=_changed("origin", present.allowed_origins, add_origin, remove_origin),
+            )
+            return await services.clients.update(tx, client_id, changed, actor=acting.actor, origin=acting.origin)
+
+    with explained():
+        if not (add or remove or add_origin or remove_origin):
+            raise ServiceError("Say what shall change: --add-redirect-uri, --remove-redirect-uri, --add-origin …")
         _print_one(asyncio.run(work()), as_json=as_json)
 
 

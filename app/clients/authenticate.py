@@ -12,6 +12,7 @@ from app.clients.presented import Presented, presented_by, presented_by_header
 from app.clients.registered import ClientDirectory, RegisteredClient
 from app.clients.rules import ServiceScope
 from app.foundation.clock import Clock
+from app.foundation.cors import note_client
 from app.foundation.db import Database
 from app.foundation.errors import Forbidden
 from app.foundation.origin import Origin
@@ -99,6 +100,7 @@ class ClientAuthentication:
         InvalidRequest and as `authenticate`.
         """
         presented = presented_by(authorization, fields)
+        note_client(presented.client_id)
         async with self._limits.client_auth(presented.client_id, origin):
             known = self._directory.known(presented.client_id)
             if known is not None and known.enabled and presented.assertion is None and self._fits(known, presented):

@@ -1,6 +1,8 @@
 """Which other origins' scripts may read our answers. Spec: Fetch §3.2."""
 
 from collections.abc import Container, Sequence
+from contextvars import ContextVar
+from typing import Protocol
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -15,17 +17,52 @@ _PREFLIGHT_SECONDS = b"600"
 _VARY = (b"vary", b"Origin")
 
 
+# Holds the client of the request under way, once somebody has said which it is.
+speaker: ContextVar[list[str]] = ContextVar("speaker")
+
+
+def note_client(client_id: str) -> None:
+    """Say whose request this is: from then on the origins of that client alone may read its answer."""
+    noted = speaker.get(None)
+    if noted is not None:
+        noted[:] = [client_id]
+
+
+class Origins(Protocol):
+    """The origins of browser clients, together and each client's own."""
+
+    def __contains__(self, origin: object) -> bool:
+        """Whether an origin is any client's."""
+
+    def of(self, client_id: str) -> Container[bytes]:
+        """The origins of one client; none where there is no such client."""
+
+
+class Nobodys:
+    """Origins where there are no clients."""
+
+    def __contains__(self, origin: object) -> bool:
+        """None is anybody's."""
+        return False
+
+    def of(self, _: str) -> Container[bytes]:
+        """Nobody has any."""
+        return ()
+
+
 class CORS:
     """The origins of `CORS__ORIGINS`, compared as whole strings. Never `*`, never `null`.
 
-    At `shared_paths` those of `others` may read too: the origins of browser clients at what such a client calls.
+    At `shared_paths` those of `others` may read too: the origins of browser clients at what such a client calls. An
+    answer to one client is read by its own origins; what is alike for everybody, such as discovery, by those of all. A
+    preflight says of no client, and gives nothing away.
     """
 
     def __init__(
-        self, origins: Sequence[str], *, others: Container[bytes] = (), shared_paths: frozenset[str] = frozenset()
+        self, origins: Sequence[str], *, others: Origins | None = None, shared_paths: frozenset[str] = frozenset()
     ) -> None:
         self._origins = frozenset(origin.encode("ascii") for origin in origins)
-        self._others = others
+        self._others = Nobodys() if others is None else others
         self._shared_paths = shared_paths
 
     def preflight(self, origin: bytes | None, path: str) -> Headers | None:
@@ -39,16 +76,20 @@ class CORS:
             (b"access-control-max-age", _PREFLIGHT_SECONDS),
         ]
 
-    def answer(self, origin: bytes | None, path: str) -> Headers:
-        """What to add to any other answer."""
+    def answer(self, origin: bytes | None, path: str, client_id: str | None = None) -> Headers:
+        """What to add to any other answer, to the client that asked, if it is known."""
         if not self._origins and path not in self._shared_paths:
             return []
-        if origin is None or not self._allows(origin, path):
+        if origin is None or not self._allows(origin, path, client_id):
             return [_VARY]
         return [*self._allowing(origin), (b"access-control-expose-headers", _ANSWER_HEADERS)]
 
-    def _allows(self, origin: bytes, path: str) -> bool:
-        return origin in self._origins or (path in self._shared_paths and origin in self._others)
+    def _allows(self, origin: bytes, path: str, client_id: str | None = None) -> bool:
+        if origin in self._origins:
+            return True
+        if path not in self._shared_paths:
+            return False
+        return origin in (self._others if client_id is None else self._others.of(client_id))
 
     def _allowing(self, origin: bytes) -> Headers:
         return [

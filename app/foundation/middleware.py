@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.foundation.client_address import ClientAddresses
-from app.foundation.cors import CORS
+from app.foundation.cors import CORS, speaker
 from app.foundation.draining import Drain
 from app.foundation.errors import ServiceError
 from app.foundation.limits import (
@@ -107,13 +107,12 @@ class Edge:
         if method == "HEAD":
             # Whoever answers GET answers HEAD with the same headers. Spec: RFC 9110 §9.3.2.
             scope["method"] = "GET"
-        added, cors = (
-            self._added_headers(origin.trace_id),
-            self._policy.cors.answer(_first(seen, b"origin"), scope["path"]),
-        )
-        answer = _Answer(send, added, cors, without_body=method == "HEAD")
+        added = self._added_headers(origin.trace_id)
+        reader = _Reader(cors=self._policy.cors, origin=_first(seen, b"origin"), path=scope["path"])
+        answer = _Answer(send, added, reader, without_body=method == "HEAD")
         token = current_trace_id.set(origin.trace_id)
         headers_token = answer_headers.set(added)
+        reader_token = speaker.set(reader.client)
         try:
             early = self._early_answer(scope, size, seen)
             if early is not None:
@@ -135,6 +134,7 @@ class Edge:
                 problem=state.get("problem"),
                 detail=state.get("problem_detail"),
             )
+            speaker.reset(reader_token)
             answer_headers.reset(headers_token)
             current_trace_id.reset(token)
 
@@ -176,15 +176,28 @@ class Edge:
         return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reader:
+    """Whose script may read the answer. `client` is filled by whoever learns which client asks."""
+
+    cors: CORS
+    origin: bytes | None
+    path: str
+    client: list[str] = field(default_factory=list)
+
+    def headers(self) -> Headers:
+        return self.cors.answer(self.origin, self.path, self.client[0] if self.client else None)
+
+
 class _Answer:
     """A request's `send` that adds the edge's headers, unless the answer has its own, and notes the status."""
 
-    __slots__ = ("_added", "_cors", "_send", "_without_body", "status")
+    __slots__ = ("_added", "_reader", "_send", "_without_body", "status")
 
-    def __init__(self, send: Send, added: Headers, cors: Headers, *, without_body: bool) -> None:
+    def __init__(self, send: Send, added: Headers, reader: _Reader, *, without_body: bool) -> None:
         self._send = send
         self._added = added
-        self._cors = cors
+        self._reader = reader
         self._without_body = without_body
         self.status: int | None = None
 
@@ -196,7 +209,7 @@ class _Answer:
             headers = own + [header for header in self._added if header[0] not in names]
             if b"access-control-allow-origin" not in names:
                 # An answer open to everyone says so itself; credentials must never join it.
-                headers += self._cors
+                headers += self._reader.headers()
             message = {**message, "headers": headers}
         elif self._without_body and message["type"] == "http.response.body":
             message = {**message, "body": b""}

@@ -4,6 +4,7 @@ import json
 
 from app.audiences.service import Audiences
 from app.foundation.clock import Clock
+from app.foundation.cors import note_client
 from app.foundation.db import Database
 from app.foundation.principal import InsufficientScope
 from app.grants import store
@@ -45,6 +46,7 @@ class UserInfo:
         """
         verified = await self._keys.verify(raw_token, typ=TYPE, issuer=self._issuer)
         claims = verified.members
+        note_client(claims["client_id"])
         scopes = frozenset(claims["scope"].split())
         # A client's own token is about nobody, and an audience may call a scope of its own what it likes.
         if OPENID not in scopes or claims["client_id"] in {verified.sub, FIRST_PARTY_CLIENT}:

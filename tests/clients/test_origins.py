@@ -53,3 +53,34 @@ async def test_a_clients_own_origin_may_read_oauth_answers_and_no_other_may(api,
     await services.oauth.origins.refresh()
     answer = await api.post("/oauth/token", data={"grant_type": "x"}, headers={"Origin": MINE})
     assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.attack("SES-08")
+async def test_an_answer_to_one_client_is_read_by_its_own_origins_alone(api, services, make_client):
+    mine = await make_client(**APP)
+    other = await make_client(**{**APP, "redirect_uris": ("https://other.test/cb",), "allowed_origins": ()})
+    web = {**APP, "auth_method": AuthMethod.BASIC, "redirect_uris": ("https://web.test/cb",), "allowed_origins": ()}
+    await make_client(**web)
+    native = ("com.example.app:/cb", "http://127.0.0.1/cb")
+    await make_client(**{**APP, "redirect_uris": native, "allowed_origins": ()})
+    await services.oauth.origins.refresh()
+
+    async def may_read(origin: str, path: str, **form: str) -> bool:
+        headers = {"Origin": origin}
+        answer = await (api.post(path, data=form, headers=headers) if form else api.get(path, headers=headers))
+        return answer.headers.get("access-control-allow-origin") == origin
+
+    def redeeming(client_id: str) -> dict[str, str]:
+        return {"grant_type": "authorization_code", "code": "x", "client_id": client_id, "code_verifier": "v" * 43}
+
+    for path in ("/oauth/token", "/oauth/revoke"):
+        assert await may_read(MINE, path, **redeeming(mine.client_id)), path
+        assert not await may_read("https://other.test", path, **redeeming(mine.client_id)), path
+        assert not await may_read(MINE, path, **redeeming(other.client_id)), path
+        assert not await may_read(MINE, path, **redeeming("c_unknown")), path
+    # Who names no origin and keeps no secret has those of its redirect URIs.
+    assert await may_read("https://other.test", "/oauth/token", **redeeming(other.client_id))
+    assert await may_read("https://other.test", "/.well-known/openid-configuration")
+    assert await may_read(MINE, "/.well-known/jwks.json")
+    for origin in ("https://web.test", "com.example.app:", "com.example.app://", "null"):
+        assert not await may_read(origin, "/.well-known/openid-configuration"), origin

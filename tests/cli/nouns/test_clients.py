@@ -82,3 +82,19 @@ def test_what_signing_people_in_needs_is_told_and_kept(run):
     refused = run("create-client", "--name", "x", "--redirect-uri", f"{app}/cb", "--logo-uri", "javascript:alert(1)")
     assert "logo_uri" in refused.refusal()
     assert "department=" in run("create-client", "--name", "x", "--claim", "department").refusal()
+
+
+def test_where_codes_may_be_sent_is_changed_and_what_is_wrong_is_said(run):
+    first, second, origin = "http://localhost:3000/cb", "https://app.example.com/cb", "https://app.example.com"
+    client_id = run("create-client", "--name", "app", "--public", "--redirect-uri", first, "--json").json()["client_id"]
+    update = ("clients", "update", client_id)
+    changed = run(*update, "--add-redirect-uri", second, "--add-origin", origin, "--json").json()
+    assert changed["redirect_uris"] == [first, second]
+    assert changed["allowed_origins"] == [origin]
+    changed = run(*update, "--remove-redirect-uri", first, "--remove-origin", origin, "--json").json()
+    assert (changed["redirect_uris"], changed["allowed_origins"]) == ([second], [])
+    assert f"no such redirect URI: {first}. It has: {second}" in run(*update, "--remove-redirect-uri", first).refusal()
+    assert "redirect_uris" in run(*update, "--add-redirect-uri", "http://evil.test/cb").refusal()
+    assert "Say what shall change" in run(*update).refusal()
+    assert "clients list" in run("clients", "update", "c_unknown", "--add-redirect-uri", second).refusal()
+    assert run("clients", "show", client_id, "--json").json()["redirect_uris"] == [second]
