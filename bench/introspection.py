@@ -1,4 +1,4 @@
-"""Introspection of an API key, read from Postgres each time, beside node oidc-provider that keeps all in memory."""
+"""Introspection of API keys and access tokens, beside node oidc-provider, which keeps all in memory."""
 
 import contextlib
 import json
@@ -15,6 +15,7 @@ from bench.run import Run
 from bench.service import PASSWORD, Service, service
 
 _OURS, _FORM = "introspection of an API key, JSON", "introspection of an API key, form"
+_TOKEN = "introspection of an access token, form"
 _PEER = "node oidc-provider, introspection, in memory"
 
 
@@ -29,14 +30,14 @@ def measure(run: Run) -> list[Group]:
         cases = [
             rotation(run, _OURS, auth.pid, auth.port, [_json_request(client, key) for key in keys]),
             rotation(run, _FORM, auth.pid, auth.port, [_form_request("/auth/introspect", client, key) for key in keys]),
+            rotation(run, _TOKEN, auth.pid, auth.port, _token_requests(auth, client)),
         ]
         try:
             cases.append(_peer(stack, run))
         except (PeersMissing, BenchError) as error:
             note = f"node oidc-provider was left out: {error}"
         rounds = take_turns(cases, rounds=run.rounds, seconds=run.seconds)
-    goal = [] if note else [Comparison(case=_FORM, reference=_PEER, at_least=1.2)]
-    goal += [] if note else [Comparison(case=_OURS, reference=_PEER, at_least=1.2)]
+    goal = [Comparison(case=case, reference=_PEER, at_least=1.2) for case in (_FORM, _OURS, _TOKEN) if not note]
     return [Group(title="Introspection", rounds=rounds, comparisons=goal, note=note)]
 
 
@@ -62,6 +63,17 @@ def _keys(auth: Service) -> list[str]:
     body = {"name": "bench", "scopes": ["orders:read"], "audience": AUDIENCE}
     with httpx2.Client(base_url=auth.url, headers={"authorization": f"Bearer {token}"}, trust_env=False) as http:
         return [http.post("/auth/api-keys", json=body).json()["api_key"] for _ in range(32)]
+
+
+def _token_requests(auth: Service, client: tuple[str, str]) -> list[str]:
+    """Requests about the live access tokens of as many sign-ins as there are keys."""
+    body = {"email": "machine@example.com", "password": PASSWORD, "audience": AUDIENCE}
+    tokens = [auth.post("/auth/login", body)["access_token"] for _ in range(32)]
+    with httpx2.Client(base_url=auth.url, auth=client, trust_env=False) as http:
+        told = http.post("/oauth/introspect", data={"token": tokens[0]}).json()
+    if told.get("active") is not True:
+        raise BenchError(f"the service does not know its own token: {told}")
+    return [_form_request("/oauth/introspect", client, token) for token in tokens]
 
 
 def _json_request(client: tuple[str, str], key: str) -> str:

@@ -139,6 +139,22 @@ class Limits:
         verdict = await self._limiter.take([self._of_mailbox(mailbox)])
         return verdict.refused_by is None
 
+    async def refused_authorization(self, client_id: str, origin: Origin) -> bool:
+        """Count a refused authorization of a client, known or not; False where nothing is to be written of it.
+
+        It says nothing on the answer. Only so many rows a minute can be made by whoever just asks.
+        """
+        quota = self._quota(
+            "authorization",
+            self._settings.refused_authorizations,
+            _MINUTE,
+            client_id,
+            source_of(origin.ip),
+            shown=False,
+        )
+        verdict = await self._limiter.take([quota])
+        return verdict.refused_by is None
+
     async def factor(self, user_id: UUID) -> None:
         """Count a password or code of a user who is signed in, right or wrong. Exact. Raises TooManyAttempts."""
         quota = self._quota("factor", self._settings.factor_per_user, _QUARTER, str(user_id), exact=True)

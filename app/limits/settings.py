@@ -56,6 +56,15 @@ class LimitSettings(BaseModel):
     client_failures: int = Field(
         default=20, ge=1, le=_MOST, description="Failed authentications a minute of one client from one address."
     )
+    refused_authorizations: int = Field(
+        default=60,
+        ge=1,
+        le=_MOST,
+        description=(
+            "Refused authorizations a minute of one client from one address whose explanation is kept. The others are "
+            "answered alike and leave nothing behind."
+        ),
+    )
     spraying_accounts_per_network: int = Field(
         default=20,
         ge=2,

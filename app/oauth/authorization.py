@@ -65,14 +65,14 @@ class Authorization:
             target = redirect_uri_of(parameters, client.redirect_uris, native=client.is_native, trace=trace)
         except RequestRefused as refused:
             # Where an answer may go is not known: the person at the browser is told, and nobody else.
-            await self._conclusions.fail(flow_id, client, trace, refused, visit)
-            return _failure(flow_id, client, trace, refused.error.value)
+            kept = await self._conclusions.fail(flow_id, client, trace, refused, visit)
+            return _failure(kept, client, trace, refused.error.value)
         target = response_target(parameters, target)
         try:
             case = await self._judge.case(flow_id, client, parameters, target, trace=trace, opened_at=opened_at)
         except RequestRefused as refused:
-            await self._conclusions.fail(flow_id, client, trace, refused, visit)
-            return self._conclusions.error(target, refused, flow_id)
+            kept = await self._conclusions.fail(flow_id, client, trace, refused, visit)
+            return self._conclusions.error(target, refused, kept)
         return await self._go_on(case, visit)
 
     async def failure(self, flow_id: str) -> Failure:
@@ -144,7 +144,11 @@ class Authorization:
             try:
                 return await self._progress.step(tx, case, caller, visit, has_just_agreed=has_just_agreed)
             except RequestRefused as refused:
-                return await self._conclusions.refuse(tx, case, refused, visit, subject=caller.sub if caller else None)
+                refusal, subject = refused, caller.sub if caller else None
+                if case.is_kept:
+                    return await self._conclusions.refuse(tx, case, refusal, visit, subject=subject)
+        # Nothing was written, and how much may be is asked with no connection held.
+        return await self._conclusions.refuse_fresh(case, refusal, visit, subject=subject)
 
     async def _client(self, client_id: str, trace: Trace) -> RegisteredClient:
         client = await self._clients.read(client_id)
@@ -177,7 +181,7 @@ class _Refusal:
     refused: RequestRefused
 
 
-def _failure(flow_id: str, client: RegisteredClient | None, trace: Trace, error: str) -> Failure:
+def _failure(flow_id: str | None, client: RegisteredClient | None, trace: Trace, error: str) -> Failure:
     failed = trace.failed
     return Failure(
         flow_id=flow_id,

@@ -78,7 +78,8 @@ def _failure(request: Request, pages: Pages, failure: Failure) -> Response:
         # What a client was told is between it and us.
         raise FlowNotFound
     # Nothing that came with the request is repeated, in the page's own links neither.
-    plain = Request({**request.scope, "query_string": urlencode({"flow": failure.flow_id}).encode()})
+    kept = {"flow": failure.flow_id} if failure.flow_id else {}
+    plain = Request({**request.scope, "query_string": urlencode(kept).encode()})
     response = pages.render(
         plain,
         "pages/authorization_failed.html",

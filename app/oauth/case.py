@@ -118,10 +118,10 @@ class GoTo:
 class Failure:
     """Nobody can be told but the person at the browser, unless the client `was_told`, and a developer asks why.
 
-    `client_name` is None where the client is not known.
+    `client_name` is None where the client is not known, `flow_id` where nothing was kept.
     """
 
-    flow_id: str
+    flow_id: str | None
     error: str
     checks: tuple[Check, ...]
     was_told: bool = False

@@ -9,6 +9,7 @@ from app.flows.flow import Flow
 from app.flows.flow import Outcome as FlowOutcome
 from app.flows.service import Flows, NewFlow
 from app.foundation.db import Database, Transaction
+from app.limits.service import Limits
 from app.oauth.case import KIND, Answer, Case, Visit
 from app.oauth.events import AuthorizationRefused
 from app.protocols.oauth.authorization_error import RequestRefused
@@ -17,10 +18,11 @@ from app.protocols.trace import Trace
 
 
 class Conclusions:
-    """Keeps flows and records refusals: each leaves one audit entry."""
+    """Keeps flows and records refusals: each leaves one audit entry, up to a limit of its client and address."""
 
-    def __init__(self, db: Database, flows: Flows, audit: AuditLog, *, issuer: str) -> None:
+    def __init__(self, db: Database, flows: Flows, audit: AuditLog, limits: Limits, *, issuer: str) -> None:
         self._db = db
+        self._limits = limits
         self._flows = flows
         self._audit = audit
         self._issuer = issuer
@@ -29,9 +31,9 @@ class Conclusions:
         """The answer that carries a code. Spec: RFC 6749 §4.1.2, RFC 9207 §2."""
         return Answer(target=target, members=target.answer({"code": raw_code}, issuer=self._issuer))
 
-    def error(self, target: ResponseTarget, refused: RequestRefused, flow_id: str) -> Answer:
-        """The answer that says why not; its description names the flow, which operators can look up."""
-        words = f"{refused.description} (flow {flow_id})"
+    def error(self, target: ResponseTarget, refused: RequestRefused, flow_id: str | None) -> Answer:
+        """The answer that says why not; its description names the flow, which operators can look up if it was kept."""
+        words = refused.description if flow_id is None else f"{refused.description} (flow {flow_id})"
         members = target.answer({"error": refused.error.value, "error_description": words}, issuer=self._issuer)
         return Answer(target=target, members=members)
 
@@ -79,6 +81,13 @@ class Conclusions:
         await self._record(tx, ended, refused, visit)
         return self.error(case.target, refused, case.flow_id)
 
+    async def refuse_fresh(self, case: Case, refused: RequestRefused, visit: Visit, *, subject: str | None) -> Answer:
+        """Refuse a request of which nothing is written yet; by a transaction of its own."""
+        if not await self._limits.refused_authorization(case.client.client_id, visit.origin):
+            return self.error(case.target, refused, None)
+        async with self._db.transaction() as tx:
+            return await self.refuse(tx, case, refused, visit, subject=subject)
+
     async def refuse_kept(
         self, flow: Flow, target: ResponseTarget, trace: Trace, refused: RequestRefused, visit: Visit
     ) -> Answer:
@@ -92,9 +101,11 @@ class Conclusions:
 
     async def fail(
         self, flow_id: str, client: RegisteredClient | None, trace: Trace, refused: RequestRefused, visit: Visit
-    ) -> None:
-        """Write a flow that ended before it began."""
+    ) -> str | None:
+        """Write a flow that ended before it began, and return its id; None where so many did that none is kept."""
         client_id = client.client_id if client else None
+        if not await self._limits.refused_authorization(client_id or "", visit.origin):
+            return None
         flow = NewFlow(kind=KIND, client_id=client_id, request={})
         async with self._db.transaction() as tx:
             await self._flows.open(
@@ -107,6 +118,7 @@ class Conclusions:
                 error=refused.error.value,
             )
             await self._record(tx, _Ended(flow_id=flow_id, client_id=client_id, trace=trace), refused, visit)
+        return flow_id
 
     async def _record(self, tx: Transaction, ended: "_Ended", refused: RequestRefused, visit: Visit) -> None:
         # An app asks with prompt=none whenever it starts: that the user would have to be asked is no refusal.

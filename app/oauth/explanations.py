@@ -1,5 +1,7 @@
 """The words of an authorization's pages: why it failed and who can mend it, and what a client wants."""
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from urllib.parse import urlsplit
@@ -7,6 +9,7 @@ from urllib.parse import urlsplit
 from app.consents.consent import allowance
 from app.foundation.language import N_, Language
 from app.oauth.case import Failure, Question
+from app.protocols.oauth.redirect_uri import fault_of
 from app.protocols.trace import Check
 
 _UNKNOWN_APP = (
@@ -38,15 +41,19 @@ _SCOPES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Why an authorization failed. `checks` are shown to developers alone, and are empty for everybody else."""
+    """Why an authorization failed. `checks` are shown to developers alone, and are empty for everybody else.
+
+    `cure` is a command that mends it.
+    """
 
     heading: str
     words: str
     for_whom: str
-    flow_id: str
+    flow_id: str | None
     error: str
     client_uri: str | None
     checks: tuple["Shown", ...]
+    cure: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +133,7 @@ class Explanations:
             error=failure.error,
             client_uri=failure.client_uri,
             checks=tuple(Shown.of(check) for check in failure.checks) if self.development else (),
+            cure=_cure(failure.checks) if self.development else None,
         )
 
     @staticmethod
@@ -160,6 +168,17 @@ class Explanations:
             next_place=_place(case.target.redirect_uri),
             is_local=not case.target.redirect_uri.startswith("https:"),
         )
+
+
+def _cure(checks: Sequence[Check]) -> str | None:
+    """The command that registers the address that a client asked for, where that is what is wrong."""
+    said = {check.name: check for check in checks}
+    client, uri = said.get("client_id"), said.get("redirect_uri")
+    if client is None or not client.passed or uri is None or uri.passed or not uri.received:
+        return None
+    if fault_of(uri.received, native=True) is not None:
+        return None
+    return f"auth-service clients update {client.received} --add-redirect-uri {shlex.quote(uri.received)}"
 
 
 def _place(redirect_uri: str) -> str:

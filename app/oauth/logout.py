@@ -30,6 +30,7 @@ LOGOUT_PATH = "/oauth/logout"
 CONFIRM_PATH = "/oauth/logout/confirm"
 _PURPOSE = "logout request"
 _CARRIED = "request"
+_APPEARANCE = frozenset({"ui_locales", "theme"})
 _NO_STORE = {"Cache-Control": "no-store"}
 
 router = PageRouter(visited=True)
@@ -65,8 +66,11 @@ class Screens:
 
     def goodbye(self, frames: Sequence[str], redirect_uri: str | None, client_name: str | None) -> Response:
         """The page after: it tells the clients that are told in the browser, and then goes on by itself."""
+        # The page's own links repeat nothing of the request, such as an ID token that is spent by now.
+        kept = {name: value for name, value in self.request.query_params.items() if name in _APPEARANCE}
+        plain = Request({**self.request.scope, "query_string": urlencode(kept).encode()})
         response = self.pages.render(
-            self.request,
+            plain,
             "pages/logged_out.html",
             headers=_NO_STORE,
             frames=frames,

@@ -20,7 +20,7 @@ def build_authorization(
     """Build it."""
     db, clock, flows, issuer = ground.db, ground.clock, ground.flows, ground.issuer
     hints = IDTokenHints(ground.keys, issuer=issuer)
-    conclusions = Conclusions(db, flows, ground.audit, issuer=issuer)
+    conclusions = Conclusions(db, flows, ground.audit, ground.limits, issuer=issuer)
     progress = Progress(
         browsers=browsers, pages=pages, consents=oauth.consents, codes=codes.codes, conclusions=conclusions
     )

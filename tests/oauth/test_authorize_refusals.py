@@ -5,11 +5,13 @@ import re
 import httpx2
 import pytest
 
+from app.foundation.engines.lock import Engines
 from app.main import create_app
 from app.protocols.oauth.registration import AuthMethod
 from app.settings import Environment
 from app.wiring import Services, build
 from tests.administrators import Administrators
+from tests.conftest import settings_for
 from tests.oauth.conftest import MakeClient
 from tests.oauth.people_at_browsers import AUTHORIZE, CALLBACK, FROM_OUR_PAGE, Browser, asked, error_of, members
 from tests.support import ISSUER, Events
@@ -73,6 +75,48 @@ async def test_a_request_whose_answer_has_nowhere_to_go_is_a_page_and_no_redirec
         "client_id and redirect_uri once",
     }
     assert "evil" not in str([entry["details"] for entry in refused])
+
+
+async def test_only_so_many_refusals_a_minute_leave_something_behind_and_all_are_answered_alike(
+    database_url: str, engines: Engines, make_client: MakeClient
+):
+    made = await make_client(
+        grant_types=("authorization_code",), redirect_uris=(CALLBACK,), auth_method=AuthMethod.NONE
+    )
+    settings = settings_for(
+        database_url,
+        engines,
+        environment="production",
+        accounts={"hide_existence": False, "require_verified_email": False},
+        limits={"refused_authorizations": 3},
+    )
+    services = build(settings)
+    await services.open()
+    app = httpx2.ASGITransport(create_app(services=services), client=("203.0.113.7", 1))
+    async with httpx2.AsyncClient(transport=app, base_url=ISSUER) as http:
+        told = [await http.get(AUTHORIZE, params=asked(made.client_id, prompt="none")) for _ in range(6)]
+        assert {error_of(answer) for answer in told} == {"login_required"}
+        # The limit is a client's and an address's: another client's is its own.
+        pages = [await http.get(AUTHORIZE, params=asked("c_" + "x" * 22)) for _ in range(6)]
+        assert {page.status_code for page in pages} == {400}
+        kept = [answer for answer in told if "(flow " in members(answer)["error_description"]]
+        assert len(kept) == 3
+        assert [">Flow<" in page.text for page in pages] == [True] * 3 + [False] * 3
+        row = await services.db.fetchrow("SELECT count(*) AS count FROM flows")
+        assert row is not None
+        assert row["count"] == 6
+        (flow_id,) = re.findall(r"\(flow (\S+)\)", members(kept[0])["error_description"])
+        assert (await services.flows.explain(flow_id)).error == "login_required"
+    await services.close()
+
+
+async def test_a_developer_is_told_the_command_that_registers_the_address(browser: Browser, app_id: str):
+    page = page_of(await browser.go(app_id, redirect_uri=f"{CALLBACK}/"))
+    assert f"auth-service clients update {app_id} --add-redirect-uri {CALLBACK}/" in page
+    quoted = page_of(await browser.go(app_id, redirect_uri=f"{CALLBACK}/?a=1;rm&b=$(x)"))
+    assert "--add-redirect-uri &#39;https://" in quoted or "--add-redirect-uri" not in quoted
+    for nothing in ({"redirect_uri": "javascript:alert(1)"}, {"client_id": "c_" + "x" * 22}):
+        assert "--add-redirect-uri" not in page_of(await browser.go(**{"client_id": app_id, **nothing}))
 
 
 @pytest.mark.attack("AUT-08")

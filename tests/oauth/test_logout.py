@@ -138,6 +138,32 @@ async def test_a_hint_of_the_live_session_signs_out_and_leads_back_to_the_client
     assert (again.status_code, again.headers["location"]) == (303, BYE)
 
 
+@pytest.mark.spec("OpenID Connect RP-Initiated Logout §2")
+async def test_without_an_address_to_go_to_the_page_says_goodbye_and_a_state_goes_nowhere(
+    browser: Browser, make_client: MakeClient
+):
+    made = await made_client(make_client)
+    tokens = await tokens_of(browser, made)
+    # By the state alone nobody is signed out without a question, and after it nobody is sent anywhere.
+    page = await ask(browser, state="af0ifjsldkj")
+    assert page.status_code == 200
+    assert await is_signed_in(browser)
+    page = await confirm(browser, page)
+    assert page.status_code == 200
+    assert "af0ifjsldkj" not in page.text
+    assert "refresh" not in page.headers
+    assert not await is_signed_in(browser)
+    await browser.sign_in()
+    tokens = await tokens_of(browser, made)
+    # A hint of the live session with a state and no address: signed out at once, and the page says so.
+    page = await ask(browser, id_token_hint=tokens["id_token"], state="af0ifjsldkj")
+    assert page.status_code == 200
+    assert "You are signed out" in page.text
+    assert "af0ifjsldkj" not in page.text
+    assert "refresh" not in page.headers
+    assert not await is_signed_in(browser)
+
+
 @pytest.mark.attack("OIP-01")
 async def test_a_hint_that_proves_nothing_leads_nowhere_without_a_question(
     browser: Browser, make_client: MakeClient, services: Services
