@@ -25,7 +25,9 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_trusted_browsers")),
     )
-    op.create_index(op.f("ix_trusted_browsers_token_hash"), "trusted_browsers", ["token_hash", "user_id"], unique=True)
+    op.create_index(
+        op.f("ix_trusted_browsers_token_hash_user_id"), "trusted_browsers", ["token_hash", "user_id"], unique=True
+    )
     op.create_index(op.f("ix_trusted_browsers_user_id"), "trusted_browsers", ["user_id"])
     op.create_index(op.f("ix_trusted_browsers_expires_at"), "trusted_browsers", ["expires_at"])
 
