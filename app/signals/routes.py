@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from app.clients.authenticate import ClientAuthentication
 from app.clients.rules import ServiceScope
@@ -13,6 +13,7 @@ from app.foundation.draining import Drain
 from app.foundation.errors import InvalidCursor, Unprocessable
 from app.foundation.provide import provided
 from app.foundation.routing import Router
+from app.signals.document import BatchDocument
 from app.signals.schemas import Batches
 from app.signals.service import MAX_WAIT_SECONDS, RevocationBatches
 from app.signals.stream import BatchStream
@@ -66,9 +67,8 @@ async def revocations(request: Request) -> Response:
         # Before the answer begins: whatever is refused is refused by a status.
         first = await anext(batches)
         return BatchStream(first, batches, provided(request.app, Drain), gzip=_takes_gzip(request))
-    found = await feed.poll(audience, cursor, wait_seconds=_wait_of(request))
-    body = {"batches": [batch.token.decode("ascii") for batch in found], "cursor": found[-1].cursor}
-    return JSONResponse(body, headers={"Cache-Control": "no-store"})
+    polled = feed.poll(audience, cursor, wait_seconds=_wait_of(request))
+    return BatchDocument(await anext(polled), polled, gzip=_takes_gzip(request))
 
 
 def _takes_gzip(request: Request) -> bool:

@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import aclosing
 from datetime import datetime
-from functools import partial
 
 from app.audiences.errors import InvalidTarget
 from app.audiences.service import Audiences, AudienceView
@@ -19,6 +18,7 @@ from app.signals.batch import BATCH_TYPE, MAX_ENTRIES, Cursor, SnapshotPart, Spa
 from app.signals.channel import Channel, Link
 from app.signals.errors import CursorExpired, FeedNotReady
 from app.signals.signed import SignedBatch
+from app.signals.snapshots import Snapshots
 from app.signing_keys.service import SigningKeys
 
 HEARTBEAT_SECONDS = 1.0
@@ -34,19 +34,9 @@ MAX_FOLLOWERS = 20_000
 MAX_BEHIND = 100_000
 """Who is further behind begins with a snapshot, which holds only what still matters."""
 MAX_WAIT_SECONDS = 30
-_SNAPSHOT_KEPT_SECONDS = 2.0
 
 _BATCHES = Counter("revocation_batches", "Batches signed for followers.", unit="batches")
 _FOLLOWERS = Gauge("revocation_followers", "Services that follow the feed.", unit="followers", across="sum")
-
-
-@dataclass(slots=True)
-class _Snapshot:
-    """A snapshot with the link at which it was taken: whoever reads on from there misses nothing."""
-
-    batches: Sequence[SignedBatch]
-    link: Link
-    taken_at: float
 
 
 class RevocationBatches:
@@ -69,7 +59,7 @@ class RevocationBatches:
         self._follower = follower
         self._issuer = issuer
         self._channels: dict[str, Channel] = {}
-        self._snapshots: dict[str, asyncio.Task[_Snapshot]] = {}
+        self._snapshots = Snapshots(db, self._signed)
         self._news: list[Revoked] = []
         self._woken = asyncio.Event()
         self._followers = 0
@@ -98,10 +88,12 @@ class RevocationBatches:
         """
         began_at = asyncio.get_running_loop().time()
         with self._joined(audience):
-            missed, link = await self._begin(audience, cursor)
-            for batch in missed:
-                yield [batch]
-            following = await link.next()
+            last: Link | None = None
+            async with aclosing(self._begin(audience, cursor)) as missed:
+                async for batch, link in missed:
+                    yield [batch]
+                    last = link
+            following = None if last is None else await last.next()
             while following is not None and self._refused_at.get(client_id, began_at) <= began_at:
                 # Who is slow is given at once all that has come meanwhile.
                 batches = [following.signed]
@@ -114,25 +106,21 @@ class RevocationBatches:
                 yield batches
                 following = await following.next()
 
-    async def poll(self, audience: str, cursor: str | None, *, wait_seconds: float) -> Sequence[SignedBatch]:
+    async def poll(
+        self, audience: str, cursor: str | None, *, wait_seconds: float
+    ) -> AsyncGenerator[SignedBatch, None]:
         """What a follower has missed; where there is nothing, the first batch within `wait_seconds` that has entries.
 
         The last batch always tells how new the answer is. Raises as `follow` does.
         """
         with self._joined(audience):
-            missed, link = await self._begin(audience, cursor)
-            # One empty batch is what having missed nothing looks like.
-            if cursor is None or len(missed) != 1 or missed[0].cursor != cursor or wait_seconds <= 0:
-                return missed
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_seconds):
-                    following = await link.next()
-                    while following is not None:
-                        missed = [following.signed]
-                        if following.has_entries:
-                            break
-                        following = await following.next()
-        return missed
+            async with aclosing(self._begin(audience, cursor)) as missed:
+                async for batch, link in missed:
+                    # One empty batch is what having missed nothing looks like.
+                    if cursor is None or batch.cursor != cursor or wait_seconds <= 0:
+                        yield batch
+                    else:
+                        yield await _first_news(batch, link, wait_seconds)
 
     @contextlib.contextmanager
     def _joined(self, audience: str) -> Iterator[None]:
@@ -148,11 +136,23 @@ class RevocationBatches:
             channel.followers -= 1
             self._count(-1)
 
-    async def _begin(self, audience: str, cursor: str | None) -> tuple[Sequence[SignedBatch], Link]:
+    async def _begin(self, audience: str, cursor: str | None) -> AsyncGenerator[tuple[SignedBatch, Link], None]:
+        """What comes first, one batch at least, each with the link from which its reader goes on."""
         if cursor is not None:
-            return await self._missed(audience, parse_cursor(cursor))
-        snapshot = await self._snapshot(audience)
-        return snapshot.batches, snapshot.link
+            missed, link = await self._missed(audience, parse_cursor(cursor))
+            for batch in missed:
+                yield batch, link
+            return
+        view = await self._audiences.get(audience)
+        snapshot = await self._snapshots.get(view, lambda: self._covered(audience), self._clock.now())
+        async with aclosing(self._snapshots.batches(snapshot)) as batches:
+            async for batch in batches:
+                yield batch, snapshot.link
+
+    def _covered(self, audience: str) -> tuple[Span, Link]:
+        """All that this process knows of, and where the chain of that audience goes on from there."""
+        end, as_of = self._position()
+        return Span(start=0, end=end, as_of=as_of), self._channel(audience).last
 
     async def _missed(self, audience: str, cursor: Cursor) -> tuple[Sequence[SignedBatch], Link]:
         end, as_of = self._position()
@@ -171,46 +171,6 @@ class RevocationBatches:
                     tx, audience, after=cursor.seq, upto=end.seq, now=self._clock.now(), limit=MAX_BEHIND
                 )
         return self._sign(view, entries, Span(start=cursor.seq, end=end, as_of=as_of)), link
-
-    async def _snapshot(self, audience: str) -> _Snapshot:
-        """One that was taken a moment ago, or a new one, shared by all who ask at the same time."""
-        loop = asyncio.get_running_loop()
-        task = self._snapshots.get(audience)
-        if task is not None and task.done():
-            is_stale = task.cancelled() or task.exception() is not None
-            if is_stale or loop.time() - task.result().taken_at > _SNAPSHOT_KEPT_SECONDS:
-                task = None
-        if task is None:
-            task = loop.create_task(self._take_snapshot(audience))
-            task.add_done_callback(partial(self._drop_snapshot_later, audience))
-            self._snapshots[audience] = task
-        # Shielded: a follower that hangs up must not take the snapshot away from the others.
-        return await asyncio.shield(task)
-
-    def _drop_snapshot_later(self, audience: str, task: "asyncio.Task[_Snapshot]") -> None:
-        def drop() -> None:
-            if self._snapshots.get(audience) is task:
-                del self._snapshots[audience]
-
-        asyncio.get_running_loop().call_later(_SNAPSHOT_KEPT_SECONDS, drop)
-
-    async def _take_snapshot(self, audience: str) -> _Snapshot:
-        taken_at = asyncio.get_running_loop().time()
-        end, as_of = self._position()
-        link = self._channel(audience).last
-        view = await self._audiences.get(audience)
-        now, after = self._clock.now(), 0
-        batches: list[SignedBatch] = []
-        async with self._db.transaction() as tx:
-            count = await store.count(tx, audience, after=0, upto=end.seq, now=now)
-            parts = max(1, -(-count // MAX_ENTRIES))
-            for part in range(1, parts + 1):
-                entries = await store.read(tx, audience, after=after, upto=end.seq, now=now, limit=MAX_ENTRIES)
-                after = entries[-1].seq if entries else after
-                span = Span(start=0, end=end, as_of=as_of)
-                of = SnapshotPart(part=part, parts=parts, count=count)
-                batches.append(self._signed(view, entries, span, of))
-        return _Snapshot(batches, link, taken_at)
 
     def _sign(self, view: AudienceView, entries: Sequence[Revoked], span: Span) -> list[SignedBatch]:
         """The entries in as many batches as they need, one at least; the last one ends where the span does."""
@@ -279,10 +239,24 @@ class RevocationBatches:
         """Some numbers may have been missed: followers come again and are given them from the registry."""
         self._news = []
         channels, self._channels = self._channels, {}
-        self._snapshots.clear()
+        self._snapshots.forget()
         for channel in channels.values():
             channel.end()
 
     def _count(self, change: int) -> None:
         self._followers += change
         _FOLLOWERS.set(self._followers)
+
+
+async def _first_news(empty: SignedBatch, link: Link, wait_seconds: float) -> SignedBatch:
+    """The first batch within that time that has entries; else the newest there is, `empty` if none came."""
+    newest = empty
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(wait_seconds):
+            following = await link.next()
+            while following is not None:
+                newest = following.signed
+                if following.has_entries:
+                    break
+                following = await following.next()
+    return newest

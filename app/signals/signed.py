@@ -51,6 +51,11 @@ class GzipFrame:
         self._check = 0
         self._size = 0
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was added yet: the head comes first."""
+        return self._size == 0
+
     def add(self, content: bytes) -> None:
         """Note what a part holds."""
         self._check = zlib.crc32(content, self._check)

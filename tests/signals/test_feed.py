@@ -8,6 +8,7 @@ import pytest
 
 from app.audit.event import SYSTEM
 from app.revocation.kinds import RevocationKind
+from app.signals import snapshots
 from app.wiring import Services
 from tests.signals.conftest import ORIGIN, PATH, Reader, ids, make_reader
 from tests.support import People, problem
@@ -113,6 +114,32 @@ async def test_a_storm_shares_batches_and_a_large_snapshot_comes_in_parts(reader
     assert {part["to"] for part in parts} == {parts[0]["to"]}
     assert len({one for part in parts for one in ids(part)}) == 4500
     assert cursor.endswith(f".{parts[0]['to']}")
+
+
+async def test_a_snapshot_too_large_to_be_held_is_the_same_by_stream_and_by_poll(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The limit alone is made small: what is tested is what happens beyond it.
+    monkeypatch.setattr(snapshots, "MAX_SHARED_PARTS", 2)
+    monkeypatch.setattr(snapshots, "MAX_LARGE", 1)
+    await reader.revoke(*(f"large-{number}" for number in range(1700)))
+    parts, _ = await reader.poll()
+    while parts[0]["count"] < 1700:
+        parts, _ = await reader.poll()
+    assert [(part["part"], part["parts"]) for part in parts] == [(n, 4) for n in range(1, 5)]
+    async with reader.stream() as events:
+        streamed = [await events.next() for _ in range(4)]
+        await reader.revoke("afterwards")
+        await events.until("afterwards")
+    assert [ids(part) for part in streamed if part] == [ids(part) for part in parts]
+    # Both have ended: the one place is free again.
+    plain = await reader.client.get(PATH, headers=reader.headers | {"Accept-Encoding": "identity"})
+    packed = await reader.client.get(PATH, headers=reader.headers | {"Accept-Encoding": "gzip"})
+    assert (plain.headers.get("content-encoding"), packed.headers["content-encoding"]) == (None, "gzip")
+    for answer in (plain, packed):
+        opened = [reader.opened(token) for token in answer.json()["batches"]]
+        assert sum(len(ids(part)) for part in opened) == opened[0]["count"] >= 1700
+    assert int(packed.num_bytes_downloaded) < len(plain.content)
 
 
 @pytest.mark.parametrize(
