@@ -53,7 +53,7 @@ drills: install ## every fault drill at full length, a line of figures each; not
 lint: install ## style, types, contracts between modules, dependencies
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	$(PYTHON) -m mypy --strict app sdk/src tools
+	$(PYTHON) -m mypy --strict app sdk/src tools bench
 	.venv/bin/lint-imports --no-logo
 	$(PYTHON) -m deptry .
 	cd sdk && ../$(PYTHON) -m deptry .

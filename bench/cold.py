@@ -41,7 +41,7 @@ class Service(ServiceConnection):
         self._jwks = json.dumps(jwks).encode()
         self._live = json.dumps({"active": True, "sub": SUBJECT}).encode()
 
-    async def get(self, path: str, *, max_bytes: int, headers: dict[str, str] | None = None) -> Answer:
+    async def get(self, path: str, *, max_bytes: int, headers: dict[str, str] | None = None, query: str = "") -> Answer:
         return Answer(200, {}, self._jwks if path == JWKS_PATH else self._live)
 
 
@@ -54,8 +54,10 @@ class Subject:
         self._service = Service({"keys": [public]})
         self._tokens = [_mint(algorithm, key, kid) for _ in range(TOKENS)]
         self._raw = [_raw_check(key.public_key, token) for token in self._tokens]
-        self._signer, self._claims = Signer(key.private_key, kid=kid), _claims()
-        self._raw_sign = _raw_sign(key.private_key, self._tokens[0].rpartition(b".")[0])
+        private_key = key.private_key
+        assert isinstance(private_key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey)
+        self._signer, self._claims = Signer(private_key, kid=kid), _claims()
+        self._raw_sign = _raw_sign(private_key, self._tokens[0].rpartition(b".")[0])
 
     def bare_signing(self) -> None:
         """The bare signature, in the form that the library gives it."""

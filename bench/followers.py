@@ -17,7 +17,7 @@ import time
 import zlib
 from array import array
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from uuid import uuid4
 
 import asyncpg
@@ -106,7 +106,7 @@ class Follower(asyncio.Protocol):
 
 def _content(chunks: bytes) -> bytes:
     """What chunks hold. Each arrives whole here but for the largest, whose rest has no head of its own."""
-    parts = []
+    parts: list[bytes] = []
     while chunks:
         size, found, rest = chunks.partition(b"\r\n")
         if not found or len(size) > 8:
@@ -208,7 +208,7 @@ async def measure(options: argparse.Namespace, base: Backend, port: int, pid: in
     )
 
 
-def settings_of(base: Backend) -> dict[str, object]:
+def settings_of(base: Backend) -> dict[str, Any]:
     """For services of the bench's own, beside those that serve."""
     return {
         "environment": "development",

@@ -26,7 +26,7 @@ def measure(run: Run) -> tuple[str, dict[str, object]]:
         for size in _SIZES
     ]
     head = ("`DATABASE__POOL_SIZE`", "refreshes a second", f"share of those by {_DEFAULT}", "p99 ms")
-    found = {_name(size): {"rate": rates[size], "p99_ms": slowest[size]} for size in _SIZES}
+    found: dict[str, object] = {_name(size): {"rate": rates[size], "p99_ms": slowest[size]} for size in _SIZES}
     return plain_table(f"Pools, {_CONNECTIONS} clients", head, rows), found
 
 

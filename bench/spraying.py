@@ -5,6 +5,7 @@ Every try is a request to a service with production's limits; where it comes fro
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 
 import httpx2
 
@@ -15,7 +16,7 @@ from bench.service import Service, service
 
 _TRIES, _QUICK_TRIES = 10_000, 200
 _AT_ONCE = 16
-_SCENES = {
+_SCENES: dict[str, Callable[[int], str]] = {
     "one IPv4 address": lambda number: "192.0.2.7",
     "one IPv4 /24": lambda number: f"192.0.2.{number % 256}",
     "one IPv6 /48": lambda number: f"2001:db8:1:{number % 65_000:x}::1",
