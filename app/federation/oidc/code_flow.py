@@ -57,7 +57,7 @@ class CodeFlow:
         code = code_in(answer, trace)
         redeemed = await self._redeemed(connection, upstream, kept, code, trace)
         claims = await self._claims(redeemed, upstream, kept, trace)
-        _check_domain(setup, claims, trace)
+        _check_admitted(setup, claims, trace)
         claims = await self._userinfo.added_to(claims, redeemed.access_token, connection, upstream, trace)
         return identity_of(connection, setup, claims, refresh_token=redeemed.refresh_token)
 
@@ -151,11 +151,17 @@ def code_in(answer: Mapping[str, str], trace: Trace) -> str:
     return code
 
 
-def _check_domain(setup: OIDCSetup, claims: Mapping[str, Any], trace: Trace) -> None:
-    """Judge `hd` in what was signed: the parameter of the request is only a wish. Raises SignInRefused."""
-    if not setup.hosted_domains:
-        return
-    received = claims.get("hd")
-    passed = isinstance(received, str) and received.lower() in setup.hosted_domains
-    expected = " or ".join(sorted(setup.hosted_domains))
-    require(trace, "id_token: hd", passed, refusal=Refusal.NOT_ALLOWED, expected=expected, received=shown(received))
+def _check_admitted(setup: OIDCSetup, claims: Mapping[str, Any], trace: Trace) -> None:
+    """Judge `hd` and `tid` in what was signed: a parameter of the request is only a wish. Raises SignInRefused."""
+    for claim, admitted in (("hd", setup.hosted_domains), ("tid", setup.tenants)):
+        received = claims.get(claim)
+        passed = not admitted or (isinstance(received, str) and received.lower() in admitted)
+        if admitted:
+            require(
+                trace,
+                f"id_token: {claim}",
+                passed,
+                refusal=Refusal.NOT_ALLOWED,
+                expected=" or ".join(sorted(admitted)),
+                received=shown(received),
+            )

@@ -45,6 +45,9 @@ class OIDCSetup:
     """What asks for a refresh token, beside the scope where there is none for it."""
     offline_scope: str | None = "offline_access"
     hosted_domains: frozenset[str] = frozenset()
+    """Of those that Google hosts, the only ones whose people are admitted; empty where all are."""
+    tenants: frozenset[str] = frozenset()
+    """Of the tenants of Entra, likewise."""
     verified_by: str = "email_verified"
     prompt_again: str = "login"
 
@@ -75,7 +78,7 @@ def read_oidc(preset: str | None, config: Mapping[str, Any]) -> OIDCSetup:
         members.url("issuer") or derived.issuer, members.url("metadata_url") or derived.metadata_url
     )
     more = dict(derived.more)
-    rule = IssuerRule(name=issuer, aliases=more.pop("aliases", ()), tenants=more.pop("tenants", None))
+    rule = IssuerRule(name=issuer, aliases=more.pop("aliases", ()))
     scopes = members.scopes(more.pop("scopes", DEFAULT_SCOPES))
     if "openid" not in scopes:
         raise InvalidConfiguration("scopes", "Without openid there is no ID token.")
@@ -156,7 +159,7 @@ def _entra(members: Members) -> _Derived:
     return _Derived(
         issuer=f"{authority}/{named}/v2.0",
         metadata_url=f"{authority}/{tenant}/v2.0{WELL_KNOWN}",
-        more={"tenants": tenants or None, "verified_by": "xms_edov"},
+        more={"tenants": tenants, "verified_by": "xms_edov"},
     )
 
 

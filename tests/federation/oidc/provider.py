@@ -145,15 +145,15 @@ class Provider:
         }
         return Starlette(
             routes=[
-                *(Route(self.path + path, self._at(path, do), methods=[verb]) for path, (verb, do) in routes.items()),
-                Route("/{path:path}", self._at("*", self._nothing), methods=["GET", "POST"]),
+                *(Route(self.path + path, self._at(do), methods=[verb]) for path, (verb, do) in routes.items()),
+                Route("/{path:path}", self._at(self._nothing), methods=["GET", "POST"]),
             ]
         )
 
-    def _at(self, path: str, usual: Answering) -> Answering:
+    def _at(self, usual: Answering) -> Answering:
         async def answer(request: Request) -> Response:
             own = request.url.path.removeprefix(self.path)
-            if path != "/authorize":
+            if not own.endswith("/authorize"):
                 self.requests.append(own)
             return await self.answers.get(own, usual)(request)
 
