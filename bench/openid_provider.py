@@ -27,11 +27,11 @@ _CODES_A_SECOND = 4000
 
 _EXCHANGE, _REFRESH, _USERINFO = "code exchange, ES256", "refresh by a client, ES256", "userinfo"
 _PEER = "node oidc-provider, in memory: {}"
+_SESSIONS = "SELECT id, user_id FROM sessions ORDER BY id DESC LIMIT $1"
 _ADD_CODE = """
     INSERT INTO authorization_codes (id, code_hash, client_id, session_id, user_id, redirect_uri, redirect_uri_given,
       challenge, nonce, scope, offline, audience, created_at, expires_at)
-    SELECT $1, $2, $3, s.id, s.user_id, $4, true, $5, 'n-1', $6, false, $7, now(), $8
-    FROM sessions s ORDER BY s.id DESC LIMIT 1
+    VALUES ($1, $2, $3, $9, $10, $4, true, $5, 'n-1', $6, false, $7, now(), $8)
     """
 
 
@@ -57,18 +57,20 @@ def _ours(run: Run, auth: Service) -> list[HTTPCase]:
     client = register_client(
         auth, *stated, "--grant", "authorization_code", "--grant", "refresh_token", "--id-token-alg", "ES256"
     )
-    auth.sign_up("buyer@example.com")
-    auth.log_in("buyer@example.com", algorithm="ES256")
-    few, many = CONNECTIONS + 1, _codes_of(run)
+    for number in range(CONNECTIONS):
+        auth.sign_up(f"buyer{number}@example.com")
+        auth.log_in(f"buyer{number}@example.com", algorithm="ES256")
+    few, many = 2 * CONNECTIONS, _codes_of(run)
     codes = asyncio.run(_seed(run.backend.dsn, client[0], audience, few + many))
     with httpx2.Client(base_url=auth.url, auth=client, trust_env=False) as http:
         answers = [http.post("/oauth/token", data=_form(code)).json() for code in codes[:few]]
     head = post_head_by_basic("/oauth/token", client)
     tokens = [answer["refresh_token"] for answer in answers[:CONNECTIONS]]
+    requests = [get_request("/oauth/userinfo", answer["access_token"]) for answer in answers[CONNECTIONS:]]
     return [
         _once(run, _EXCHANGE, auth.pid, auth.port, head, codes[few:]),
         _chain(run, _REFRESH, auth.pid, auth.port, head, tokens),
-        rotation(run, _USERINFO, auth.pid, auth.port, [get_request("/oauth/userinfo", answers[-1]["access_token"])]),
+        rotation(run, _USERINFO, auth.pid, auth.port, requests),
     ]
 
 
@@ -121,15 +123,20 @@ def _challenge() -> str:
 
 
 async def _seed(dsn: str, client_id: str, audience: str, number: int) -> list[str]:
-    """Codes of the last sign-in, as the consent page would have issued them."""
+    """Codes of the last sign-ins in turn, as the consent page would have issued them.
+
+    Of several people: whoever redeems the codes of one session at one moment would measure how they wait for its row.
+    """
     codes, now, challenge = [secrets.token_urlsafe(32) for _ in range(number)], datetime.now(UTC), _challenge()
     until = now + timedelta(hours=1)
-    rows = [
-        (new_id(now), hash_secret(code), client_id, _CALLBACK, challenge, "openid orders:read", audience, until)
-        for code in codes
-    ]
     connection = await asyncpg.connect(dsn)
     try:
+        sessions = await connection.fetch(_SESSIONS, CONNECTIONS)
+        stated = (client_id, _CALLBACK, challenge, "openid orders:read", audience, until)
+        rows = [
+            (new_id(now), hash_secret(code), *stated, *sessions[place % len(sessions)])
+            for place, code in enumerate(codes)
+        ]
         await connection.executemany(_ADD_CODE, rows)
     finally:
         await connection.close()
