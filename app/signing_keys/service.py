@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
@@ -31,6 +32,7 @@ from app.signing_keys.pem import read_given_key
 from app.signing_keys.rotate import KeyRotation, Rotation
 from app.signing_keys.settings import JWKS_MAX_AGE_SECONDS, KeySettings
 from app.signing_keys.store import StoredKey
+from app.signing_keys.verified import VerifiedToken, VerifiedTokens
 
 POLL_SECONDS = 1.0
 # A token that names an unknown key makes a process read the key set, this often at most.
@@ -75,6 +77,7 @@ class SigningKeys:
         self._set = KeySet((), clock.now())
         self._prepared: dict[str, PreparedKey] = {}
         self._unreadable: frozenset[str] = frozenset()
+        self._verified = VerifiedTokens()
         self._turn = asyncio.Lock()
         self._hurry = asyncio.Event()
         self._look_began_at = float("-inf")
@@ -119,14 +122,26 @@ class SigningKeys:
         refused. Raises InvalidToken; DatabaseUnavailable, if that reading fails.
         """
         try:
-            parsed = compact.parse(token)
-            verifier = self._set.verifiers.get(parsed.kid) or await self._look_for(parsed.kid)
-            _check_signature(parsed, verifier, typ=typ)
-            members = compact.read_object(parsed.payload)
+            members = self._members_again(token, typ=typ) or await self._members(token, typ=typ)
             now = _moment_of(members) if expired_too else None
             return check_claims(members, issuer=issuer, audience=audience, now=now or self._clock.now())
         except (MalformedToken, ClaimsRefused) as error:
             raise InvalidToken(detail=str(error)) from error
+
+    def _members_again(self, token: str, *, typ: str) -> Mapping[str, Any] | None:
+        """What a token says whose signature held a moment ago, by a key that counts still; None for any other."""
+        known = self._verified.find(token)
+        if known is None or known.typ != typ or self._set.verifiers.get(known.kid) is not known.verifier:
+            return None
+        return known.members
+
+    async def _members(self, token: str, *, typ: str) -> Mapping[str, Any]:
+        parsed = compact.parse(token)
+        verifier = self._set.verifiers.get(parsed.kid) or await self._look_for(parsed.kid)
+        _check_signature(parsed, verifier, typ=typ)
+        members = compact.read_object(parsed.payload)
+        self._verified.keep(token, VerifiedToken(kid=parsed.kid, verifier=verifier, typ=typ, members=members))
+        return members
 
     def jwks(self) -> bytes:
         """The public keys: active, retiring and next. Spec: RFC 7517 §5."""
