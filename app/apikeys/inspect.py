@@ -105,7 +105,7 @@ class APIKeyInspection:
         """The scopes of the audience that the owner holds at this moment."""
         if row["user_id"] is None:
             return client_scopes(row["client_targets"], view.name, view.scopes)
-        held = await self._roles.holdings(Held.parse(row["held"]), view.name)
+        held = await self._roles.holdings(Held.of(row["held"]), view.name)
         return open_scopes(view.scopes, held.permissions)
 
 

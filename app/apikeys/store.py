@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, or_, sele
 from app.apikeys.models import APIKeyRow
 from app.clients.models import OAuthClient
 from app.foundation.db import Transaction
-from app.roles.holding import HELD_TEXT
+from app.roles.holding import HELD_JSON
 from app.users.models import User
 
 _TABLE = APIKeyRow.__table__
@@ -31,7 +31,7 @@ INSPECT = f"""
       'user_id', u.id, 'sub', u.sub, 'email', u.email, 'email_verified', u.email_verified_at IS NOT NULL,
       'user_active', u.status = 'active',
       'client_id', c.client_id, 'client_active', c.disabled_at IS NULL, 'client_targets', c.targets,
-      'held', {HELD_TEXT.format(user_id="k.user_id")}
+      'held', {HELD_JSON.format(user_id="k.user_id")}
     ))
     FROM api_keys k LEFT JOIN users u ON u.id = k.user_id LEFT JOIN oauth_clients c ON c.client_id = k.client_id
     WHERE k.id = ANY($1::text::uuid[])))::text

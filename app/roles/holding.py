@@ -18,6 +18,9 @@ _MEMBERS = f"""
                  FROM group_members m JOIN groups g ON g.id = m.group_id WHERE m.user_id = {{user_id}}),
       'version', (SELECT coalesce(max(version), 0) FROM role_registry)"""  # noqa: S608 — constants
 
+HELD_JSON = f"(SELECT json_build_object({_MEMBERS}))"
+"""As a part of a statement that says everything in JSON: `rules.Held.of` reads what was parsed with it."""
+
 HELD_TEXT = f"(SELECT json_build_object({_MEMBERS})::text)"
 
 # With what may not be issued yet: for whatever mints.

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from app.audiences.own import OWN_SCOPES, SELF
@@ -47,7 +48,11 @@ class Held:
     @classmethod
     def parse(cls, text: str) -> "Held":
         """What `holding.HELD` yields."""
-        told = json.loads(text)
+        return cls.of(json.loads(text))
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "Held":
+        """The same where the text was parsed with all that stood around it."""
         roles = tuple((UUID(role), audience) for role, audience in told["roles"])
         bars = parse_bars(told.get("bars"))
         return cls(roles=roles, groups=tuple(told["groups"]), version=told["version"], bars=bars)

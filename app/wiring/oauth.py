@@ -62,7 +62,7 @@ def build_oauth(ground: Ground, clients: Clients, codes: CodeParts, rotation: Re
         consents=Consents(clock, audit),
         endpoint=TokenEndpoint(db, audit, authentication, grant_types),
         discovery=Discovery(issuer=issuer, ui_locales=tuple(language.tag for language in Languages())),
-        userinfo=UserInfo(db, clock, keys=ground.keys, audiences=ground.audiences, roles=ground.roles, issuer=issuer),
+        userinfo=UserInfo(db, clock, keys=ground.keys, roles=ground.roles, issuer=issuer),
         revocation=TokenRevocation(
             db,
             clock,
