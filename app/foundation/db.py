@@ -21,6 +21,7 @@ from sqlalchemy.pool import QueuePool
 
 from app.foundation.dsn import ENGINE_URL, connecting, driver_dsn
 from app.foundation.errors import Unavailable
+from app.foundation.hot_connections import HotConnections
 from app.foundation.joining import joined_transaction, joining, part, whole
 from app.foundation.metrics import Counter, Gauge
 
@@ -94,8 +95,7 @@ class Database:
         self._connect_seconds = CONNECT_SECONDS * share
         self._turn_seconds = POOL_WAIT_SECONDS * share
         self._pool_size = pool_size
-        self._hot: asyncpg.Pool | None = None
-        # asyncpg's own queue has no time limit apart from that of connecting.
+        self._hot: HotConnections | None = None
         self._turns = asyncio.Semaphore(pool_size)
         self._at_work = 0
         self.engine: AsyncEngine = create_async_engine(
@@ -112,25 +112,15 @@ class Database:
         event.listen(self.engine.sync_engine, "handle_error", _drop_given_up)
 
     async def open(self) -> None:
-        """Prepare the hot pool. It fills as it is used, so that a process can start while the database is away."""
-        self._hot = await asyncpg.create_pool(
-            self._dsn,
-            min_size=0,
-            max_size=self._pool_size,
-            timeout=self._connect_seconds,
-            command_timeout=self._statement_seconds,
-            max_inactive_connection_lifetime=300,
-            # Every hot statement looks rows up by their keys, whatever its values; to plan one anew costs more than
-            # to run it, and the server would, because it cannot tell beforehand which partition is meant.
-            server_settings={"plan_cache_mode": "force_generic_plan"},
-            # Single statements leave nothing behind; asking the server to forget would double the round trips.
-            reset=_leave_as_is,
+        """Prepare the hot connections. They are made as they are used, also where the database is away at first."""
+        self._hot = HotConnections(
+            self._dsn, connect_seconds=self._connect_seconds, statement_seconds=self._statement_seconds
         )
 
     async def close(self) -> None:
         """Close every connection."""
         if self._hot is not None:
-            self._hot.terminate()
+            self._hot.close()
         await self.engine.dispose()
 
     @asynccontextmanager
@@ -179,27 +169,15 @@ class Database:
         try:
             for _ in range(self._pool_size):
                 try:
-                    return await self._fetchrow_once(self._hot, statement, arguments)
+                    return await self._hot.fetchrow(statement, arguments)
                 except asyncpg.InternalClientError:
                     # The server has said goodbye and not yet hung up: the driver refuses to send anything on this
                     # connection, so nothing was sent. Every other one may be in the same state.
                     continue
-            return await self._fetchrow_once(self._hot, statement, arguments)
+            return await self._hot.fetchrow(statement, arguments)
         finally:
             self._at_work -= 1
             self._turns.release()
-
-    @staticmethod
-    async def _fetchrow_once(
-        pool: asyncpg.Pool, statement: str, arguments: tuple[object, ...]
-    ) -> asyncpg.Record | None:
-        async with pool.acquire() as connection:
-            try:
-                return await connection.fetchrow(statement, *arguments)
-            except (*_GIVEN_UP, asyncpg.InternalClientError):
-                # Given back as it is, it would wait for the server to confirm the cancellation.
-                connection.terminate()
-                raise
 
     async def _take_turn(self) -> None:
         if not self._turns.locked():
@@ -260,10 +238,6 @@ def _drop_given_up(context: ExceptionContext) -> None:
         driver.terminate()
         context.is_disconnect = True
         context.invalidate_pool_on_disconnect = False
-
-
-async def _leave_as_is(_: object) -> None:
-    """Nothing to do."""
 
 
 class translated:  # noqa: N801 — reads as a statement: `with translated():`

@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import make_url, text
 
 from app.foundation.db import POOL_WAIT_SECONDS, STATEMENT_SECONDS, Database, DatabaseUnavailable
+from app.foundation.dsn import driver_dsn
+from app.foundation.hot_connections import HotConnections
 from app.settings import Settings
 from tests.faults.proxy import Proxy
 
@@ -99,6 +101,20 @@ async def test_a_connection_that_the_server_closed_is_replaced_before_its_use(
     # Whatever waits to be read is read on this loop's way to an answer.
     await watch.fetchval("SELECT 1")
     assert await asyncio.gather(*(ask(db, "SELECT 1") for _ in range(3 * POOL))) == [1] * 3 * POOL
+
+
+async def test_connections_that_nobody_needs_are_cut(settings: Settings, watch: asyncpg.Connection) -> None:
+    hot = HotConnections(
+        driver_dsn(settings.database.url.get_secret_value()), connect_seconds=5, statement_seconds=5, idle_seconds=0.3
+    )
+    await asyncio.gather(*(hot.fetchrow("SELECT 1 FROM pg_sleep(0.1)", ()) for _ in range(3)))
+    async with asyncio.timeout(20):
+        while await watch.fetchval(f"SELECT count(*) {OTHERS}") > 1:
+            assert (await hot.fetchrow("SELECT 1", ()))[0] == 1
+    hot.close()
+    await until(watch, f"SELECT count(*) = 0 {OTHERS}")
+    with pytest.raises(asyncpg.InterfaceError):
+        await hot.fetchrow("SELECT 1", ())
 
 
 async def until(watch: asyncpg.Connection, question: str) -> None:
