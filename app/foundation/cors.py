@@ -4,7 +4,7 @@ from collections.abc import Container, Sequence
 from contextvars import ContextVar
 from typing import Protocol
 
-Headers = list[tuple[bytes, bytes]]
+from app.foundation.steady_headers import VARY, Headers
 
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 _REQUEST_HEADERS = (
@@ -14,7 +14,6 @@ _REQUEST_HEADERS = (
 )
 _ANSWER_HEADERS = b"ETag, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Trace-Id"
 _PREFLIGHT_SECONDS = b"600"
-_VARY = (b"vary", b"Origin")
 
 
 # Holds the client of the request under way, once somebody has said which it is.
@@ -81,7 +80,7 @@ class CORS:
         if not self._origins and path not in self._shared_paths:
             return []
         if origin is None or not self._allows(origin, path, client_id):
-            return [_VARY]
+            return [VARY]
         return [*self._allowing(origin), (b"access-control-expose-headers", _ANSWER_HEADERS)]
 
     def _allows(self, origin: bytes, path: str, client_id: str | None = None) -> bool:
@@ -95,5 +94,5 @@ class CORS:
         return [
             (b"access-control-allow-origin", origin),
             (b"access-control-allow-credentials", b"true"),
-            _VARY,
+            VARY,
         ]

@@ -9,12 +9,13 @@ import http
 import logging
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.foundation.errors import BadRequest, ServiceError
 from app.foundation.limits import BODY_SECONDS, MAX_HEADER_BYTES, HeadersTooLarge, RequestTimeout
 from app.foundation.problems import problem, refusal_of
 from app.foundation.tracing import new_trace_id
+from app.foundation.whole_answer import WholeAnswer
 
 # Request line and headers must be whole this long after their first byte, or after the connection opened.
 HEADER_SECONDS = 10.0
@@ -86,6 +87,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._reads_headers = False
         self._arm(self.body_seconds)
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Have a request served, and what answers it whole sent at once."""
+        # The messages are those of ASGI, for which uvicorn has types of its own.
+        super()._start_asgi_task(cycle, lambda scope, receive, _: app(scope, receive, WholeAnswer(cycle)))
 
     def on_body(self, body: bytes) -> None:
         """The body arrives. From here on the edge keeps its deadline, and can still answer."""

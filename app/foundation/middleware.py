@@ -25,22 +25,9 @@ from app.foundation.metrics import FROM_CODE, Histogram
 from app.foundation.origin import MAX_USER_AGENT_CHARACTERS, Origin
 from app.foundation.problems import render
 from app.foundation.ratelimit import answer_headers
+from app.foundation.steady_headers import HSTS, SECURITY, Headers
 from app.foundation.tracing import current_trace_id, trace_id_from, trace_id_of_span
 
-Headers = list[tuple[bytes, bytes]]
-
-_HSTS = (b"strict-transport-security", b"max-age=31536000")
-_SECURITY: Headers = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-frame-options", b"DENY"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"permissions-policy", b"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"),
-    # What an authentication service says is for the one who asked; what may be kept says so itself.
-    (b"cache-control", b"no-store"),
-]
 _READ = frozenset(
     {b"traceparent", b"x-forwarded-for", b"user-agent", b"content-length", b"origin", b"access-control-request-method"}
 )
@@ -82,7 +69,7 @@ class Edge:
     def __init__(self, app: ASGIApp, policy: EdgePolicy) -> None:
         self._app = app
         self._policy = policy
-        self._security = [*_SECURITY, _HSTS] if policy.https else _SECURITY
+        self._security = [*SECURITY, HSTS] if policy.https else SECURITY
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""

@@ -26,7 +26,6 @@ INTROSPECT_PATH = "/oauth/introspect"
 
 router = Router(tags=["oauth"])
 
-_NO_STORE = {"Cache-Control": "no-store"}
 _TEXT = {"type": "string"}
 _FIRST_PARTY_BODY: dict[str, Any] = {
     "requestBody": {
@@ -88,7 +87,7 @@ async def introspect_token(request: Request) -> Response:
     except ClientChanged:
         client = await authentication.prove_again(authorization, fields, origin)
         answer = await ask(_asking(client, confirmed=True), token)
-    return JSONAnswer(answer, headers=_NO_STORE)
+    return JSONAnswer(answer)
 
 
 @router.hot(
@@ -121,7 +120,7 @@ async def _answer(request: Request, authorization: Sequence[str], credential: st
     except (ClientChanged, MissingServiceScope):
         client = await authentication.authenticate(authorization, origin)
         answer = await introspection.introspect(client, credential)
-    return JSONAnswer(answer, headers=_NO_STORE)
+    return JSONAnswer(answer)
 
 
 def _asker(introspection: Introspection) -> Callable[[AuthenticatedClient, str], Awaitable[Answer]]:

@@ -17,7 +17,7 @@ from app.foundation.caller import origin_of
 from app.foundation.db import Database
 from app.foundation.errors import BadRequest, ServiceError, Unavailable
 from app.foundation.form import FORM_TYPE, read_parameters
-from app.foundation.json_answer import JSONAnswer
+from app.foundation.json_answer import NOT_KEPT, JSONAnswer
 from app.foundation.oauth_errors import (
     InvalidGrant,
     InvalidRequest,
@@ -74,7 +74,6 @@ _ANSWER: dict[str, Any] = {
     },
 }
 _ANSWERED = {"description": "Tokens (RFC 6749 §5.1)", "content": {"application/json": {"schema": _ANSWER}}}
-_HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 class TokenEndpoint:
@@ -162,4 +161,4 @@ async def token(request: Request) -> Response:
     endpoint = provided(request.app, TokenEndpoint)
     authorization = request.headers.getlist("authorization")
     members = await endpoint.answer(authorization, fields, several["resource"], origin_of(request))
-    return JSONAnswer(members, headers=_HEADERS)
+    return JSONAnswer(members, also=NOT_KEPT)

@@ -6,9 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.audiences.own import USERINFO_PATH
-from app.foundation.caller import credentials_of
 from app.foundation.form import FORM_TYPE, read_form
-from app.foundation.json_answer import JSONAnswer
+from app.foundation.json_answer import NOT_KEPT, JSONAnswer
 from app.foundation.oauth_errors import InvalidRequest
 from app.foundation.principal import MissingToken
 from app.foundation.problems import oauth_error_schema
@@ -18,7 +17,6 @@ from app.grants.userinfo import UserInfo
 
 router = Router(tags=["oauth"])
 
-_HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _TOKEN = "access_token"  # noqa: S105 — the name of a field
 _ANSWERED = {
     "description": "Claims about the person (OpenID Connect Core §5.3.2)",
@@ -56,15 +54,15 @@ async def userinfo_by_post(request: Request) -> Response:
 
 async def _answer(request: Request, raw_token: str) -> Response:
     claims = await provided(request.app, UserInfo).of(raw_token)
-    return JSONAnswer(claims, headers=_HEADERS)
+    return JSONAnswer(claims, also=NOT_KEPT)
 
 
 def _bearer_token(request: Request, field: str | None) -> str:
     """The one token of a request. Raises InvalidRequest, MissingToken."""
-    if _TOKEN in request.query_params:
+    if request.scope["query_string"] and _TOKEN in request.query_params:
         # Addresses end in logs and histories. Spec: RFC 9700 §2.6.
         raise InvalidRequest("An access token does not travel in the address.")
-    headers = credentials_of(request).authorization
+    headers = request.headers.getlist("authorization")
     if len(headers) + (field is not None) > 1:
         raise InvalidRequest("The request carries more than one access token.")
     if field is not None:

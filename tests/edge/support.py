@@ -7,6 +7,7 @@ from fastapi import Query
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from app.foundation.body import Body, read_json
 from app.foundation.client_address import ClientAddresses
@@ -123,6 +124,25 @@ async def weak() -> None:
 async def kept() -> Response:
     headers = {"Cache-Control": "public, max-age=240", "Access-Control-Allow-Origin": "*"}
     return JSONResponse({}, headers=headers)
+
+
+class InPieces(Response):
+    """An answer with a length whose body comes in two pieces."""
+
+    async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
+        await send({"type": "http.response.body", "body": b"ab", "more_body": True})
+        await send({"type": "http.response.body", "body": b"cd"})
+
+
+@router.get("/pieces")
+async def pieces() -> Response:
+    return InPieces()
+
+
+@router.get("/two-headers-in-one")
+async def two_headers_in_one() -> Response:
+    return Response(b"abcd", headers={"X-One": "1\r\nX-Two: 2"})
 
 
 @router.get("/oauth/grant")

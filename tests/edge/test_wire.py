@@ -188,6 +188,21 @@ async def test_trailers_do_not_join_the_headers(port):
     assert "authorization" not in names
 
 
+async def test_an_answer_in_pieces_arrives_whole(port):
+    ((status, headers, body),) = await exchange(port, b"GET /pieces HTTP/1.1\r\n" + HEAD + b"\r\n")
+    assert (status, body, headers["x-content-type-options"]) == (200, b"abcd", "nosniff")
+
+
+async def test_a_header_that_would_be_two_is_never_sent(port):
+    assert await exchange(port, b"GET /two-headers-in-one HTTP/1.1\r\n" + HEAD + b"\r\n") == []
+
+
+async def test_whoever_asks_to_hang_up_is_hung_up_on(port):
+    sent = b"GET /origin HTTP/1.1\r\n" + HEAD + b"Connection: close\r\n\r\n"
+    ((status, headers, _),) = await exchange(port, sent, close=False)
+    assert (status, headers["connection"]) == (200, "close")
+
+
 async def test_pipelined_requests_are_answered_in_order(port):
     one = b"GET /things?limit=1 HTTP/1.1\r\n" + HEAD + b"\r\n"
     two = b"GET /things?limit=2 HTTP/1.1\r\n" + HEAD + b"Connection: close\r\n\r\n"
