@@ -1,6 +1,7 @@
 """Real engines for every test worker, and a fresh copy of the migrated database for every test."""
 
 import base64
+import contextlib
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -22,6 +23,10 @@ from tests.administrators import Administrators
 from tests.mailbox import Mailbox, mailbox_of
 from tests.servers import database_named, database_of_this_run, execute, given_servers, quick_folder
 from tests.support import ISSUER, RUN, Events, People
+from tools.keycloak import server
+from tools.keycloak.admin import Admin
+from tools.keycloak.distribution import FOLDER, KeycloakMissing
+from tools.keycloak.server import Keycloak
 
 ENCRYPTION_KEY = base64.urlsafe_b64encode(os.urandom(32)).decode()
 # Generated keys sign, unless the environment brings a pair.
@@ -138,3 +143,26 @@ def people(api: httpx2.AsyncClient) -> People:
 @pytest.fixture
 def admins(api: httpx2.AsyncClient, services: Services) -> Administrators:
     return Administrators(api, services)
+
+
+@pytest.fixture(scope="session")
+def keycloak(testrun_uid: str) -> Iterator[Keycloak]:
+    """The one Keycloak of this run, shared by its workers: make a realm of your own in it. See `tools.keycloak`.
+
+    Where it cannot be had the test skips and says why, and in CI it fails.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            running = stack.enter_context(server.running(FOLDER / "runs" / testrun_uid))
+        except KeycloakMissing as error:
+            if os.environ.get("CI") == "true":
+                pytest.fail(str(error))
+            pytest.skip(str(error))
+        yield running
+
+
+@pytest.fixture
+async def keycloak_admin(keycloak: Keycloak) -> AsyncIterator[Admin]:
+    """Who administers it."""
+    async with Admin(keycloak) as admin:
+        yield admin

@@ -3,6 +3,6 @@
 set -euo pipefail
 
 .venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker/docker-compose.yml
+.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker/docker-compose.yml examples/todo/compose.yaml
 .venv/bin/zizmor --offline --no-progress --persona pedantic .github/workflows
 .venv/bin/hadolint docker/Dockerfile

@@ -10,6 +10,9 @@ from pathlib import Path
 from tools.install import PROJECT
 from tools.quietly import CommandFailed, quietly
 
+# What a developer's own `npm` has left there.
+_NOT_OURS = frozenset({"node_modules", "dist"})
+
 
 class NodeMissing(Exception):
     """Node, npm or the packages cannot be had here. The message says why."""
@@ -24,7 +27,7 @@ class NodeEnvironment:
 
 
 def installed(source: Path, name: str) -> NodeEnvironment:
-    """Install what the lock in `source` names into `.cache/<name>`, beside copies of the files there.
+    """Install what the lock in `source` names into `.cache/<name>`, beside copies of the files there and below.
 
     Two calls at once take turns. Raises NodeMissing.
     """
@@ -33,20 +36,22 @@ def installed(source: Path, name: str) -> NodeEnvironment:
         raise NodeMissing("node and npm are not installed")
     folder = PROJECT / ".cache" / name
     folder.mkdir(parents=True, exist_ok=True)
-    files = sorted(path for path in source.iterdir() if path.is_file())
+    files = sorted(path for path in source.rglob("*") if path.is_file() and _NOT_OURS.isdisjoint(path.parts))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
     stamp = folder / "made-from"
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (stamp.is_file() and stamp.read_text() == digest):
-            _install(npm, files, folder)
+            _install(npm, source, files, folder)
             stamp.write_text(digest)
     return NodeEnvironment(node, folder)
 
 
-def _install(npm: str, files: list[Path], folder: Path) -> None:
+def _install(npm: str, source: Path, files: list[Path], folder: Path) -> None:
     for path in files:
-        shutil.copy(path, folder / path.name)
+        target = folder / path.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
     lock, done = (folder / "package-lock.json").read_bytes(), folder / "node_modules" / "installed-from"
     if not (done.is_file() and done.read_bytes() == lock):
         print(f"Installing node packages into .cache/{folder.name}", file=sys.stderr, flush=True)

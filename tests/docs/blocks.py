@@ -71,6 +71,8 @@ def run_page(page: Path, folder: Path, *, ports: dict[str, int], data_dir: Path)
             outputs.append(None)
     if not script:
         return None
+    # As in a checkout.
+    (folder / "examples").symlink_to(PROJECT / "examples")
     return _run(script, outputs, folder, data_dir)
 
 

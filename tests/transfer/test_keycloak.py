@@ -9,10 +9,12 @@ import pytest
 from app.transfer.keycloak.move import KeycloakImport
 from app.transfer.keycloak.realm import RealmRefused, members
 from app.transfer.keycloak.report import Report
+from app.transfer.keycloak.translate import user_line
 from app.wiring import Services
-from tests.support import PASSWORD, Events, People
+from tests.support import PASSWORD, Events, People, claims_of
 from tests.transfer import realm as keycloak
 from tests.transfer.support import ACTING
+from tools.keycloak.server import REALM_FILE
 
 pytestmark = pytest.mark.anyio
 
@@ -172,3 +174,35 @@ def test_users_are_read_one_at_a_time_wherever_a_chunk_ends():
         ("last", [1, {"a": []}]),
         ("e", []),
     ]
+
+
+async def test_the_realm_of_the_todo_example_moves_in_whole(services: Services, people: People, tmp_path: Path):
+    report = await move(services, REALM_FILE)
+    assert report.losses == []
+    assert report.made == {"user": 1, "client": 2, "audience": 1}
+    moved = {client.name: client for client in report.clients}
+    assert moved["todo-ui"].client_secret is None
+    async with services.db.transaction() as tx:
+        page = (await services.clients.get(tx, moved["todo-ui"].client_id)).definition
+        service = (await services.clients.get(tx, moved["todo-api"].client_id)).definition
+    assert page.targets == {"todo-api": None}
+    assert page.redirect_uris == ("http://localhost:3000/", "http://localhost:3000/silent.html")
+    assert page.post_logout_redirect_uris == ("http://localhost:3000/",)
+    assert page.allowed_origins == ("http://localhost:3000",)
+    assert (service.audience, set(service.scopes)) == ("todo-api", {"introspection", "revocations:read"})
+    # Its password stands there as it is, as in a realm that somebody wrote by hand.
+    tokens = await people.log_in("testuser@example.com", "Password123!", audience="todo-api")
+    assert claims_of(tokens["access_token"])["aud"] == "todo-api"
+    assert (await move(services, REALM_FILE)).made.total() == 0
+
+
+def test_a_password_that_is_to_be_changed_is_told_of_and_one_of_no_known_form_is_lost():
+    report = Report(dry_run=True)
+    one = {"username": "a", "email": "a@example.com"}
+    kept = user_line(one | {"credentials": [{"type": "password", "value": "x", "temporary": True}]}, report)
+    lost = user_line(one | {"credentials": [{"type": "password", "value": 7}]}, report)
+    assert kept is not None
+    assert lost is not None
+    assert str(kept["password_hash"]).startswith("$pbkdf2-sha512$")
+    assert "password_hash" not in lost
+    assert [loss.kind for loss in report.losses] == ["password", "password"]

@@ -61,10 +61,10 @@ class KeycloakImport:
         """
         report = Report(dry_run=dry_run)
         realm = self._realm(path, report)
-        await self._audiences(realm, report, by)
+        audiences = await self._audiences(realm, report, by)
         await self._roles(realm, report, by)
         await self._groups(realm, report, by)
-        await self._clients(realm, report, by)
+        await self._clients(realm, audiences, report, by)
         await self._users(path, report, by, observe)
         return report
 
@@ -84,20 +84,26 @@ class KeycloakImport:
             raise RealmRefused("The file is no export of a realm: it has no `realm`.")
         return realm
 
-    async def _audiences(self, realm: Mapping[str, Any], report: Report, by: By) -> None:
-        """Each client that has roles is an audience: what roles are held at."""
-        for client, roles in ((realm.get("roles") or {}).get("client") or {}).items():
-            if client in translate.OWN_CLIENTS or not roles:
+    async def _audiences(self, realm: Mapping[str, Any], report: Report, by: By) -> set[str]:
+        """Each client that has roles, or that tokens are for, is an audience; those that are here now."""
+        wanted = [client for client, roles in ((realm.get("roles") or {}).get("client") or {}).items() if roles]
+        for client in realm.get("clients") or ():
+            wanted += client_words.services_of(client)
+        found: set[str] = set()
+        for name in dict.fromkeys(wanted):
+            if name in translate.OWN_CLIENTS:
                 continue
-            if not is_name(client):
-                report.lose("audience", client, "an audience cannot have this name")
+            if not is_name(name):
+                report.lose("audience", name, "an audience cannot have this name")
                 continue
+            found.add(name)
             try:
                 if not report.dry_run:
-                    await self.audiences.create(AudienceDefinition(name=client), actor=by.actor, origin=by.origin)
+                    await self.audiences.create(AudienceDefinition(name=name), actor=by.actor, origin=by.origin)
                 report.made["audience"] += 1
             except AudienceExists:
                 report.present["audience"] += 1
+        return found
 
     async def _roles(self, realm: Mapping[str, Any], report: Report, by: By) -> None:
         known = realm.get("roles") or {}
@@ -159,12 +165,12 @@ class KeycloakImport:
                 if role is not None and is_role_name(role):
                     await self.groups.assign_role(tx, made.id, role=role, audience=audience, by=rights)
 
-    async def _clients(self, realm: Mapping[str, Any], report: Report, by: By) -> None:
+    async def _clients(self, realm: Mapping[str, Any], audiences: set[str], report: Report, by: By) -> None:
         present = await self._names_of_clients()
         for client in realm.get("clients") or ():
             if client.get("clientId") in translate.OWN_CLIENTS:
                 continue
-            definition = client_words.definition(client, report)
+            definition = client_words.definition(client, audiences, report)
             if definition is None:
                 continue
             if definition.name in present:

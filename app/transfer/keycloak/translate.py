@@ -1,10 +1,13 @@
 """Keycloak's words in ours: plain rules, without a database."""
 
+import base64
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from app.foundation.secrets import random_bytes
 from app.roles.rules import ADMIN, is_role_name
 from app.transfer.keycloak.report import Report
 from app.users.errors import AttributeRefused
@@ -16,6 +19,7 @@ OWN_CLIENTS = frozenset(
 )
 _OWN_ROLES = frozenset({"offline_access", "uma_authorization"})
 _PBKDF2 = {"pbkdf2": "sha1", "pbkdf2-sha1": "sha1", "pbkdf2-sha256": "sha256", "pbkdf2-sha512": "sha512"}
+_OWN_PASSES = 210_000
 RENAMED_ADMIN = "realm-admin"
 
 
@@ -120,15 +124,29 @@ def _password(user: Mapping[str, Any], name: str, report: Report) -> str | None:
         if kind != "password":
             report.lose("credential", name, f"{kind}: enrol it again")
             continue
+        if credential.get("temporary"):
+            report.lose("password", name, "it is temporary there; here nobody is asked to change it")
         found = _hash(credential)
         if found is None:
             report.lose("password", name, "its hash is of a kind that is not known here: reset it by mail")
     return found
 
 
+def _hashed_here(raw_password: str) -> str:
+    salt = random_bytes(16)
+    digest = hashlib.pbkdf2_hmac("sha512", raw_password.encode(), salt, _OWN_PASSES)
+    written = (base64.b64encode(part).decode().rstrip("=") for part in (salt, digest))
+    return "$".join(("", "pbkdf2-sha512", f"i={_OWN_PASSES}", *written))
+
+
 def _hash(credential: Mapping[str, Any]) -> str | None:
-    """Keycloak's hash in the form of a PHC string; None for what we cannot read."""
+    """Keycloak's hash in the form of a PHC string; None for what we cannot read.
+
+    A realm that was written by hand has the password itself: it is hashed as Keycloak does.
+    """
     try:
+        if "value" in credential and "secretData" not in credential:
+            return _hashed_here(credential["value"])
         how, secret = credential.get("credentialData"), credential.get("secretData")
         data = json.loads(how) if isinstance(how, str) else dict(how or credential)
         kept = json.loads(secret) if isinstance(secret, str) else dict(secret or {})

@@ -1,0 +1,1 @@
+"""A todo list per person, behind any OpenID provider: Keycloak, or auth-service."""
