@@ -13,7 +13,7 @@ from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Lifespan
 
-from app.account import consents, trusted
+from app.account import consents, identities, trusted
 from app.account import pages as account_pages
 from app.account import routes as account
 from app.account.keys import routes as api_keys
@@ -21,6 +21,9 @@ from app.account.mfa import routes as second_factors
 from app.admin import user_transfer
 from app.admin.routers import ADMIN_ROUTERS
 from app.audit.pending import sample_pending
+from app.brokering import identity_pages
+from app.brokering import pages as brokering_pages
+from app.brokering import routes as brokering
 from app.foundation import health as health_routes
 from app.foundation import home, static, theme
 from app.foundation.background import Background
@@ -85,6 +88,9 @@ ROUTERS: tuple[Router, ...] = (
     hosted_sign_up.router,
     email_codes.router,
     grants.router,
+    brokering.router,
+    brokering_pages.router,
+    identity_pages.router,
     *OAUTH_ROUTERS,
     principals.router,
     signals.router,
@@ -93,6 +99,7 @@ ROUTERS: tuple[Router, ...] = (
     account_pages.router,
     consents.router,
     trusted.router,
+    identities.router,
     api_keys.router,
     mail.router,
     mail_pages.router,

@@ -18,6 +18,7 @@ from app.audit.erasure import AuditErasure
 from app.audit.event import SYSTEM
 from app.audit.search import AuditSearch
 from app.audit.service import AuditLog
+from app.brokering.parts import BrokeringParts
 from app.clients.authenticate import ClientAuthentication
 from app.clients.service import Clients
 from app.factors.password.hashing import PasswordHasher
@@ -58,6 +59,7 @@ from app.lifecycle.administration import UserAdministration
 from app.lifecycle.administrator import AdministratorCreation
 from app.lifecycle.closing import AccountClosing
 from app.lifecycle.ending import EverythingEnding
+from app.lifecycle.identities import IdentityUnlinking
 from app.lifecycle.impersonation import Impersonation
 from app.lifecycle.second_factors import SecondFactors
 from app.lifecycle.service import UserLifecycle
@@ -201,6 +203,8 @@ class Services:
     audit_search: AuditSearch
     webhooks: WebhookParts
     federation: FederationParts
+    brokering: BrokeringParts
+    unlinking: IdentityUnlinking
     registry: RegistryParts
     audit_erasure: AuditErasure
 

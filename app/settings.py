@@ -18,6 +18,7 @@ from app.account.settings import AccountSettings
 from app.apikeys.settings import APIKeySettings
 from app.audiences.settings import AudienceSettings
 from app.audit.settings import AuditSettings
+from app.brokering.settings import FederationSettings
 from app.factors.email_code.settings import EmailCodeSettings
 from app.factors.password.settings import PasswordSettings
 from app.federation.providers.settings import GoogleSettings, IdentityProviderSettings, KeycloakSettings
@@ -117,6 +118,7 @@ class Settings(BaseSettings):
     google: GoogleSettings = GoogleSettings()
     keycloak: KeycloakSettings = KeycloakSettings()
     identity_providers: IdentityProviderSettings = IdentityProviderSettings()
+    federation: FederationSettings = FederationSettings()
     webhooks: WebhookSettings = WebhookSettings()
     logout: LogoutSettings = LogoutSettings()
     limits: LimitSettings = LimitSettings()

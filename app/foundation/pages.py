@@ -145,6 +145,10 @@ class Pages:
         tag = self._languages.source.tag
         return self._environments[tag].get_template(template).render(page=page), page.nonce
 
+    def link(self, path: str) -> str:
+        """A path of the service as a link of its pages."""
+        return self._prefix + path
+
     def go_on(self, path: str) -> Response:
         """Send the browser to another page of ours after a form was acted on. Spec: RFC 9110 §15.4.4."""
         # A path alone: the reader stays at whatever name they know us by.

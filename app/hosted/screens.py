@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from starlette.responses import Response
 
 from app.factors.factor import FactorName
+from app.federation.connector import Connection
 from app.foundation.clock import Clock
 from app.hosted.faults import OVER, Fault
 from app.hosted.progress import Progress, Screen
+from app.hosted.providers import buttons_of, start_path
 from app.hosted.visit import Visit
 from app.login.errors import InvalidMFAToken
 from app.login.second_step import SecondStep
@@ -43,6 +45,18 @@ def over(visit: Visit) -> Response:
     return visit.render("login/over.html", status=410)
 
 
+def leaving(visit: Visit, connection: Connection) -> Response:
+    """Say that somebody's sign-in is at another provider, and go there.
+
+    Browsers hold the redirects after a form to the places that its page named, and nobody knows yet where a provider
+    leads. So the form's answer is a page, which goes on by itself.
+    """
+    path = start_path(connection.id, flow_id=None if visit.flow is None else visit.flow.id)
+    response = visit.render("login/leaving.html", provider=connection.name, url=visit.link(path))
+    response.headers["Refresh"] = f"0; url={visit.link(path)}"
+    return response
+
+
 async def _identify(visit: Visit, fault: Fault | None) -> Response:
     signed_in = visit.signed_in
     # Somebody else is asked for: nothing on the page would say why the sign-in begins again.
@@ -55,6 +69,7 @@ async def _identify(visit: Visit, fault: Fault | None) -> Response:
         stranger=signed_in.user.email if signed_in is not None and is_stranger else None,
         by_passkey=_way(visit) == PASSKEY,
         others=visit.others,
+        providers=await buttons_of(visit),
     )
 
 
@@ -73,6 +88,7 @@ async def _prove(visit: Visit, fault: Fault | None) -> Response:
         email=visit.email,
         by_passkey=way == PASSKEY,
         shown=_shows(visit),
+        providers=await buttons_of(visit),
     )
 
 

@@ -17,7 +17,8 @@ from app.hosted.accounts import KnownAccounts
 from app.hosted.begin import LOGIN_PATH, path_of
 from app.hosted.faults import NO_ADDRESS, REFUSALS, fault_of
 from app.hosted.progress import Progress, Screen
-from app.hosted.screens import begin_again, show
+from app.hosted.providers import provider_for
+from app.hosted.screens import begin_again, leaving, show
 from app.hosted.visit import HOME, Visit
 from app.login.email_code import CodeLogin, EmailCodeSignIn
 from app.login.errors import InvalidMFAToken, MFARequired
@@ -54,6 +55,9 @@ async def _identify(visit: Visit, fields: Fields) -> Response:
     if find_key(email) is None:
         return await show(visit, fault=NO_ADDRESS, screen=Screen.IDENTIFY)
     await visit.note(Progress(email=email, chosen=True, other=was.other, ui_locales=was.ui_locales))
+    connection = await provider_for(visit, email)
+    if connection is not None:
+        return leaving(visit, connection)
     # A password manager may have filled in both.
     return await _password(visit, fields) if fields.get("password") else visit.go_on()
 

@@ -135,6 +135,10 @@ class Visit:
         """Another path in this sign-in."""
         return path if self.flow is None else f"{path}?{urlencode({FLOW: self.flow.id})}"
 
+    def link(self, path: str) -> str:
+        """A path of the service as an address of its pages."""
+        return self.service(Pages).link(path)
+
     @property
     def csrf_token(self) -> str:
         """What every form of this browser carries."""

@@ -3,6 +3,7 @@
 from app.audit.event import Actor
 from app.factors.password.service import Passwords
 from app.factors.service import Factors
+from app.federation.identities.service import Identities
 from app.foundation.db import Transaction
 from app.foundation.origin import Origin
 from app.lifecycle.interruption import Interruption
@@ -14,16 +15,25 @@ class AddressProof:
     """Takes an address for its user's by a mailed code.
 
     Where a proof is `required` before a sign-in, nobody has used an unverified account, and whoever signed up with
-    somebody else's address may have left a password or a passkey in it, to get in by once its owner has come. So what
-    was set up before the proof does not outlive it. Elsewhere such an account is in use, and keeps what it has.
+    somebody else's address may have left a password, a passkey or an identity of another provider in it, to get in by
+    once its owner has come. So what was set up before the proof does not outlive it. Elsewhere such an account is in
+    use, and keeps what it has.
     """
 
     def __init__(
-        self, users: Users, passwords: Passwords, factors: Factors, interruption: Interruption, *, required: bool
+        self,
+        users: Users,
+        passwords: Passwords,
+        factors: Factors,
+        identities: Identities,
+        interruption: Interruption,
+        *,
+        required: bool,
     ) -> None:
         self._users = users
         self._passwords = passwords
         self._factors = factors
+        self._identities = identities
         self._interruption = interruption
         self._required = required
 
@@ -36,4 +46,5 @@ class AddressProof:
             await self._interruption.end_keys(tx, user, reason="address_proven", actor=actor, origin=origin)
             await self._passwords.delete(tx, user.id)
             await self._factors.forget_second(tx, user.id)
+            await self._identities.forget(tx, user.id)
         return await self._users.mark_verified(tx, user.id, actor=actor, origin=origin)

@@ -9,6 +9,7 @@ from app.consents.service import Consents
 from app.factors.factor import FactorName
 from app.factors.password.service import Passwords
 from app.factors.service import Factors
+from app.federation.identities.service import Identities
 from app.foundation.db import Database, Transaction
 from app.foundation.origin import Origin
 from app.groups.service import Groups
@@ -48,6 +49,7 @@ class UserLifecycle:
         erasure: AuditErasure,
         consents: Consents,
         trusted: TrustedBrowsers,
+        identities: Identities,
     ) -> None:
         self._db = db
         self._users = users
@@ -62,6 +64,7 @@ class UserLifecycle:
         self._erasure = erasure
         self._consents = consents
         self._trusted = trusted
+        self._identities = identities
 
     async def suspend(self, user_id: UUID, *, actor: Actor, origin: Origin) -> User:
         """Keep a user from acting and end all that is under way in the account. Idempotent."""
@@ -122,6 +125,7 @@ class UserLifecycle:
         await self._links.delete(tx, user_id)
         await self._consents.forget(tx, user_id)
         await self._trusted.forget(tx, user_id)
+        await self._identities.forget(tx, user_id)
         await store.remove(tx, user_id)
         await self._erasure.erase(tx, user.sub)
         return user

@@ -1,9 +1,11 @@
 """The table of sign-ins that wait for their next step."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, DateTime, Index, LargeBinary, Text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.foundation.db import Model
@@ -13,7 +15,8 @@ class PendingSignIn(Model):
     """A sign-in that was begun and not finished.
 
     It keeps what was proven (`amr`, `acr`), what is required, the `factors` by which it may go on, and what the tokens
-    shall be for. Its token opens only its `step`, a few tries long, and dies when a credential of the user changes.
+    shall be for; and in `vouched` on whose word it rests, where another provider said who it is. Its token opens only
+    its `step`, a few tries long, and dies when a credential of the user changes.
     """
 
     __tablename__ = "pending_sign_ins"
@@ -35,3 +38,4 @@ class PendingSignIn(Model):
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    vouched: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))

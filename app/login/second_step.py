@@ -9,6 +9,7 @@ from app.audit.event import ANONYMOUS, Actor, ActorKind
 from app.audit.service import AuditLog
 from app.factors.factor import FactorName, Presented
 from app.factors.totp.service import TOTPEnrolment
+from app.federation.identities.service import Vouched
 from app.foundation.browser import BrowserSignIn, SessionCookie
 from app.foundation.clock import Clock
 from app.foundation.db import Database, Transaction
@@ -257,12 +258,13 @@ class SecondStep:
         return pending
 
     async def _target(self, pending: Pending, browser: BrowserSignIn | None) -> Target:
-        scope = pending.row["scope"]
+        scope, vouched = pending.row["scope"], pending.row["vouched"]
         return Target(
             audience=await self._audiences.get(pending.row["audience"]),
             requested=None if scope is None else tuple(scope.split()),
             client_id=pending.row["client_id"],
             browser=browser,
+            vouched=None if vouched is None else Vouched(**vouched),
         )
 
     async def _refused(self, tx: Transaction, pending: Pending, factor: str, origin: Origin) -> None:

@@ -1,5 +1,6 @@
 """How every sign-in goes on once something was proven: to its next step, or to a session with its first tokens."""
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from app.audit.event import Actor, ActorKind
 from app.audit.service import AuditLog
 from app.factors.email_code.service import EVIDENCE
 from app.factors.factor import FactorName
+from app.federation.identities.service import Identities, Vouched
 from app.foundation.browser import BrowserSignIn
 from app.foundation.clock import Clock
 from app.foundation.db import Database, Transaction
@@ -51,7 +53,7 @@ class Target:
     """What the tokens of a sign-in shall be for. `requested` None asks for all that the user holds there.
 
     With `browser` the session is one of a browser, which gets cookies. `acr` is what this one sign-in must come to,
-    beside what is required of everyone.
+    beside what is required of everyone. `vouched` is on whose word it rests, where another provider said who it is.
     """
 
     audience: AudienceView
@@ -59,6 +61,7 @@ class Target:
     client_id: str = FIRST_PARTY_CLIENT
     browser: BrowserSignIn | None = None
     acr: ACR | None = None
+    vouched: Vouched | None = None
 
 
 class SignIn:
@@ -74,6 +77,7 @@ class SignIn:
         sessions: Sessions,
         grants: GrantIssuance,
         trusted: TrustedBrowsers,
+        identities: Identities,
         required_acr: ACR,
         mailed_second: bool,
         token_lifetime: timedelta,
@@ -85,6 +89,7 @@ class SignIn:
         self._sessions = sessions
         self._grants = grants
         self._trusted = trusted
+        self._identities = identities
         self._required_acr = required_acr
         self._mailed_second = mailed_second
         self._token_lifetime = token_lifetime
@@ -162,6 +167,7 @@ class SignIn:
             now,
             now + self._token_lifetime,
             " ".join(factors),
+            None if target.vouched is None else json.dumps(target.vouched.as_json()),
         )
         words = {
             Step.VERIFY: "Go on with a second factor.",
@@ -187,6 +193,8 @@ class SignIn:
         )
         if session is None:
             return None
+        if target.vouched is not None:
+            await self._identities.note_session(tx, session.id, user.id, target.vouched)
         grant = await self._grants.issue(
             tx, session=session, client_id=target.client_id, audience=target.audience, requested=target.requested
         )

@@ -48,8 +48,8 @@ ADD = """
         SELECT id FROM pending_sign_ins WHERE expires_at < $12 ORDER BY expires_at LIMIT 10 FOR UPDATE SKIP LOCKED)
     )
     INSERT INTO pending_sign_ins (id, token_hash, step, user_id, credentials_version, client_id, audience, scope, amr,
-      acr, required_acr, created_at, expires_at, factors)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+      acr, required_acr, created_at, expires_at, factors, vouched)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::text::jsonb)
     RETURNING id
     """
 
@@ -139,6 +139,7 @@ async def claim(
             PendingSignIn.acr,
             PendingSignIn.required_acr.label("step_required_acr"),
             PendingSignIn.factors,
+            PendingSignIn.vouched,
             *users.COLUMNS,
         )
     )

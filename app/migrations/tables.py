@@ -4,6 +4,7 @@ import app.admin.configuration.models
 import app.apikeys.models
 import app.audiences.models
 import app.audit.models
+import app.brokering.models
 import app.clients.models
 import app.consents.models
 import app.factors.email_code.models
@@ -11,6 +12,7 @@ import app.factors.passkey.models
 import app.factors.password.models
 import app.factors.recovery_code.models
 import app.factors.totp.models
+import app.federation.identities.models
 import app.federation.providers.models
 import app.federation.saml.models
 import app.flows.models

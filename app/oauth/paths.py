@@ -5,6 +5,7 @@ BROWSER_CLIENT_PATHS = frozenset(
         "/oauth/token",
         "/oauth/userinfo",
         "/oauth/revoke",
+        "/auth/oauth/exchange",
         "/.well-known/openid-configuration",
         "/.well-known/oauth-authorization-server",
         "/.well-known/jwks.json",

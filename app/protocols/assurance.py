@@ -26,7 +26,15 @@ class Kind(StrEnum):
 
 
 _ORDER = {ACR.AAL1: 1, ACR.AAL2: 2, ACR.PHR: 3}
-_KINDS = {"pwd": Kind.KNOWN, "otp": Kind.HELD, "hwk": Kind.HELD, "swk": Kind.HELD, "email": Kind.MAILED}
+# What another provider asked of its people we do not see: it counts as what most of them ask, a password.
+_KINDS = {
+    "pwd": Kind.KNOWN,
+    "fed": Kind.KNOWN,
+    "otp": Kind.HELD,
+    "hwk": Kind.HELD,
+    "swk": Kind.HELD,
+    "email": Kind.MAILED,
+}
 MULTI_FACTOR = "mfa"
 
 

@@ -14,7 +14,7 @@ def subscriptions(verification: EmailVerification, email_change: EmailChange) ->
     """Which events lead to a mail. Told twice, they mail twice, and the newer link is the good one."""
 
     async def created(event: PastEvent) -> None:
-        if event.subject is not None and event.details.get("entry") == Entry.SIGN_UP:
+        if event.subject is not None and event.details.get("entry") in {Entry.SIGN_UP, Entry.FEDERATION}:
             await verification.send(event.subject)
 
     async def requested(event: PastEvent) -> None:

@@ -24,10 +24,11 @@ from app.sessions.settings import SessionSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authentication:
-    """How a user proved who they are. Spec: RFC 8176 for `amr`."""
+    """How a user proved who they are. Spec: RFC 8176 for `amr`. `at` is when, None for just now."""
 
     amr: tuple[str, ...]
     acr: str
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,7 @@ class Sessions:
             id=new_id(now),
             sid=random_id(),
             user_id=user_id,
-            auth_time=now,
+            auth_time=authentication.at or now,
             amr=authentication.amr,
             acr=authentication.acr,
             expires_at=now + absolute,
@@ -109,7 +110,7 @@ class Sessions:
             "id": session.id,
             "sid": session.sid,
             "user_id": user_id,
-            "auth_time": now,
+            "auth_time": session.auth_time,
             "amr": list(session.amr),
             "acr": session.acr,
             "ip": origin.ip,

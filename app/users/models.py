@@ -32,7 +32,7 @@ class User(Model):
     __tablename__ = "users"
     __table_args__ = (
         CheckConstraint("status IN ('active', 'suspended', 'closed')", name="status"),
-        CheckConstraint("entry IN ('signup', 'operator', 'demo', 'import')", name="entry"),
+        CheckConstraint("entry IN ('signup', 'operator', 'demo', 'import', 'federation')", name="entry"),
         CheckConstraint("required_acr IN ('aal1', 'aal2', 'phr')", name="required_acr"),
         Index("ix_users_demo", "id", postgresql_where="entry = 'demo'"),
         Index(None, "created_at", "id"),

@@ -45,6 +45,7 @@ class Entry(StrEnum):
     OPERATOR = "operator"
     DEMO = "demo"
     IMPORT = "import"
+    FEDERATION = "federation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

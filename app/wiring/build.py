@@ -38,6 +38,7 @@ from app.grants.reissue import AccessTokenReissue
 from app.lifecycle.administrator import AdministratorCreation
 from app.lifecycle.closing import AccountClosing
 from app.lifecycle.factor_set import FactorSet
+from app.lifecycle.identities import IdentityUnlinking
 from app.lifecycle.second_factors import SecondFactors
 from app.lifecycle.service import UserLifecycle
 from app.links.service import Links
@@ -51,6 +52,7 @@ from app.wiring import purge, restore, webhooks
 from app.wiring.account import build_export
 from app.wiring.api_keys import build_api_keys, build_own_api_keys
 from app.wiring.authorization import build_authorization
+from app.wiring.brokering import build_brokering
 from app.wiring.codes import build_codes
 from app.wiring.configuration import build_configuration
 from app.wiring.ending import build_ending
@@ -135,6 +137,7 @@ def build(settings: Settings) -> Services:
         erasure=audit_erasure,
         consents=oauth.consents,
         trusted=trusted,
+        identities=ground.identities,
     )
     grace = timedelta(seconds=settings.accounts.deletion_grace_seconds)
     closing = AccountClosing(db, clock, lifecycle, users=users, outbox=outbox, links=links, grace=grace)
@@ -174,6 +177,18 @@ def build(settings: Settings) -> Services:
     withdrawal = KeyWithdrawal(db, clock, keyring, audit, revocations=revocations, keys=keys)
     fresh = FreshAuth(clock, within=timedelta(seconds=settings.account.fresh_auth_seconds))
     hosted = build_hosted(ground)
+    federation = build_federation(ground, rights)
+    brokering = build_brokering(
+        ground,
+        federation,
+        rights,
+        sessions=sessions,
+        issuance=issuance,
+        sign_in=entrances.sign_in,
+        browsers=browsers,
+        pages=hosted.sign_in,
+        verification=post.verification,
+    )
     return Services(
         settings=settings,
         clock=clock,
@@ -289,6 +304,10 @@ def build(settings: Settings) -> Services:
         audit_search=AuditSearch(db, clock, audit),
         audit_erasure=audit_erasure,
         webhooks=hooks,
-        federation=build_federation(ground, rights),
+        federation=federation,
+        brokering=brokering,
+        unlinking=IdentityUnlinking(
+            db, users=users, factors=factors.registry, identities=ground.identities, sessions=sessions
+        ),
         registry=build_registry(ground, oauth, sessions),
     )

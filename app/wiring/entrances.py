@@ -58,6 +58,7 @@ class Entrances:
             sessions=sessions,
             grants=issuance,
             trusted=trusted,
+            identities=ground.identities,
             required_acr=settings.mfa.required_acr,
             mailed_second=settings.mfa.email_code and settings.delivers_mail,
             token_lifetime=timedelta(seconds=settings.mfa.token_seconds),
@@ -104,7 +105,9 @@ class Entrances:
                 audiences=audiences,
                 users=users,
                 codes=email_codes,
-                address_proof=AddressProof(users, passwords, factors.registry, interruption, required=verified),
+                address_proof=AddressProof(
+                    users, passwords, factors.registry, ground.identities, interruption, required=verified
+                ),
                 limits=limits,
                 sign_in=sign_in,
             ),

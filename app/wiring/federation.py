@@ -17,7 +17,7 @@ def build_federation(ground: Ground, rights: RightsParts) -> FederationParts:
     """Build them. No provider is asked for anything before somebody signs in by it. Raises SettingsError."""
     settings = ground.settings
     connectors = Connectors(_connectors())
-    links: tuple[Links, ...] = ()
+    links: tuple[Links, ...] = (ground.identities,)
     shelf = Shelf(ground.keyring, issuer=ground.issuer)
     from_settings = declared(
         settings.google,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.audiences.service import Audiences
 from app.audit.service import AuditLog
+from app.federation.identities.service import Identities
 from app.flows.service import Flows
 from app.foundation.cache import Cache
 from app.foundation.clock import Clock
@@ -47,6 +48,7 @@ class Ground:
     audiences: Audiences
     roles: Roles
     users: Users
+    identities: Identities
 
     @property
     def issuer(self) -> str:
@@ -93,4 +95,5 @@ class Ground:
             audiences=Audiences(db, keys, issuer=issuer, default_algorithm=settings.jwt.algorithm),
             roles=Roles(db),
             users=Users(clock, audit, signup_open=settings.accounts.signup_open),
+            identities=Identities(clock, keyring, audit),
         )

@@ -7,9 +7,11 @@ from app.apikeys import purge as apikeys
 from app.audit import purge as audit
 from app.audit.retention import ChainCut
 from app.audit.trimming import LogTrimming
+from app.brokering import purge as brokering
 from app.clients import purge as clients
 from app.factors.email_code import purge as email_code
 from app.factors.passkey import purge as passkey
+from app.federation.identities import purge as identities
 from app.federation.saml import purge as saml
 from app.flows import purge as flows
 from app.foundation import job_purge
@@ -53,6 +55,8 @@ def rules(settings: Settings) -> Sequence[PurgeRule]:
         *links.RULES,
         *flows.rules(settings.flows),
         *saml.RULES,
+        *brokering.RULES,
+        *identities.rules(absolute=absolute),
         *apikeys.RULES,
         *grants.rules(absolute=absolute),
         *sessions.rules(absolute=absolute),

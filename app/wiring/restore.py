@@ -1,9 +1,11 @@
 """Every feature's rules about a restored backup, in one place."""
 
 from app.apikeys import restore as apikeys
+from app.brokering import restore as brokering
 from app.clients import restore as clients
 from app.factors.email_code import restore as email_code
 from app.factors.passkey import restore as passkey
+from app.federation.identities import restore as identities
 from app.federation.saml import restore as saml
 from app.flows import restore as flows
 from app.foundation.idempotency import restore as kept_answers
@@ -31,6 +33,8 @@ RULES = (
     *links.RULES,
     *flows.RULES,
     *saml.RULES,
+    *brokering.RULES,
+    *identities.RULES,
     *email_code.RULES,
     *passkey.RULES,
     *kept_answers.RULES,

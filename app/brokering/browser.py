@@ -1,0 +1,108 @@
+"""What a browser brings to a federated sign-in, and every form in which it is answered."""
+
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.brokering.case import Failed, GoTo, Leave, Outcome, Visit
+from app.brokering.failure import Failure, status_of, words_of
+from app.foundation.caller import origin_of
+from app.foundation.cookies import Cookies
+from app.foundation.pages import Pages
+from app.foundation.problems import trace_id_of
+from app.foundation.provide import provided
+from app.foundation.secrets import is_random_secret, random_secret
+from app.grants.answer import put_tokens
+
+_RETRY_SECONDS = 30
+
+
+def visit_of(request: Request) -> Visit:
+    """The browser's session, the cookies that its sign-ins belong to, and the language that it reads."""
+    cookies = provided(request.app, Cookies)
+    sessions = cookies.sessions(request)
+    return Visit(
+        origin=origin_of(request),
+        raw_session=sessions[0] if len(sessions) == 1 else None,
+        raw_browser=_held(request, cookies.flow),
+        raw_sign_in=_held(request, cookies.sign_in),
+        locale=provided(request.app, Pages).language(request).tag,
+    )
+
+
+def answer_of(request: Request, outcome: Outcome, visit: Visit) -> Response:
+    """The answer to a browser. A redirect is 303, so that no form is ever sent on. Spec: RFC 9700 §4.12."""
+    response = _answer(request, outcome)
+    cookies = provided(request.app, Cookies)
+    for name, value in ((cookies.flow, visit.raw_browser), (cookies.sign_in, visit.raw_sign_in)):
+        if cookies.find(request, name) != value:
+            cookies.put(response, name, value, max_age_seconds=None)
+    issued = None if isinstance(outcome, Failed) else outcome.issued
+    if issued is not None:
+        put_tokens(request, response, issued)
+    return response
+
+
+def _held(request: Request, name: str) -> str:
+    held = provided(request.app, Cookies).find(request, name)
+    return held if held is not None and is_random_secret(held) else random_secret()
+
+
+def _answer(request: Request, outcome: Outcome) -> Response:
+    pages = provided(request.app, Pages)
+    match outcome:
+        case GoTo(path=path):
+            return pages.go_on(path)
+        case Leave(url=url, fields=None):
+            # As it is: an address that was checked is never encoded anew.
+            return Response(
+                status_code=303,
+                headers={"Location": url, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"},
+            )
+        case Leave(url=url, fields=fields):
+            return _post(request, pages, url, fields or {})
+        case Failed():
+            return _failed(request, pages, outcome)
+
+
+def _post(request: Request, pages: Pages, url: str, fields: object) -> Response:
+    """A form that sends itself, or is sent by its reader."""
+    parts = urlsplit(url)
+    response = pages.render(
+        request,
+        "pages/form_post.html",
+        headers={"Cache-Control": "no-store"},
+        scripts=["submit.js"],
+        form_target=f"{parts.scheme}://{parts.netloc}",
+        action=url,
+        members=fields,
+    )
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _failed(request: Request, pages: Pages, failed: Failed) -> Response:
+    language = pages.language(request)
+    heading, words = words_of(failed.failure, failed.provider, language)
+    headers = {"Cache-Control": "no-store"}
+    if failed.failure is Failure.UNREACHABLE:
+        headers["Retry-After"] = str(_RETRY_SECONDS)
+    # Nothing that came with the request is repeated, in the page's own links neither.
+    plain = Request({**request.scope, "query_string": b""})
+    response = pages.render(
+        plain,
+        "pages/federation_failed.html",
+        status=status_of(failed.failure),
+        headers=headers,
+        language=language,
+        scripts=["copy.js"],
+        heading=heading,
+        words=words,
+        again=failed.again,
+        back=failed.back,
+        client_name=failed.client_name,
+        reference=trace_id_of(request.scope),
+    )
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

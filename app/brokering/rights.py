@@ -1,0 +1,154 @@
+"""What a provider's rules give to its people: brought up to date at each sign-in."""
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+from uuid import UUID
+
+from app.audiences.errors import AudienceNotFound
+from app.audit.event import SYSTEM
+from app.federation.connector import Connection, FederatedIdentity
+from app.federation.identities.service import Identities
+from app.federation.providers.mapping import HeldRole, map_claims
+from app.foundation.db import Database, Transaction
+from app.foundation.errors import ServiceError
+from app.foundation.origin import Origin
+from app.groups.errors import GroupNotFound, TooManyGroups
+from app.groups.service import Groups
+from app.protocols.trace import Trace
+from app.roles.assign import RoleAssignments
+from app.roles.change import By
+from app.roles.errors import LastAdministrator, RoleNotFound
+from app.users.user import User
+
+# What a rule names may have gone since it was written; that is the rule's fault, and nobody's sign-in fails by it.
+_SKIPPED: tuple[type[ServiceError], ...] = (
+    RoleNotFound,
+    AudienceNotFound,
+    GroupNotFound,
+    TooManyGroups,
+    LastAdministrator,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Roles and groups that rules gave."""
+
+    roles: frozenset[HeldRole] = frozenset()
+    groups: frozenset[str] = frozenset()
+
+    def as_json(self) -> dict[str, Any]:
+        """The form in which an identity keeps them."""
+        roles = sorted(([audience, role] for audience, role in self.roles), key=str)
+        return {"roles": roles, "groups": sorted(self.groups)}
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> Self:
+        """What an identity keeps; nothing of one that is new."""
+        roles = frozenset((audience, role) for audience, role in kept.get("roles", ()))
+        return cls(roles, frozenset(kept.get("groups", ())))
+
+
+class RightsRefresh:
+    """Gives what rules give now, and takes what they gave before and do not any more.
+
+    What somebody else gave is left alone, also where a rule names it. Nothing is given by a name being equal.
+    """
+
+    def __init__(self, db: Database, *, identities: Identities, roles: RoleAssignments, groups: Groups) -> None:
+        self._db = db
+        self._identities = identities
+        self._roles = roles
+        self._groups = groups
+
+    async def refresh(
+        self, connection: Connection, identity: FederatedIdentity, user: User, trace: Trace, origin: Origin
+    ) -> None:
+        """Bring a user's roles and groups up to date; one transaction. Raises DatabaseUnavailable."""
+        mapped = map_claims(identity.claims, connection.policy.rules)
+        wanted = Given(mapped.roles, mapped.groups)
+        async with self._db.transaction() as tx:
+            linked = await self._identities.find(tx, identity.issuer, identity.subject)
+            if linked is None or (wanted == Given() and not linked.given):
+                return
+            before, held = Given.of(linked.given), await self._held(tx, user.id)
+            change = _Change(tx, self._roles, self._groups, user, By(actor=SYSTEM, origin=origin), trace)
+            given = await change.make(before=before, wanted=wanted, held=held)
+            if given != before:
+                await self._identities.note_given(tx, linked, given.as_json())
+
+    async def _held(self, tx: Transaction, user_id: UUID) -> Given:
+        roles = await self._roles.list_of(tx, user_id)
+        groups = await self._groups.list_of(tx, user_id)
+        return Given(frozenset((one.audience, one.role) for one in roles), frozenset(one.name for one in groups))
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """The changes of one user, each whole or not at all."""
+
+    tx: Transaction
+    roles: RoleAssignments
+    groups: Groups
+    user: User
+    by: By
+    trace: Trace
+
+    async def make(self, *, before: Given, wanted: Given, held: Given) -> Given:
+        """Make them and return what rules have given by now."""
+        roles, groups = before.roles & held.roles, before.groups & held.groups
+        for role in sorted(roles - wanted.roles, key=str):
+            if await self._done(f"role taken: {_named(role)}", self._take_role(role)):
+                roles -= {role}
+        for group in sorted(groups - wanted.groups):
+            if await self._done(f"group taken: {group}", self._take_group(group)):
+                groups -= {group}
+        for role in sorted(wanted.roles - held.roles, key=str):
+            if await self._done(f"role given: {_named(role)}", self._give_role(role)):
+                roles |= {role}
+        for group in sorted(wanted.groups - held.groups):
+            if await self._done(f"group given: {group}", self._give_group(group)):
+                groups |= {group}
+        return Given(roles, groups)
+
+    async def _done(self, what: str, change: Awaitable[object]) -> bool:
+        try:
+            async with self.tx.begin_nested():
+                await change
+        except _SKIPPED as refused:
+            self.trace.check(what, passed=False, expected="possible", received=refused.title)
+            return False
+        return self.trace.check(what, passed=True)
+
+    async def _give_role(self, role: HeldRole) -> None:
+        await self.roles.assign(
+            self.tx,
+            user_id=self.user.id,
+            role=role[1],
+            audience=role[0],
+            actor=self.by.actor,
+            origin=self.by.origin,
+        )
+
+    async def _take_role(self, role: HeldRole) -> None:
+        await self.roles.remove(
+            self.tx,
+            user_id=self.user.id,
+            role=role[1],
+            audience=role[0],
+            actor=self.by.actor,
+            origin=self.by.origin,
+        )
+
+    async def _give_group(self, name: str) -> None:
+        group = await self.groups.get_by_name(self.tx, name)
+        await self.groups.add_member(self.tx, group.id, self.user.sub, by=self.by)
+
+    async def _take_group(self, name: str) -> None:
+        group = await self.groups.get_by_name(self.tx, name)
+        await self.groups.remove_member(self.tx, group.id, self.user.sub, by=self.by)
+
+
+def _named(role: HeldRole) -> str:
+    return role[1] if role[0] is None else f"{role[1]} at {role[0]}"

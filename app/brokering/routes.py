@@ -1,0 +1,68 @@
+"""`/auth/oauth/exchange`, and what a provider tells of sessions that are over."""
+
+from typing import Annotated, Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.brokering.exchange import ExchangeCodes
+from app.brokering.logout import UpstreamLogouts
+from app.brokering.schemas import ExchangeRequest
+from app.foundation.caller import RequestOrigin
+from app.foundation.form import read_form
+from app.foundation.json_answer import JSONAnswer
+from app.foundation.provide import provide
+from app.foundation.routing import Router
+from app.grants.answer import token_answer
+from app.grants.schemas import TokenResponse
+
+EXCHANGE_PATH = "/auth/oauth/exchange"
+
+router = Router(tags=["sign-in"])
+
+_FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/x-www-form-urlencoded": {
+                "schema": {
+                    "type": "object",
+                    "required": ["logout_token"],
+                    "properties": {"logout_token": {"type": "string", "description": "A logout token."}},
+                }
+            }
+        },
+    }
+}
+
+
+@router.post(EXCHANGE_PATH, summary="Exchange a code for tokens", response_model=TokenResponse)
+async def exchange(
+    request: Request,
+    body: ExchangeRequest,
+    codes: Annotated[ExchangeCodes, provide(ExchangeCodes)],
+    origin: RequestOrigin,
+) -> Response:
+    """The code that `start` led to at the app's address, for 60 seconds (a setting) and once.
+
+    It answers the audience that `start` named. A code that comes a second time ends the session that it has opened.
+    """
+    return token_answer(request, await codes.exchange(body.code, body.code_verifier, origin))
+
+
+@router.post(
+    "/auth/oauth/{provider}/backchannel-logout",
+    summary="Hear from a provider that a session is over",
+    openapi_extra=_FORM,
+    status_code=200,
+)
+async def backchannel_logout(
+    request: Request,
+    provider: str,
+    logouts: Annotated[UpstreamLogouts, provide(UpstreamLogouts)],
+    origin: RequestOrigin,
+) -> Response:
+    """End every session here that rests on it, with all their tokens. Spec: OpenID Connect Back-Channel Logout §2.8."""
+    fields = await read_form(request)
+    await logouts.hear(provider, fields.get("logout_token", ""), origin)
+    return JSONAnswer({}, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,44 @@
+"""Settings of federated sign-in: the section `FEDERATION__…`."""
+
+from datetime import timedelta
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class FederationSettings(BaseModel):
+    """The `FEDERATION__…` settings."""
+
+    model_config = ConfigDict(frozen=True)
+
+    answer_seconds: float = Field(
+        default=4.75,
+        ge=0.5,
+        le=30,
+        description=(
+            "How long a sign-in waits for another provider, all told; then its person reads that the provider does "
+            "not answer."
+        ),
+    )
+    concurrency: int = Field(
+        default=100,
+        ge=1,
+        le=10_000,
+        description="How many sign-ins of one web process wait for the same provider at a time; others wait in line.",
+    )
+    failures: int = Field(
+        default=5,
+        ge=1,
+        le=1000,
+        description="After how many answers in a row that did not come a provider is not asked for a while.",
+    )
+    pause_seconds: float = Field(
+        default=30, ge=1, le=3600, description="How long a provider that does not answer is left alone."
+    )
+    code_seconds: int = Field(
+        default=60, ge=5, le=600, description="How long the code counts that an app exchanges for tokens."
+    )
+
+    @property
+    def code_lifetime(self) -> timedelta:
+        """How long a code counts."""
+        return timedelta(seconds=self.code_seconds)
