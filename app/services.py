@@ -233,6 +233,7 @@ class Services:
     async def close(self) -> None:
         """Let go of connections and threads."""
         self.hasher.close()
+        await self.federation.connectors.close()
         await self.outbound.close()
         await self.cache.close()
         await self.db.close()

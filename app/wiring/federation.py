@@ -1,6 +1,10 @@
 """Identity providers that this service trusts: the connectors, and the registry of connections."""
 
+from urllib.parse import urlsplit
+
 from app.federation.connector import Connector
+from app.federation.oidc.connector import OIDCConnector
+from app.federation.oidc.reach import Reach
 from app.federation.providers.connectors import Connectors
 from app.federation.providers.declared import declared
 from app.federation.providers.hanging import Links
@@ -9,6 +13,9 @@ from app.federation.providers.registration import ProviderRegistration
 from app.federation.providers.rights import GivenRights
 from app.federation.providers.service import IdentityProviders
 from app.federation.providers.stored import Shelf
+from app.foundation.http.egress import Egress
+from app.foundation.http.outbound import Outbound
+from app.settings import Settings
 from app.wiring.ground import Ground
 from app.wiring.rights import RightsParts
 
@@ -16,7 +23,7 @@ from app.wiring.rights import RightsParts
 def build_federation(ground: Ground, rights: RightsParts) -> FederationParts:
     """Build them. No provider is asked for anything before somebody signs in by it. Raises SettingsError."""
     settings = ground.settings
-    connectors = Connectors(_connectors())
+    connectors = Connectors(_connectors(ground))
     links: tuple[Links, ...] = (ground.identities,)
     shelf = Shelf(ground.keyring, issuer=ground.issuer)
     from_settings = declared(
@@ -42,6 +49,16 @@ def build_federation(ground: Ground, rights: RightsParts) -> FederationParts:
     )
 
 
-def _connectors() -> tuple[Connector, ...]:
+def _connectors(ground: Ground) -> tuple[Connector, ...]:
     """What this service speaks."""
-    return ()
+    in_settings = Outbound(Egress(hosts=_named(ground.settings)))
+    reach = Reach(ground.outbound, in_settings=in_settings, public=Outbound(Egress()))
+    return (OIDCConnector(reach, ground.clock),)
+
+
+def _named(settings: Settings) -> frozenset[str]:
+    """The hosts that the settings name in addresses of providers: those may be private."""
+    told = (member for one in settings.identity_providers.declared for member in one.config.values())
+    addresses = (settings.google.metadata_url, settings.keycloak.metadata_url, *told)
+    hosts = (urlsplit(one).hostname for one in addresses if isinstance(one, str) and "://" in one)
+    return frozenset(host for host in hosts if host)

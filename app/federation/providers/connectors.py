@@ -1,10 +1,19 @@
 """The connectors of this process, by what they speak."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from app.federation.connector import Connector, ConnectorKind, InvalidConfiguration
 from app.federation.providers.errors import InvalidIdentityProvider
+
+
+@runtime_checkable
+class HoldsConnections(Protocol):
+    """A connector that has something to let go of."""
+
+    async def close(self) -> None:
+        """Let go of it."""
+        ...
 
 
 class Connectors:
@@ -22,6 +31,12 @@ class Connectors:
     def kinds(self) -> tuple[ConnectorKind, ...]:
         """What this process speaks."""
         return tuple(self._by_kind)
+
+    async def close(self) -> None:
+        """Let go of what connectors hold."""
+        for connector in {id(one): one for one in self._by_kind.values()}.values():
+            if isinstance(connector, HoldsConnections):
+                await connector.close()
 
     def of(self, kind: ConnectorKind) -> Connector:
         """The connector that speaks this. Raises InvalidIdentityProvider."""
