@@ -2,15 +2,13 @@
 
 import pytest
 
-from app.wiring import Services
-from tests.brokering.conftest import APP, CHALLENGE, VERIFIER, someone, told
-from tests.federation.oidc.provider import Provider
-from tests.support import ISSUER, Events, bearer, claims_of, problem
+from tests.brokering.conftest import APP, VERIFIER, someone, told
+from tests.support import ISSUER, claims_of
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_an_app_gets_its_person_back_with_a_code_that_gives_tokens(browsers, provider, app_client, events: Events):
+async def test_an_app_gets_its_person_back_with_a_code_that_gives_tokens(browsers, provider, app_client, events):
     email = someone(provider)
     jo = browsers()
     answer = await jo.for_app(audience="orders-api")

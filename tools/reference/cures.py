@@ -207,8 +207,8 @@ CURES = {
     "feed_not_ready": "Try again in a second, or another process: this one has just begun, or is full.",
     "identity_not_found": "Look the id up in `GET /auth/me/identities`.",
     "last_way_in": "Set a password (`POST /auth/password/forgot`) or add a passkey first; then unlink.",
-    "invalid_exchange_code": "Begin at `/auth/oauth/{provider}/start` again. A code counts once, for 60 seconds, and with "
-    "the `code_verifier` whose challenge `start` was given.",
-    "invalid_logout_token": "Look at `upstream_logout.refused` in the audit log, and at the provider's client: its issuer "
-    "and audience must be those of the connection.",
+    "invalid_exchange_code": "Begin at `/auth/oauth/{provider}/start` again. A code counts once, for 60 seconds, and "
+    "with the `code_verifier` whose challenge `start` was given.",
+    "invalid_logout_token": "Look at `upstream_logout.refused` in the audit log, and at the provider's client: its "
+    "issuer and audience must be those of the connection.",
 }
