@@ -199,7 +199,7 @@ class Arrivals:
         login = FederatedLogin(
             user=user,
             vouched=Vouched.by(identity),
-            browser=BrowserSignIn(replaces=visit.raw_session),
+            browser=BrowserSignIn(replaces=visit.raw_session, trusted=visit.trusted),
             acr=case.wanted.acr,
         )
         began_at = self._clock.now()

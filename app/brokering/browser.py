@@ -27,6 +27,7 @@ def visit_of(request: Request) -> Visit:
         raw_session=sessions[0] if len(sessions) == 1 else None,
         raw_browser=_held(request, cookies.flow),
         raw_sign_in=_held(request, cookies.sign_in),
+        trusted=cookies.find(request, cookies.trusted),
         locale=provided(request.app, Pages).language(request).tag,
     )
 

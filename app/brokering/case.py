@@ -72,13 +72,15 @@ class Wanted:
 class Visit:
     """What a browser brings. `raw_browser` is the cookie that its flows belong to, `raw_sign_in` that of the pages.
 
-    Either is a fresh value where it had none; `locale` is the language in which it reads.
+    Either is a fresh value where it had none; `trusted` is the cookie of a browser that a user trusts, and `locale` the
+    language in which it reads.
     """
 
     origin: Origin
     raw_session: str | None = None
     raw_browser: str = field(default_factory=random_secret)
     raw_sign_in: str = field(default_factory=random_secret)
+    trusted: str | None = None
     locale: str | None = None
 
 

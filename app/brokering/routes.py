@@ -65,4 +65,6 @@ async def backchannel_logout(
     """End every session here that rests on it, with all their tokens. Spec: OpenID Connect Back-Channel Logout §2.8."""
     fields = await read_form(request)
     await logouts.hear(provider, fields.get("logout_token", ""), origin)
-    return JSONAnswer({}, headers={"Cache-Control": "no-store"})
+    response = JSONAnswer({})
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,7 +1,7 @@
 """Statements on identities, and on the sessions that rest on them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -11,6 +11,9 @@ from sqlalchemy.dialects.postgresql import insert
 from app.federation.connector import UpstreamLogout
 from app.federation.identities.models import LinkedIdentity, VouchedSession
 from app.foundation.db import Transaction
+
+# A logout speaks of sessions that began before it, by the provider's clock and in whole seconds.
+_LEEWAY = timedelta(seconds=2)
 
 _COPY = text(
     """
@@ -26,6 +29,7 @@ _LIVE = text(
     WHERE f.connection_id = :connection_id AND f.issuer = :issuer
       AND (CAST(:subject AS text) IS NULL OR f.subject = :subject)
       AND (CAST(:session AS text) IS NULL OR f.upstream_session = :session)
+      AND (CAST(:before AS timestamptz) IS NULL OR f.created_at <= CAST(:before AS timestamptz))
       AND s.ended_at IS NULL AND s.expires_at > :now
     ORDER BY s.id
     """
@@ -108,6 +112,7 @@ async def live_sessions(
         "issuer": logout.issuer,
         "subject": logout.subject,
         "session": logout.session,
+        "before": None if logout.issued_at is None else logout.issued_at + _LEEWAY,
         "now": now,
     }
     return [LiveSession(row.sid, row.sub) for row in await tx.execute(_LIVE, values)]
