@@ -20,7 +20,7 @@ class Form:
     buttons: dict[str, list[str]] = field(default_factory=dict)
 
 
-class _Reading(HTMLParser):
+class Reading(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[Form] = []
@@ -102,7 +102,7 @@ class Person:
         return url.startswith(f"{self.issuer}/")
 
     def _form(self, answer: httpx2.Response) -> Form:
-        reading = _Reading()
+        reading = Reading()
         reading.feed(answer.text)
         seen = " ".join(" ".join(reading.words).split())
         assert answer.status_code == 200, f"{answer.status_code} at {answer.url}: {seen}"

@@ -1,7 +1,6 @@
 """A provider to sign in at, and the connector."""
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
 
@@ -14,7 +13,7 @@ from app.foundation.http.addresses import IPAddress
 from app.foundation.http.egress import Egress
 from app.foundation.http.outbound import Outbound
 from tests.federation.oidc.provider import Provider, new_key, serving
-from tests.federation.oidc.relying_party import RelyingParty, outbound
+from tests.federation.oidc.relying_party import RelyingParty, outbound, relying_party
 
 
 @pytest.fixture(scope="session")
@@ -33,12 +32,8 @@ async def provider(provider_key: Any) -> AsyncIterator[Provider]:
 @pytest.fixture
 async def rp() -> AsyncIterator[RelyingParty]:
     """The connector; HTTP__ALLOW_PRIVATE names localhost."""
-    allowed, clock, passed = outbound("localhost"), Clock(offset=timedelta()), [1000.0]
-    reach = Reach(allowed, in_settings=outbound("localhost"), public=outbound())
-    connector = OIDCConnector(reach, clock, monotonic=lambda: passed[0])
-    yield RelyingParty(connector, clock, passed)
-    await connector.close()
-    await allowed.close()
+    async with relying_party() as rp:
+        yield rp
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The connector in a test: whole sign-ins at a provider, and what a refusal of one looks like."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from app.federation.connector import (
     SignInRefused,
 )
 from app.federation.oidc.connector import OIDCConnector
+from app.federation.oidc.reach import Reach
 from app.foundation.clock import Clock
 from app.foundation.http.egress import Egress
 from app.foundation.http.outbound import Outbound
@@ -84,3 +86,16 @@ def connection_to(
 
 def outbound(*hosts: str) -> Outbound:
     return Outbound(Egress(hosts=frozenset(hosts)))
+
+
+@contextlib.asynccontextmanager
+async def relying_party() -> AsyncGenerator[RelyingParty, None]:
+    """The connector; HTTP__ALLOW_PRIVATE names localhost."""
+    allowed, clock, passed = outbound("localhost"), Clock(), [1000.0]
+    reach = Reach(allowed, in_settings=outbound("localhost"), public=outbound())
+    connector = OIDCConnector(reach, clock, monotonic=lambda: passed[0])
+    try:
+        yield RelyingParty(connector, clock, passed)
+    finally:
+        await connector.close()
+        await allowed.close()
