@@ -167,7 +167,7 @@ class Sessions:
 
     async def end(self, tx: Transaction, sid: str, *, subject: str, reason: str, actor: Actor, origin: Origin) -> bool:
         """End one session by its `sid`; False where it was not live."""
-        ended = await store.end(tx, Session.sid == sid, now=self._clock.now(), reason=reason)
+        ended = await store.end_by_sid(tx, sid, now=self._clock.now(), reason=reason)
         await self._record(tx, ended, subject=subject, reason=reason, actor=actor, origin=origin)
         return bool(ended)
 

@@ -53,6 +53,23 @@ _END_BY_COOKIE = text(
 )
 
 
+# Signing out is what everybody does at once: as text it is put together once, and not for each of them.
+_LIVE = "s.ended_at IS NULL AND s.expires_at > :now AND s.idle_expires_at > :now"
+_END_BY_SID = text(
+    f"""
+    UPDATE sessions s SET ended_at = :now, end_reason = :reason WHERE s.sid = :sid AND {_LIVE}
+    RETURNING s.id, s.sid, s.user_id
+    """  # noqa: S608 — built from constants; every value is a parameter
+)
+_END_ACTING = text(
+    f"""
+    UPDATE sessions s SET ended_at = :now, end_reason = :reason FROM users u
+    WHERE s.actor_session_id = ANY(CAST(:ids AS uuid[])) AND u.id = s.user_id AND {_LIVE}
+    RETURNING s.id, s.sid, s.user_id, u.sub
+    """  # noqa: S608 — built from constants; every value is a parameter
+)
+
+
 class Ended(NamedTuple):
     """A session that a statement ended, and whose it was."""
 
@@ -86,13 +103,8 @@ async def end_acting(
     tx: Transaction, actor_session_ids: Collection[UUID], *, now: datetime, reason: str
 ) -> list[tuple[Ended, str]]:
     """End the live sessions that hang from these, each with the `sub` of the user in whose name it was."""
-    statement = (
-        update(Session)
-        .where(Session.actor_session_id.in_(actor_session_ids), live(now), User.id == Session.user_id)
-        .values(ended_at=now, end_reason=reason)
-        .returning(Session.id, Session.sid, Session.user_id, User.sub)
-    )
-    return [(Ended(row.id, row.sid, row.user_id), row.sub) for row in await tx.execute(statement)]
+    values = {"ids": [str(each) for each in actor_session_ids], "now": now, "reason": reason}
+    return [(Ended(row.id, row.sid, row.user_id), row.sub) for row in await tx.execute(_END_ACTING, values)]
 
 
 def listed_under(user_id: UUID) -> ColumnElement[bool]:
@@ -145,6 +157,11 @@ async def end(tx: Transaction, condition: ColumnElement[bool], *, now: datetime,
         .returning(Session.id, Session.sid, Session.user_id)
     )
     return [Ended(*row) for row in await tx.execute(statement)]
+
+
+async def end_by_sid(tx: Transaction, sid: str, *, now: datetime, reason: str) -> list[Ended]:
+    """End a live session by its `sid`; empty where there is none."""
+    return [Ended(*row) for row in await tx.execute(_END_BY_SID, {"sid": sid, "now": now, "reason": reason})]
 
 
 class HeldAssurance(NamedTuple):
