@@ -8,6 +8,7 @@ from app.admin.ending import clients as ended_clients
 from app.admin.ending import users as ended_users
 from app.admin.flows import router as flows
 from app.admin.groups import router as groups
+from app.admin.identity_providers import router as identity_providers
 from app.admin.oauth_clients import router as oauth_clients
 from app.admin.permissions import router as permissions
 from app.admin.roles import router as roles
@@ -35,6 +36,7 @@ ADMIN_ROUTERS: tuple[AdminRouter, ...] = (
     api_keys,
     audit_logs,
     webhooks,
+    identity_providers,
     flows,
     stats,
 )

@@ -27,7 +27,7 @@ def export_config(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print what is set up: audiences, roles, groups, clients and webhooks. No secret and no person is in it.
+    """Print what is set up, from audiences to identity providers. No secret and no person is in it.
 
     Example: auth-service export-config > auth.yaml
     """

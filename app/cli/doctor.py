@@ -18,6 +18,7 @@ from app.cli.diagnosis.hashing import examine_hashing
 from app.cli.diagnosis.issuer import examine_issuer
 from app.cli.diagnosis.keys import examine_demo, examine_keys
 from app.cli.diagnosis.mail import examine_mail
+from app.cli.diagnosis.providers import examine_providers
 from app.cli.diagnosis.publishing import examine_publishing
 from app.cli.environment import environment_for, prepare_instance
 from app.cli.options import AsJson, DataDir
@@ -33,7 +34,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def doctor(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Look at settings, database, cache, keys, hashing, mail server and issuer URL, and name the cure for each fault.
+    """Look at settings, engines, keys, hashing, mail, issuer URL and identity providers, and name each fault's cure.
 
     Nothing is changed, save that a development instance is brought to this release, as by every command. The exit
     status is 1 if there is any fault; warnings leave it at 0.
@@ -98,7 +99,8 @@ async def _examine_engines(settings: Settings | None, own: OwnServers) -> list[F
         findings.append(skipped("signing keys", "Mend the database first."))
     findings.append(await examine_hashing(settings.passwords.threads, settings.passwords.hash_queue))
     findings.append(await examine_mail(settings))
-    return [*findings, *await examine_issuer(settings, keys)]
+    findings += await examine_issuer(settings, keys)
+    return [*findings, *(await examine_providers(settings) if is_well else ())]
 
 
 def _print_table(findings: Sequence[Finding], faults: int) -> None:

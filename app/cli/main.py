@@ -27,6 +27,7 @@ COMMANDS = {
     "create-client": "app.cli.create_client",
     "clients": "app.cli.clients",
     "webhooks": "app.cli.webhooks",
+    "providers": "app.cli.providers",
     "api-keys": "app.cli.api_keys",
     "keys": "app.cli.keys",
     "rotate-signing-key": "app.cli.rotate_signing_key",

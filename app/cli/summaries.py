@@ -19,13 +19,12 @@ SUMMARIES = {
     "create-client": "Register a client and print its id and its secret, which is shown this once.",
     "clients": "Programs that prove themselves by a secret; create-client makes one.",
     "webhooks": "Other systems that are told of events, and what became of it.",
+    "providers": "Identity providers that people sign in by: Google, Keycloak, any OpenID Connect or SAML.",
     "api-keys": "API keys: listed, made for clients, rotated, revoked.",
     "keys": "The keys that sign tokens.",
     "rotate-signing-key": "Let the next key sign, which is published already, and publish a new next one.",
     "audit": "The audit log: who did what, when, and from where.",
-    "export-config": (
-        "Print what is set up: audiences, roles, groups, clients and webhooks. No secret and no person is in it."
-    ),
+    "export-config": "Print what is set up, from audiences to identity providers. No secret and no person is in it.",
     "apply-config": "Bring about what a document says, all of it or nothing. To do it again changes nothing.",
     "purge": (
         "Remove what is past use: expired sessions, tokens, codes, links, challenges, events and mails handed over."
@@ -40,7 +39,6 @@ SUMMARIES = {
     "settings": "The settings of the service.",
     "token": "Tokens for trying things out; in development alone.",
     "doctor": (
-        "Look at settings, database, cache, keys, hashing, mail server and issuer URL, and name the cure for "
-        "each fault."
+        "Look at settings, engines, keys, hashing, mail, issuer URL and identity providers, and name each fault's cure."
     ),
 }

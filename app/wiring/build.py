@@ -173,7 +173,7 @@ def build(settings: Settings) -> Services:
         issuer=issuer,
     )
     people = People.build(ground, post, factors=factors.registry, assignments=role_assignments, minter=minter)
-    hooks = webhooks.build(ground, outbox=outbox)
+    hooks, federation = webhooks.build(ground, outbox=outbox), build_federation(ground, rights)
     withdrawal = KeyWithdrawal(db, clock, keyring, audit, revocations=revocations, keys=keys)
     fresh = FreshAuth(clock, within=timedelta(seconds=settings.account.fresh_auth_seconds))
     hosted = build_hosted(ground)
@@ -221,7 +221,12 @@ def build(settings: Settings) -> Services:
         audiences=audiences,
         audience_registration=audience_registration,
         configuration=build_configuration(
-            ground, audiences=audience_registration, rights=rights, clients=clients, webhooks=hooks.registry
+            ground,
+            audiences=audience_registration,
+            rights=rights,
+            clients=clients,
+            webhooks=hooks.registry,
+            providers=federation.registration,
         ),
         roles=roles,
         role_registration=role_registration,

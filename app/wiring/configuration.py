@@ -3,19 +3,27 @@
 from app.admin.configuration.audiences import AudienceKind
 from app.admin.configuration.clients import ClientKind
 from app.admin.configuration.groups import GroupKind
+from app.admin.configuration.providers import ProviderKind
 from app.admin.configuration.roles import RoleKind
 from app.admin.configuration.service import Configuration
 from app.admin.configuration.webhooks import WebhookKind
 from app.audiences.define import AudienceRegistration
 from app.clients.given_secret import GivenSecrets
 from app.clients.service import Clients
+from app.federation.providers.registration import ProviderRegistration
 from app.webhooks.service import Webhooks
 from app.wiring.ground import Ground
 from app.wiring.rights import RightsParts
 
 
 def build_configuration(
-    ground: Ground, *, audiences: AudienceRegistration, rights: RightsParts, clients: Clients, webhooks: Webhooks
+    ground: Ground,
+    *,
+    audiences: AudienceRegistration,
+    rights: RightsParts,
+    clients: Clients,
+    webhooks: Webhooks,
+    providers: ProviderRegistration,
 ) -> Configuration:
     """Build it."""
     kinds = (
@@ -24,5 +32,6 @@ def build_configuration(
         GroupKind(rights.groups),
         ClientKind(clients, GivenSecrets(ground.clock, ground.audit)),
         WebhookKind(webhooks),
+        ProviderKind(providers),
     )
     return Configuration(ground.db, ground.clock, ground.audit, kinds)

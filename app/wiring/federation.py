@@ -25,7 +25,7 @@ def build_federation(ground: Ground, rights: RightsParts) -> FederationParts:
     settings = ground.settings
     connectors = Connectors(_connectors(ground))
     links: tuple[Links, ...] = (ground.identities,)
-    shelf = Shelf(ground.keyring, issuer=ground.issuer)
+    shelf = Shelf(ground.keyring, connectors, issuer=ground.issuer)
     from_settings = declared(
         settings.google,
         settings.keycloak,

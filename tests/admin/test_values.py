@@ -43,7 +43,16 @@ RIGHT: dict[str, Any] = {
 }
 SECRET = re.compile(r"secret|password|private|^key$|^api_key$|sealed|hash|^(access|refresh|id)_token$|^token$")
 # What is called by such a word and tells nothing of it.
-PLAIN = {"token_endpoint_auth_method", "end_tokens", "has_password", "hash", "prev_hash", "previous_hash", "entry_hash"}
+PLAIN = {
+    "token_endpoint_auth_method",
+    "end_tokens",
+    "has_password",
+    "has_secret",
+    "hash",
+    "prev_hash",
+    "previous_hash",
+    "entry_hash",
+}
 
 
 def right_body(operation: Operation, *, nonce: str) -> dict[str, Any]:

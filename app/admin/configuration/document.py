@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.admin.client_metadata import MetadataFields
 from app.clients.rules import application_type_of
+from app.federation.connector import ConnectorKind
+from app.federation.providers.rules import domain_key
+from app.federation.providers.settings import PolicyFields
 from app.protocols.assurance import ACR
 from app.protocols.jose.algorithms import Algorithm
 from app.protocols.oauth.registration import AuthMethod
@@ -87,6 +90,24 @@ class WebhookEntry(Entry):
     disabled: bool = False
 
 
+class ProviderEntry(Entry):
+    """An identity provider, called by its id. `secret` says where its secret stands, and is never exported."""
+
+    name: Name
+    kind: ConnectorKind = ConnectorKind.OIDC
+    preset: Name | None = None
+    config: dict[str, Any]
+    policy: PolicyFields = PolicyFields()
+    disabled: bool = False
+    secret: SecretReference | None = None
+
+    def comparable(self) -> dict[str, Any]:
+        """Without the secret, which is compared when it is given, and with each domain in its one spelling."""
+        stated = {name: value for name, value in super().comparable().items() if name != "secret"}
+        stated["policy"]["domains"] = sorted(domain_key(raw) or raw for raw in self.policy.domains)
+        return stated
+
+
 class Document(Entry):
     """What is set up. A part that is left out says nothing of its kind; an empty one says that there is none of it."""
 
@@ -96,6 +117,7 @@ class Document(Entry):
     groups: dict[Name, GroupEntry] | None = None
     clients: dict[Name, ClientEntry] | None = None
     webhooks: dict[Text, WebhookEntry] | None = None
+    identity_providers: dict[Name, ProviderEntry] | None = None
 
 
 def schema() -> dict[str, Any]:

@@ -76,11 +76,11 @@ class ProviderRegistration:
         self._declared = {one.id: one for one in declared}
 
     async def list(self) -> Sequence[Provider]:
-        """Every provider: those of the settings, then the others in the order in which they were made."""
+        """Every provider, of the settings and registered, by id."""
         async with self._db.transaction() as tx:
             rows = await store.list_all(tx)
         registered = (self._shelf.of_row(row).provider for row in rows if row.id not in self._declared)
-        return [*(provider_of(one) for one in self._declared.values()), *registered]
+        return sorted([*(provider_of(one) for one in self._declared.values()), *registered], key=lambda one: one.id)
 
     async def get(self, provider_id: str) -> Provider:
         """One provider, enabled or not. Raises IdentityProviderNotFound."""
@@ -157,6 +157,15 @@ class ProviderRegistration:
             await self._audit.record(tx, event)
         return self._shelf.of_row(row).provider
 
+    async def give_secret(self, provider_id: str, secret: str, *, by: By) -> bool:
+        """Give a provider this secret; False where it has it already. Raises as `change` does."""
+        async with self._db.transaction() as tx:
+            row = await store.find(tx, provider_id)
+        if row is not None and self._shelf.has_secret(self._shelf.of_row(row), secret):
+            return False
+        await self.change(provider_id, ProviderChange(secret=secret), by=by)
+        return True
+
     async def delete(
         self, provider_id: str, *, removes_links: bool | None = None, by: By, unchanged: Unchanged = any_version
     ) -> None:
@@ -206,8 +215,8 @@ class ProviderRegistration:
         fault = None if secret is None else secret_fault(secret)
         if fault is not None:
             raise InvalidIdentityProvider(f"secret: {fault}.", faults=[("/secret", fault)])
-        config = self._connectors.check(definition.kind, definition.preset, definition.config)
-        return replace(definition, config=dict(config))
+        self._connectors.check(definition.kind, definition.preset, definition.config)
+        return definition
 
     def _values(self, present: Provider, wanted: Definition, secret: str | None) -> dict[str, Any]:
         before = _columns(present.definition)

@@ -86,7 +86,7 @@ class IdentityProviders:
     def _opened(self, stored: Stored) -> list[Connection]:
         try:
             return [self._shelf.open(stored)]
-        except DecryptionFailed as error:
+        except (DecryptionFailed, IdentityProviderNotFound) as error:
             # Its own sign-ins fail; the others' shall not fail with them.
-            _logger.warning("the secret of identity provider %s cannot be opened: %s", stored.provider.id, error)
+            _logger.warning("identity provider %s cannot be used: %s", stored.provider.id, error)
             return []

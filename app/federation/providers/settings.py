@@ -22,7 +22,7 @@ Name = Annotated[str, Field(max_length=128)]
 
 
 class _Fields(BaseModel):
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
 class GivenRoleFields(_Fields):
@@ -83,7 +83,7 @@ class DeclaredProvider(_Fields):
 
     id: str
     name: str = Field(max_length=MAX_NAME_CHARACTERS)
-    kind: ConnectorKind = ConnectorKind.OIDC
+    kind: ConnectorKind = Field(default=ConnectorKind.OIDC, strict=False)
     preset: str | None = None
     config: dict[str, Any]
     secret: SecretStr | None = Field(default=None, min_length=1, max_length=MAX_SECRET_CHARACTERS)

@@ -2,18 +2,23 @@
 
 import base64
 import json
+from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
 
 from app.federation.connector import Connection, ConnectorKind
+from app.federation.providers.connectors import Connectors
 from app.federation.providers.definition import Definition, Provider, callback_url, connection, policy_of
-from app.foundation.encryption import Keyring
+from app.federation.providers.errors import IdentityProviderNotFound, InvalidIdentityProvider
+from app.foundation.encryption import DecryptionFailed, Keyring
+from app.foundation.secrets import equal
 
 _PURPOSE = "identity provider secret"
+_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +32,11 @@ class Stored:
 class Shelf:
     """Reads and seals for one deployment: each secret for the id that it belongs to."""
 
-    def __init__(self, keyring: Keyring, *, issuer: str) -> None:
+    def __init__(self, keyring: Keyring, connectors: Connectors, *, issuer: str) -> None:
         self._keyring = keyring
+        self._connectors = connectors
         self._issuer = issuer
+        self._whole: OrderedDict[tuple[str, int], Mapping[str, Any]] = OrderedDict()
 
     def seal(self, provider_id: str, secret: str | None) -> bytes | None:
         """A secret as it is stored."""
@@ -38,11 +45,24 @@ class Shelf:
         return self._keyring.encrypt(secret.encode(), purpose=_PURPOSE, bound_to=provider_id)
 
     def open(self, stored: Stored) -> Connection:
-        """The connection with its secret. Raises DecryptionFailed."""
-        secret = None
-        if stored.sealed is not None:
-            secret = self._keyring.decrypt(stored.sealed, purpose=_PURPOSE, bound_to=stored.provider.id).decode()
-        return connection(stored.provider, secret)
+        """The connection with its secret, its configuration as its connector wants it.
+
+        Raises DecryptionFailed, and IdentityProviderNotFound where its connector takes that configuration no more.
+        """
+        return replace(connection(stored.provider, self.secret_of(stored)), config=self._config(stored.provider))
+
+    def secret_of(self, stored: Stored) -> str | None:
+        """Its secret. Raises DecryptionFailed."""
+        if stored.sealed is None:
+            return None
+        return self._keyring.decrypt(stored.sealed, purpose=_PURPOSE, bound_to=stored.provider.id).decode()
+
+    def has_secret(self, stored: Stored, secret: str) -> bool:
+        """Whether this is its secret. One that cannot be opened is another."""
+        try:
+            return equal((self.secret_of(stored) or "").encode(), secret.encode())
+        except DecryptionFailed:
+            return False
 
     def of_row(self, row: Row[Any]) -> Stored:
         """The provider in a row of the table."""
@@ -55,6 +75,19 @@ class Shelf:
     def of_registry(self, text: str) -> tuple[Stored, ...]:
         """Those that `store.REGISTRY` yields."""
         return tuple(self._of_value(value) for value in json.loads(text or "[]"))
+
+    def _config(self, provider: Provider) -> Mapping[str, Any]:
+        """The configuration with its defaults. What was written is what is stored, so that defaults can move on."""
+        key = (provider.id, provider.version)
+        if key not in self._whole:
+            stated = provider.definition
+            try:
+                self._whole[key] = self._connectors.check(stated.kind, stated.preset, stated.config)
+            except InvalidIdentityProvider as error:
+                raise IdentityProviderNotFound(detail=f"{provider.id}: {error.description}") from error
+            if len(self._whole) > _KEPT:
+                self._whole.popitem(last=False)
+        return self._whole[key]
 
     def _of_value(self, value: Mapping[str, Any]) -> Stored:
         sealed = None if value["sealed"] is None else base64.b64decode(value["sealed"])

@@ -35,6 +35,7 @@ from tests.support import ISSUER, Events
 pytestmark = pytest.mark.anyio
 
 OPERATOR = By(**BY)
+CONNECTORS = Connectors([PaperConnector()])
 CORP = Definition(
     id="corp",
     name="Corp",
@@ -65,7 +66,7 @@ class Registry:
     """The services, over one database."""
 
     def __init__(self, services: Services, *, declared: tuple[Connection, ...] = ()) -> None:
-        self.shelf = Shelf(services.keyring, issuer=ISSUER)
+        self.shelf = Shelf(services.keyring, CONNECTORS, issuer=ISSUER)
         self.links = PaperLinks()
         self.providers = IdentityProviders(services.db, self.shelf, declared=declared)
         self.registration = ProviderRegistration(
@@ -73,7 +74,7 @@ class Registry:
             services.clock,
             services.audit,
             shelf=self.shelf,
-            connectors=Connectors([PaperConnector()]),
+            connectors=CONNECTORS,
             given=GivenRights(services.audiences, services.role_registration, services.groups),
             links=[self.links],
             declared=declared,
@@ -96,6 +97,7 @@ async def test_a_connection_is_found_as_it_was_set_up_and_by_its_domains(registr
         False,
         f"{ISSUER}/auth/oauth/corp/callback",
     )
+    assert made.definition.config == {"client_id": "us"}
     found = await registry.providers.get(None, "corp")
     assert found.secret == "s3cret"
     assert "s3cret" not in repr(found)
@@ -134,7 +136,7 @@ async def test_a_secret_is_sealed_for_its_id_and_stands_in_no_event(
 async def test_a_provider_whose_secret_is_lost_takes_no_button_from_the_others(registry: Registry, services: Services):
     await registry.registration.create(named("well"), secret="kept", by=OPERATOR)
     other = Registry(services)
-    other.shelf = Shelf(Keyring([b"k" * 32]), issuer=ISSUER)
+    other.shelf = Shelf(Keyring([b"k" * 32]), CONNECTORS, issuer=ISSUER)
     foreign = other.shelf.seal("ill", "lost")
     await registry.registration.create(named("ill", "ill.example"), secret="lost", by=OPERATOR)
     async with services.db.transaction() as tx:
@@ -143,6 +145,19 @@ async def test_a_provider_whose_secret_is_lost_takes_no_button_from_the_others(r
     await registry.providers.refresh()
     assert [one.id for one in await registry.providers.shown()] == ["well"]
     assert await registry.providers.for_domain("ill.example") is None
+
+
+async def test_a_configuration_that_its_connector_takes_no_more_admits_nobody(registry: Registry, services: Services):
+    await registry.registration.create(named("well"), secret=None, by=OPERATOR)
+    await registry.registration.create(named("old"), secret=None, by=OPERATOR)
+    async with services.db.transaction() as tx:
+        await tx.execute(text("UPDATE identity_providers SET config = '{}', version = version + 1 WHERE id = 'old'"))
+    with pytest.raises(IdentityProviderNotFound):
+        await registry.providers.get(None, "old")
+    await registry.providers.refresh()
+    assert [one.id for one in await registry.providers.shown()] == ["well"]
+    await registry.registration.change("old", ProviderChange(config={"client_id": "us"}), by=OPERATOR)
+    assert (await registry.providers.get(None, "old")).config["scopes"] == ["openid"]
 
 
 async def test_a_disabled_provider_is_refused_like_one_that_there_is_not(registry: Registry):
@@ -248,7 +263,7 @@ async def test_what_is_not_right_is_named_by_its_pointer(definition, secret, poi
     registration = ProviderRegistration(
         *[None] * 3,  # type: ignore[arg-type]
         shelf=None,  # type: ignore[arg-type]
-        connectors=Connectors([PaperConnector()]),
+        connectors=CONNECTORS,
         given=None,  # type: ignore[arg-type]
         links=(),
     )
