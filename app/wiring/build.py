@@ -173,7 +173,7 @@ def build(settings: Settings) -> Services:
         issuer=issuer,
     )
     people = People.build(ground, post, factors=factors.registry, assignments=role_assignments, minter=minter)
-    hooks, federation = webhooks.build(ground, outbox=outbox), build_federation(ground, rights)
+    hooks = webhooks.build(ground, outbox=outbox)
     withdrawal = KeyWithdrawal(db, clock, keyring, audit, revocations=revocations, keys=keys)
     fresh = FreshAuth(clock, within=timedelta(seconds=settings.account.fresh_auth_seconds))
     hosted = build_hosted(ground)

@@ -176,3 +176,47 @@ async def test_of_several_at_once_one_makes_and_the_others_find_it_made(services
     results = await asyncio.gather(*(asyncio.create_task(apply(services, FILE)) for _ in range(4)))
     assert sorted(len(changes) for changes in results) == [0, 0, 0, 5]
     assert len(await events.of("configuration.applied")) == 1
+
+
+PROVIDERS = """
+version: 1
+identity_providers:
+  corp:
+    name: Corp
+    preset: keycloak
+    config: {realm_url: https://sso.corp.example/realms/main, client_id: auth-service}
+    policy:
+      linking: verified_email
+      domains: [Corp.Example]
+      rules: [{claim: realm_access.roles, value: staff, roles: [{role: admin, audience: orders-api}]}]
+"""
+
+
+async def test_identity_providers_are_brought_about_without_their_secrets(
+    services: Services, tmp_path: Path, events: Events
+):
+    place = tmp_path / "corp"
+    place.write_text("short\n")
+    text = PROVIDERS.replace("    preset", f"    secret: file:{place}\n    preset")
+    assert said(await apply(services, text)) == ["+ identity provider corp"]
+    assert await apply(services, text) == []
+    assert (await services.federation.providers.get(None, "corp")).secret == "short"
+    exported_text = await exported(services)
+    assert "sso.corp.example" in exported_text
+    assert "short" not in exported_text
+    assert await apply(services, exported_text) == []
+    place.write_text("another")
+    assert said(await apply(services, text, dry_run=True)) == [
+        "~ identity provider corp",
+        f"    secret: the one of file:{place}",
+    ]
+    assert (await services.federation.providers.get(None, "corp")).secret == "short"
+    changed = PROVIDERS.replace("staff", "leads").replace("name: Corp", "name: Corporation\n    disabled: true")
+    parts = said(await apply(services, changed))
+    assert parts[:2] == ["~ identity provider corp", "    disabled: False -> True"]
+    assert await services.federation.registration.get("corp")
+    with pytest.raises(InvalidConfiguration, match="another kind or preset needs another id"):
+        await apply(services, changed.replace("    preset: keycloak\n", ""))
+    assert said(await apply(services, "version: 1\nidentity_providers: {}", prune=True)) == ["- identity provider corp"]
+    told = [entry["type"] for entry in await events.of("identity_provider.created", "identity_provider.deleted")]
+    assert told == ["identity_provider.created", "identity_provider.deleted"]
