@@ -34,7 +34,6 @@ from app.grants.by_cookie import BrowserInspection
 from app.grants.inspect import GrantInspection
 from app.grants.issue import GrantIssuance
 from app.grants.mint import AccessTokenMinter
-from app.grants.reissue import AccessTokenReissue
 from app.lifecycle.administrator import AdministratorCreation
 from app.lifecycle.closing import AccountClosing
 from app.lifecycle.factor_set import FactorSet
@@ -47,7 +46,6 @@ from app.services import Services
 from app.sessions.service import SessionLifetimes, Sessions
 from app.settings import Settings
 from app.signing_keys.withdraw import KeyWithdrawal
-from app.stepup.parts import StepUp
 from app.wiring import purge, restore, webhooks
 from app.wiring.account import build_export
 from app.wiring.api_keys import build_api_keys, build_own_api_keys
@@ -68,6 +66,7 @@ from app.wiring.revocation import build_feed, build_filter_keeper
 from app.wiring.rights import RightsParts
 from app.wiring.rotation import build_rotation
 from app.wiring.signals import build_batches
+from app.wiring.stepup import build_step_up
 from app.wiring.trust import build_trust
 
 
@@ -157,21 +156,7 @@ def build(settings: Settings) -> Services:
         email_codes=email_codes,
         interruption=post.interruption,
     )
-    step_up = StepUp.build(
-        db,
-        clock,
-        settings.step_up,
-        audit=audit,
-        audiences=audiences,
-        users=users,
-        factors=factors.registry,
-        limits=limits,
-        lockout=lockout,
-        sessions=sessions,
-        keys=keys,
-        tokens=AccessTokenReissue(db, clock, audiences=audiences, roles=roles, minter=minter),
-        issuer=issuer,
-    )
+    step_up = build_step_up(ground, factors=factors.registry, lockout=lockout, sessions=sessions, minter=minter)
     people = People.build(ground, post, factors=factors.registry, assignments=role_assignments, minter=minter)
     hooks = webhooks.build(ground, outbox=outbox)
     withdrawal = KeyWithdrawal(db, clock, keyring, audit, revocations=revocations, keys=keys)
@@ -221,12 +206,7 @@ def build(settings: Settings) -> Services:
         audiences=audiences,
         audience_registration=audience_registration,
         configuration=build_configuration(
-            ground,
-            audiences=audience_registration,
-            rights=rights,
-            clients=clients,
-            webhooks=hooks.registry,
-            providers=federation.registration,
+            ground, audience_registration, rights, clients=clients, hooks=hooks, federation=federation
         ),
         roles=roles,
         role_registration=role_registration,

@@ -10,20 +10,20 @@ from app.admin.configuration.webhooks import WebhookKind
 from app.audiences.define import AudienceRegistration
 from app.clients.given_secret import GivenSecrets
 from app.clients.service import Clients
-from app.federation.providers.registration import ProviderRegistration
-from app.webhooks.service import Webhooks
+from app.federation.providers.parts import FederationParts
+from app.webhooks.parts import WebhookParts
 from app.wiring.ground import Ground
 from app.wiring.rights import RightsParts
 
 
 def build_configuration(
     ground: Ground,
-    *,
     audiences: AudienceRegistration,
     rights: RightsParts,
+    *,
     clients: Clients,
-    webhooks: Webhooks,
-    providers: ProviderRegistration,
+    hooks: WebhookParts,
+    federation: FederationParts,
 ) -> Configuration:
     """Build it."""
     kinds = (
@@ -31,7 +31,7 @@ def build_configuration(
         RoleKind(rights.registration),
         GroupKind(rights.groups),
         ClientKind(clients, GivenSecrets(ground.clock, ground.audit)),
-        WebhookKind(webhooks),
-        ProviderKind(providers),
+        WebhookKind(hooks.registry),
+        ProviderKind(federation.registration),
     )
     return Configuration(ground.db, ground.clock, ground.audit, kinds)
