@@ -12,6 +12,7 @@ from app.foundation.cors import CORS, speaker
 from app.foundation.draining import Drain
 from app.foundation.errors import ServiceError
 from app.foundation.limits import (
+    MAX_BODY_BYTES,
     MAX_HEADER_BYTES,
     MAX_HEADERS,
     MAX_STREAM_BYTES,
@@ -45,10 +46,20 @@ _REQUESTS = Histogram(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LargeBody:
+    """Paths, by how they begin and end, at which a POST may be larger than elsewhere."""
+
+    prefix: str
+    suffix: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EdgePolicy:
     """What the edge is told. `https` is whether the public URL is; `drain` is set while the process goes down.
 
-    `streamed` are the methods and paths of the few routes whose bodies have no limit: they read them piece by piece.
+    `streamed` are the methods and paths of the few routes whose bodies have no limit: they read them piece by piece;
+    `large` are those that other systems send more to than our own pages would.
     `traced` is whether requests come in spans of OpenTelemetry, whose trace ids are then theirs.
     """
 
@@ -58,6 +69,7 @@ class EdgePolicy:
     drain: Drain = field(default_factory=Drain)
     traced: bool = False
     streamed: frozenset[tuple[str, str]] = frozenset()
+    large: tuple[LargeBody, ...] = ()
 
 
 class Edge:
@@ -105,7 +117,8 @@ class Edge:
             if early is not None:
                 await early(scope, receive, answer)
             else:
-                body = StreamedBody(receive) if self._is_streamed(scope) else BoundedBody(receive)
+                is_streamed = self._is_streamed(scope)
+                body = StreamedBody(receive) if is_streamed else BoundedBody(receive, limit=self._limit(scope))
                 await self._app(scope, body, answer)
         finally:
             route = state.get("route") or getattr(scope.get("route"), "path", None)
@@ -127,6 +140,16 @@ class Edge:
 
     def _is_streamed(self, scope: Scope) -> bool:
         return (scope["method"], scope["path"]) in self._policy.streamed
+
+    def _limit(self, scope: Scope) -> int:
+        """How long this request's body may be."""
+        if self._is_streamed(scope):
+            return MAX_STREAM_BYTES
+        if scope["method"] == "POST":
+            for large in self._policy.large:
+                if scope["path"].startswith(large.prefix) and scope["path"].endswith(large.suffix):
+                    return large.limit
+        return MAX_BODY_BYTES
 
     def _origin(self, scope: Scope, seen: dict[bytes, list[bytes]]) -> Origin:
         peer = scope.get("client")
@@ -150,8 +173,7 @@ class Edge:
         if size > MAX_HEADER_BYTES or len(scope["headers"]) > MAX_HEADERS:
             return render(scope, HeadersTooLarge())
         try:
-            limit = {"limit": MAX_STREAM_BYTES} if self._is_streamed(scope) else {}
-            check_length(seen.get(b"content-length", ()), **limit)
+            check_length(seen.get(b"content-length", ()), limit=self._limit(scope))
         except ServiceError as error:
             return render(scope, error)
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in seen:

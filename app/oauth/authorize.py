@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.foundation.form import InvalidForm, read_pairs
-from app.foundation.pages import PageRouter, Pages, leaving_opener
+from app.foundation.open_pages import OpenPageRouter
+from app.foundation.pages import PageRouter, Pages
 from app.foundation.provide import provide
-from app.foundation.routing import Handler, Router, StrictRoute
 from app.oauth.authorization import Authorization
 from app.oauth.browser import answer_of, visit_of
 from app.oauth.progress import RESUME_PATH
@@ -26,25 +26,7 @@ _AGAIN = frozenset({"flow", "ui_locales", "theme"})
 Service = Annotated[Authorization, provide(Authorization)]
 Renderer = Annotated[Pages, provide(Pages)]
 
-
-class _OpenRoute(StrictRoute):
-    """A route of pages to which other sites send their users, by forms too: that is what it is for."""
-
-    def get_route_handler(self) -> Handler:
-        """The handler, whose refusals are pages."""
-        handle = super().get_route_handler()
-
-        async def serve(request: Request) -> Response:
-            request.scope["state"]["page"] = True
-            return await handle(request)
-
-        return leaving_opener(serve)
-
-
-router = Router(tags=["oauth"])
-router.route_class = _OpenRoute
-router.include_in_schema = False
-
+router = OpenPageRouter(tags=["oauth"])
 resumption = PageRouter(visited=True)
 
 

@@ -100,7 +100,8 @@ class SAMLLogout:
         if not trace.check("first use", is_first, expected="not used yet", received=None if is_first else "used"):
             raise SignInRefused(Refusal.FORGED, "this request was used before")
         named = await self._sessions.named(metadata.entity_id, asked.name_id, asked.sessions)
-        over = [UpstreamLogout(issuer=metadata.entity_id, subject=None, session=each) for each in named]
+        issuer, at = metadata.entity_id, asked.issued_at
+        over = [UpstreamLogout(issuer=issuer, subject=None, session=each, issued_at=at) for each in named]
         return SignedOut(request_id=asked.id, sessions=tuple(over), relay_state=_bounded(incoming.relay_state))
 
     async def answer(self, connection: Connection, done: SignedOut) -> Departure | None:

@@ -35,7 +35,7 @@ class SeenMessages:
         return row is not None
 
 
-class Arrivals:
+class ParkedResponses:
     """Keeps what a verified response says until its browser comes for it: once, and within two minutes."""
 
     def __init__(self, db: Database, clock: Clock, keyring: Keyring) -> None:

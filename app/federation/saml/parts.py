@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from app.federation.saml.connector import SAMLConnector
 from app.federation.saml.keys import OwnKeys
 from app.federation.saml.logout import SAMLLogout
-from app.federation.saml.memory import Arrivals, SeenMessages, UpstreamSessions
+from app.federation.saml.memory import ParkedResponses, SeenMessages, UpstreamSessions
 from app.federation.saml.metadata import MetadataCache
 from app.federation.saml.threads import XMLThreads
 from app.foundation.clock import Clock
@@ -21,7 +21,7 @@ class SAMLParts(Parts):
 
     connector: SAMLConnector
     logout: SAMLLogout
-    arrivals: Arrivals
+    parked: ParkedResponses
 
     @classmethod
     def build(cls, db: Database, clock: Clock, keyring: Keyring, outbound: Outbound, *, public_url: str) -> "SAMLParts":
@@ -32,5 +32,5 @@ class SAMLParts(Parts):
         return cls(
             connector=SAMLConnector(clock, cache, keys, threads, seen=seen, sessions=sessions, public_url=public_url),
             logout=SAMLLogout(clock, cache, keys, threads, seen=seen, sessions=sessions, public_url=public_url),
-            arrivals=Arrivals(db, clock, keyring),
+            parked=ParkedResponses(db, clock, keyring),
         )

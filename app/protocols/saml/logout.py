@@ -41,6 +41,7 @@ class LogoutAsked:
     id: str
     name_id: NameID
     sessions: tuple[str, ...]
+    issued_at: datetime
     remembered_until: datetime
 
 
@@ -69,6 +70,7 @@ def judge_logout_request(
         id=str(element.get("ID")),
         name_id=read_name_id(name if name is not None else element),
         sessions=tuple(each for each in sessions if each),
+        issued_at=issued_at,
         remembered_until=max(end, now) + expected.skew,
     )
 

@@ -152,13 +152,13 @@ async def test_our_own_metadata_is_the_same_in_every_process(services, saml, con
 
 
 async def test_what_waits_for_its_browser_is_taken_once_and_soon(services, saml):
-    raw_id = await saml.arrivals.park({"who": "ann"})
-    taken = await asyncio.gather(*(saml.arrivals.take(raw_id) for _ in range(4)))
+    raw_id = await saml.parked.park({"who": "ann"})
+    taken = await asyncio.gather(*(saml.parked.take(raw_id) for _ in range(4)))
     assert [each for each in taken if each is not None] == [{"who": "ann"}]
-    late = await saml.arrivals.park({"who": "ann"})
+    late = await saml.parked.park({"who": "ann"})
     services.clock.offset += timedelta(seconds=121)
-    assert await saml.arrivals.take(late) is None
-    assert await saml.arrivals.take(random_id()) is None
+    assert await saml.parked.take(late) is None
+    assert await saml.parked.take(random_id()) is None
 
 
 @pytest.mark.parametrize(

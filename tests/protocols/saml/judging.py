@@ -26,7 +26,7 @@ def believed(**changed) -> Believed:
     return Believed(**(values | {"skew": timedelta(seconds=60)} | changed))
 
 
-def expected(keys: Keys, **changed) -> Expected:
+def expected(keys: Keys, /, **changed) -> Expected:
     about = {name: changed.pop(name) for name in ("request_id", "allows_unasked", "skew") if name in changed}
     values = {"certificates": [keys.certificate], "believed": believed(**about)}
     return Expected(**(values | changed))
@@ -36,11 +36,11 @@ def content(element: etree._Element | bytes) -> bytes:
     return element if isinstance(element, bytes) else etree.tostring(element)
 
 
-def accepted(element: etree._Element | bytes, keys: Keys, *, now: datetime = NOW, **changed):
+def accepted(element: etree._Element | bytes, keys: Keys, /, *, now: datetime = NOW, **changed):
     return judge_response(content(element), expected(keys, **changed), now=now, trace=Trace()).assertion
 
 
-def refused(element: etree._Element | bytes, keys: Keys, *, now: datetime = NOW, **changed) -> str:
+def refused(element: etree._Element | bytes, keys: Keys, /, *, now: datetime = NOW, **changed) -> str:
     """The check at which it was refused."""
     trace = Trace()
     with pytest.raises(ResponseRefused):

@@ -1,0 +1,107 @@
+"""`/auth/saml/{connection}/…`: the addresses that a SAML provider knows us by."""
+
+from typing import Annotated
+from urllib.parse import quote
+
+from app.brokering.browser import answer_of, visit_of
+from app.brokering.departure import Departures
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.brokering.saml.answers import RELAY_STATE, SAMLAnswers
+from app.brokering.saml.sign_out import InvalidLogoutMessage, SAMLSignOut
+from app.federation.saml.connector import SAMLConnector
+from app.federation.saml.logout import Incoming
+from app.federation.saml.sending import REQUEST, RESPONSE
+from app.foundation.caller import RequestOrigin
+from app.foundation.form import InvalidForm, parse_form, read_form, read_pairs
+from app.foundation.middleware import LargeBody
+from app.foundation.open_pages import OpenPageRouter
+from app.foundation.pages import PageRouter, Pages
+from app.foundation.provide import provide
+
+_PREFIX = "/auth/saml/"
+ACS_BODY = LargeBody(prefix=_PREFIX, suffix="/acs", limit=512 * 1024)
+_METADATA_TYPE = "application/samlmetadata+xml"
+_ARRIVAL = "arrival"
+
+router = PageRouter(visited=True)
+open_router = OpenPageRouter(tags=["sign-in"])
+
+Answers = Annotated[SAMLAnswers, provide(SAMLAnswers)]
+Renderer = Annotated[Pages, provide(Pages)]
+SignOut = Annotated[SAMLSignOut, provide(SAMLSignOut)]
+
+
+@router.get(f"{_PREFIX}{{connection}}/login")
+async def log_in(
+    request: Request, connection: str, answers: Answers, departures: Annotated[Departures, provide(Departures)]
+) -> Response:
+    """Send the browser to the provider: for an app, for a sign-in at the pages, or for whoever came alone."""
+    visit, pairs = visit_of(request), await read_pairs(request)
+    asked = dict(pairs)
+    if len(asked) != len(pairs):
+        raise InvalidForm("A parameter stands there twice.")
+    found = await answers.connection(connection)
+    return answer_of(request, await departures.start(found.id, asked, visit), visit)
+
+
+@open_router.post(f"{_PREFIX}{{connection}}/acs")
+async def consume(request: Request, connection: str, answers: Answers, pages: Renderer) -> Response:
+    """Judge a response. Spec: SAML 2.0 Bindings §3.5."""
+    raw_id = await answers.judge(connection, await read_form(request))
+    # Browsers send no cookie along with another site's form. The next request brings them all.
+    response = pages.go_on(f"{_PREFIX}{quote(connection, safe='')}/acs?{_ARRIVAL}={raw_id}")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@router.get(f"{_PREFIX}{{connection}}/acs")
+async def arrive(request: Request, connection: str, answers: Answers) -> Response:
+    """Take what a response came to. Nothing but our own page, or the app's registered address, comes after it."""
+    visit = visit_of(request)
+    outcome = await answers.take(connection, request.query_params.get(_ARRIVAL, ""), visit)
+    return answer_of(request, outcome, visit)
+
+
+@router.get(f"{_PREFIX}{{connection}}/metadata")
+async def metadata(
+    connection: str, answers: Answers, connector: Annotated[SAMLConnector, provide(SAMLConnector)]
+) -> Response:
+    """What the provider is given of us. Spec: SAML 2.0 Metadata §4.1."""
+    content = await connector.own_metadata(await answers.connection(connection))
+    return Response(content, media_type=_METADATA_TYPE, headers={"Cache-Control": "public, max-age=300"})
+
+
+@open_router.get(f"{_PREFIX}{{connection}}/slo")
+async def log_out_by_address(
+    request: Request, connection: str, answers: Answers, sign_out: SignOut, origin: RequestOrigin
+) -> Response:
+    """A logout message in the address. Spec: SAML 2.0 Bindings §3.4."""
+    query = request.scope["query_string"].decode("latin-1")
+    fields = parse_form(request.scope["query_string"])
+    incoming = Incoming(query=query, relay_state=fields.get(RELAY_STATE))
+    found = await answers.connection(connection)
+    if REQUEST in fields:
+        return _left(request, await sign_out.hear(found, incoming, origin))
+    if RESPONSE in fields:
+        await sign_out.answered(found, incoming, origin)
+        return _signed_out(request)
+    raise InvalidLogoutMessage("The address carries no logout message.")
+
+
+@open_router.post(f"{_PREFIX}{{connection}}/slo")
+async def log_out_by_form(
+    request: Request, connection: str, answers: Answers, sign_out: SignOut, origin: RequestOrigin
+) -> Response:
+    """A logout message in a form. Spec: SAML 2.0 Bindings §3.5."""
+    fields = await read_form(request)
+    found = await answers.connection(connection)
+    relay_state = fields.get(RELAY_STATE)
+    if REQUEST in fields:
+        incoming = Incoming(field=fields[REQUEST], relay_state=relay_state)
+        return _left(request, await sign_out.hear(found, incoming, origin))
+    if RESPONSE in fields:
+        await sign_out.answered(found, Incoming(field=fields[RESPONSE], relay_state=relay_state), origin)
+        return _signed_out(request)
+    raise InvalidLogoutMessage("The form carries no logout message.")

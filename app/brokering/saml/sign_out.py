@@ -1,0 +1,81 @@
+"""Single logout: a provider ends sessions of ours, and whoever signs out here may do so there too."""
+
+from dataclasses import dataclass
+
+from app.brokering.case import Leave
+from app.brokering.events import UpstreamLogoutRefused
+from app.brokering.logout import UpstreamLogouts
+
+from app.audit.event import ANONYMOUS
+from app.audit.service import AuditLog
+from app.federation.connector import Connection, Departure, SignInRefused
+from app.federation.saml.logout import Incoming, SAMLLogout
+from app.foundation.db import Database
+from app.foundation.errors import BadRequest
+from app.foundation.origin import Origin
+from app.protocols.trace import Trace
+
+
+class InvalidLogoutMessage(BadRequest):
+    """A logout message was not the provider's, or not for here and now. It changed nothing."""
+
+    code, title = "invalid_saml_logout", "This logout message does not count"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedOutThere:
+    """What a provider answered to our request: whether all sessions there are over."""
+
+    is_complete: bool
+
+
+class SAMLSignOut:
+    """Takes logout messages, and sends them."""
+
+    def __init__(self, db: Database, audit: AuditLog, logout: SAMLLogout, logouts: UpstreamLogouts) -> None:
+        self._db = db
+        self._audit = audit
+        self._logout = logout
+        self._logouts = logouts
+
+    async def hear(self, connection: Connection, incoming: Incoming, origin: Origin) -> Leave | None:
+        """End the sessions that a provider's request names; where the browser goes with our answer, if anywhere.
+
+        Raises InvalidLogoutMessage, and then nothing has changed; DatabaseUnavailable.
+        """
+        try:
+            signed_out = await self._logout.receive(connection, incoming, Trace())
+        except SignInRefused as refused:
+            await self._record(connection, refused, origin)
+            raise InvalidLogoutMessage(detail=str(refused)) from refused
+        for each in signed_out.sessions:
+            await self._logouts.end(connection.id, each, origin)
+        return _leave(await self._logout.answer(connection, signed_out))
+
+    async def leave(self, connection: Connection, upstream_session: str, state: str) -> Leave | None:
+        """Where a browser goes so that its session there ends too; None where the provider takes no part."""
+        try:
+            return _leave(await self._logout.begin(connection, upstream_session, state))
+        except SignInRefused:
+            # Whoever signs out is signed out here, whatever becomes of the provider.
+            return None
+
+    async def answered(self, connection: Connection, incoming: Incoming, origin: Origin) -> SignedOutThere:
+        """What a provider says became of our request. Raises InvalidLogoutMessage."""
+        try:
+            status = await self._logout.finish(connection, incoming, Trace())
+        except SignInRefused as refused:
+            await self._record(connection, refused, origin)
+            raise InvalidLogoutMessage(detail=str(refused)) from refused
+        return SignedOutThere(is_complete=status.is_success and len(status.codes) == 1)
+
+    async def _record(self, connection: Connection, refused: SignInRefused, origin: Origin) -> None:
+        event = UpstreamLogoutRefused(
+            actor=ANONYMOUS, origin=origin, provider=connection.id, reason=refused.refusal.value
+        )
+        async with self._db.transaction() as tx:
+            await self._audit.record(tx, event)
+
+
+def _leave(departure: Departure | None) -> Leave | None:
+    return None if departure is None else Leave(url=departure.url, fields=departure.fields)
