@@ -24,6 +24,7 @@ from app.audit.pending import sample_pending
 from app.brokering import identity_pages
 from app.brokering import pages as brokering_pages
 from app.brokering import routes as brokering
+from app.brokering.saml import pages as saml
 from app.foundation import health as health_routes
 from app.foundation import home, static, theme
 from app.foundation.background import Background
@@ -90,6 +91,8 @@ ROUTERS: tuple[Router, ...] = (
     grants.router,
     brokering.router,
     brokering_pages.router,
+    saml.router,
+    saml.open_router,
     identity_pages.router,
     *OAUTH_ROUTERS,
     principals.router,
@@ -185,6 +188,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         drain=drain,
         traced=spans is not None,
         streamed=frozenset({("POST", user_transfer.IMPORT_PATH)}),
+        large=(saml.ACS_BODY,),
     )
 
     @asynccontextmanager

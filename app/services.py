@@ -19,6 +19,7 @@ from app.audit.event import SYSTEM
 from app.audit.search import AuditSearch
 from app.audit.service import AuditLog
 from app.brokering.parts import BrokeringParts
+from app.brokering.saml.parts import SAMLSignInParts
 from app.clients.authenticate import ClientAuthentication
 from app.clients.service import Clients
 from app.factors.password.hashing import PasswordHasher
@@ -204,6 +205,7 @@ class Services:
     webhooks: WebhookParts
     federation: FederationParts
     brokering: BrokeringParts
+    saml: SAMLSignInParts
     unlinking: IdentityUnlinking
     registry: RegistryParts
     audit_erasure: AuditErasure

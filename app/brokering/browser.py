@@ -34,7 +34,7 @@ def visit_of(request: Request) -> Visit:
 
 def answer_of(request: Request, outcome: Outcome, visit: Visit) -> Response:
     """The answer to a browser. A redirect is 303, so that no form is ever sent on. Spec: RFC 9700 §4.12."""
-    response = _answer(request, outcome)
+    response = bare_answer_of(request, outcome)
     cookies = provided(request.app, Cookies)
     for name, value in ((cookies.flow, visit.raw_browser), (cookies.sign_in, visit.raw_sign_in)):
         if cookies.find(request, name) != value:
@@ -50,7 +50,8 @@ def _held(request: Request, name: str) -> str:
     return held if held is not None and is_random_secret(held) else random_secret()
 
 
-def _answer(request: Request, outcome: Outcome) -> Response:
+def bare_answer_of(request: Request, outcome: Outcome) -> Response:
+    """The answer without a cookie, where none came along: those that the browser holds stay as they are."""
     pages = provided(request.app, Pages)
     match outcome:
         case GoTo(path=path):

@@ -65,6 +65,7 @@ from app.wiring.registry import build_registry
 from app.wiring.revocation import build_feed, build_filter_keeper
 from app.wiring.rights import RightsParts
 from app.wiring.rotation import build_rotation
+from app.wiring.saml import build_saml
 from app.wiring.signals import build_batches
 from app.wiring.stepup import build_step_up
 from app.wiring.trust import build_trust
@@ -162,7 +163,7 @@ def build(settings: Settings) -> Services:
     withdrawal = KeyWithdrawal(db, clock, keyring, audit, revocations=revocations, keys=keys)
     fresh = FreshAuth(clock, within=timedelta(seconds=settings.account.fresh_auth_seconds))
     hosted = build_hosted(ground)
-    federation = build_federation(ground, rights)
+    federation, saml = build_federation(ground, rights)
     brokering = build_brokering(
         ground,
         federation,
@@ -291,6 +292,7 @@ def build(settings: Settings) -> Services:
         webhooks=hooks,
         federation=federation,
         brokering=brokering,
+        saml=build_saml(ground, saml, federation, brokering),
         unlinking=IdentityUnlinking(
             db, users=users, factors=factors.registry, identities=ground.identities, sessions=sessions
         ),

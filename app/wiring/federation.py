@@ -2,7 +2,6 @@
 
 from urllib.parse import urlsplit
 
-from app.federation.connector import Connector
 from app.federation.oidc.connector import OIDCConnector
 from app.federation.oidc.reach import Reach
 from app.federation.providers.connectors import Connectors
@@ -13,6 +12,7 @@ from app.federation.providers.registration import ProviderRegistration
 from app.federation.providers.rights import GivenRights
 from app.federation.providers.service import IdentityProviders
 from app.federation.providers.stored import Shelf
+from app.federation.saml.parts import SAMLParts
 from app.foundation.http.egress import Egress
 from app.foundation.http.outbound import Outbound
 from app.settings import Settings
@@ -20,10 +20,20 @@ from app.wiring.ground import Ground
 from app.wiring.rights import RightsParts
 
 
-def build_federation(ground: Ground, rights: RightsParts) -> FederationParts:
+def build_federation(ground: Ground, rights: RightsParts) -> tuple[FederationParts, SAMLParts]:
     """Build them. No provider is asked for anything before somebody signs in by it. Raises SettingsError."""
     settings = ground.settings
-    connectors = Connectors(_connectors(ground))
+    in_settings = Outbound(Egress(hosts=_named(settings)))
+    reach = Reach(ground.outbound, in_settings=in_settings, public=Outbound(Egress()))
+    saml = SAMLParts.build(
+        ground.db,
+        ground.clock,
+        ground.keyring,
+        ground.outbound,
+        in_settings=in_settings,
+        public_url=ground.issuer,
+    )
+    connectors = Connectors((OIDCConnector(reach, ground.clock), saml.connector))
     links: tuple[Links, ...] = (ground.identities,)
     shelf = Shelf(ground.keyring, connectors, issuer=ground.issuer)
     from_settings = declared(
@@ -33,7 +43,7 @@ def build_federation(ground: Ground, rights: RightsParts) -> FederationParts:
         connectors=connectors,
         issuer=ground.issuer,
     )
-    return FederationParts(
+    parts = FederationParts(
         providers=IdentityProviders(ground.db, shelf, declared=from_settings),
         registration=ProviderRegistration(
             ground.db,
@@ -47,13 +57,7 @@ def build_federation(ground: Ground, rights: RightsParts) -> FederationParts:
         ),
         connectors=connectors,
     )
-
-
-def _connectors(ground: Ground) -> tuple[Connector, ...]:
-    """What this service speaks."""
-    in_settings = Outbound(Egress(hosts=_named(ground.settings)))
-    reach = Reach(ground.outbound, in_settings=in_settings, public=Outbound(Egress()))
-    return (OIDCConnector(reach, ground.clock),)
+    return parts, saml
 
 
 def _named(settings: Settings) -> frozenset[str]:

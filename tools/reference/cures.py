@@ -211,4 +211,6 @@ CURES = {
     "with the `code_verifier` whose challenge `start` was given.",
     "invalid_logout_token": "Look at `upstream_logout.refused` in the audit log, and at the provider's client: its "
     "issuer and audience must be those of the connection.",
+    "invalid_saml_logout": "Look at `upstream_logout.refused` in the audit log. The provider must sign its logout "
+    "messages by a key of its metadata, and send them to the `slo` address of the connection.",
 }

@@ -9,7 +9,6 @@ from app.brokering.conclude import Conclusions
 from app.brokering.failure import Failure, of_refusal
 from app.brokering.guard import ProviderGuard
 from app.brokering.keeping import identity_as_json, identity_of
-
 from app.federation.connector import Connection, ConnectorKind, Refusal, SignInRefused
 from app.federation.providers.errors import IdentityProviderNotFound
 from app.federation.providers.service import IdentityProviders

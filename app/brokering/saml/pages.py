@@ -3,11 +3,11 @@
 from typing import Annotated
 from urllib.parse import quote
 
-from app.brokering.browser import answer_of, visit_of
-from app.brokering.departure import Departures
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.brokering.browser import answer_of, bare_answer_of, visit_of
+from app.brokering.departure import Departures
 from app.brokering.saml.answers import RELAY_STATE, SAMLAnswers
 from app.brokering.saml.sign_out import InvalidLogoutMessage, SAMLSignOut
 from app.federation.saml.connector import SAMLConnector
@@ -75,7 +75,7 @@ async def metadata(
 
 @open_router.get(f"{_PREFIX}{{connection}}/slo")
 async def log_out_by_address(
-    request: Request, connection: str, answers: Answers, sign_out: SignOut, origin: RequestOrigin
+    request: Request, connection: str, answers: Answers, pages: Renderer, *, sign_out: SignOut, origin: RequestOrigin
 ) -> Response:
     """A logout message in the address. Spec: SAML 2.0 Bindings §3.4."""
     query = request.scope["query_string"].decode("latin-1")
@@ -83,16 +83,17 @@ async def log_out_by_address(
     incoming = Incoming(query=query, relay_state=fields.get(RELAY_STATE))
     found = await answers.connection(connection)
     if REQUEST in fields:
-        return _left(request, await sign_out.hear(found, incoming, origin))
+        left = await sign_out.hear(found, incoming, origin)
+        return _signed_out(request, pages) if left is None else bare_answer_of(request, left)
     if RESPONSE in fields:
         await sign_out.answered(found, incoming, origin)
-        return _signed_out(request)
+        return _signed_out(request, pages)
     raise InvalidLogoutMessage("The address carries no logout message.")
 
 
 @open_router.post(f"{_PREFIX}{{connection}}/slo")
 async def log_out_by_form(
-    request: Request, connection: str, answers: Answers, sign_out: SignOut, origin: RequestOrigin
+    request: Request, connection: str, answers: Answers, pages: Renderer, *, sign_out: SignOut, origin: RequestOrigin
 ) -> Response:
     """A logout message in a form. Spec: SAML 2.0 Bindings §3.5."""
     fields = await read_form(request)
@@ -100,8 +101,20 @@ async def log_out_by_form(
     relay_state = fields.get(RELAY_STATE)
     if REQUEST in fields:
         incoming = Incoming(field=fields[REQUEST], relay_state=relay_state)
-        return _left(request, await sign_out.hear(found, incoming, origin))
+        left = await sign_out.hear(found, incoming, origin)
+        return _signed_out(request, pages) if left is None else bare_answer_of(request, left)
     if RESPONSE in fields:
         await sign_out.answered(found, Incoming(field=fields[RESPONSE], relay_state=relay_state), origin)
-        return _signed_out(request)
+        return _signed_out(request, pages)
     raise InvalidLogoutMessage("The form carries no logout message.")
+
+
+def _signed_out(request: Request, pages: Pages) -> Response:
+    return pages.render(
+        request,
+        "pages/logged_out.html",
+        headers={"Cache-Control": "no-store"},
+        frames=(),
+        redirect_uri=None,
+        client_name=None,
+    )

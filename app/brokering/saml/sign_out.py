@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
+from app.audit.event import ANONYMOUS
+from app.audit.service import AuditLog
 from app.brokering.case import Leave
 from app.brokering.events import UpstreamLogoutRefused
 from app.brokering.logout import UpstreamLogouts
-
-from app.audit.event import ANONYMOUS
-from app.audit.service import AuditLog
 from app.federation.connector import Connection, Departure, SignInRefused
 from app.federation.saml.logout import Incoming, SAMLLogout
 from app.foundation.db import Database

@@ -35,8 +35,10 @@ class _Kept:
 class MetadataCache:
     """What providers say of themselves, in this process."""
 
-    def __init__(self, outbound: Outbound, clock: Clock) -> None:
+    def __init__(self, outbound: Outbound, clock: Clock, *, in_settings: Outbound | None = None) -> None:
         self._outbound = outbound
+        # A host that the settings of this service name may be private.
+        self._in_settings = in_settings or outbound
         self._clock = clock
         self._kept: dict[tuple[str, int], _Kept] = {}
         self._tried: dict[tuple[str, int], datetime] = {}
@@ -56,7 +58,7 @@ class MetadataCache:
             if kept is not None and not self._may_try(key, now) and now < kept.read_at + _USABLE:
                 return _still_valid(kept, now)
             try:
-                return await self._read(key, provider.config, now)
+                return await self._read(key, provider, now)
             except SignInRefused:
                 if kept is None or now >= kept.read_at + _USABLE:
                     raise
@@ -71,18 +73,19 @@ class MetadataCache:
             if provider.config.metadata_url is None or read_lately or not self._may_try(key, now):
                 return None
             try:
-                return await self._read(key, provider.config, now)
+                return await self._read(key, provider, now)
             except SignInRefused:
                 return None
 
     async def read_now(self, provider: ServiceProvider) -> ProviderMetadata:
         """The metadata as it is at this moment, kept nowhere. Raises SignInRefused."""
         config = provider.config
-        return await self._parse(await self._content(config), config, self._clock.now())
+        return await self._parse(await self._content(provider), config, self._clock.now())
 
-    async def _read(self, key: tuple[str, int], config: SAMLConfig, now: datetime) -> ProviderMetadata:
+    async def _read(self, key: tuple[str, int], provider: ServiceProvider, now: datetime) -> ProviderMetadata:
+        config = provider.config
         self._tried[key] = now
-        metadata = await self._parse(await self._content(config), config, now)
+        metadata = await self._parse(await self._content(provider), config, now)
         fresh = min(max(metadata.cache_duration or _FRESH, _LEAST_FRESH), _USABLE)
         # Metadata inside our own settings changes by a change of them alone.
         fresh_until = now + (_USABLE if config.metadata_url is None else fresh)
@@ -93,11 +96,13 @@ class MetadataCache:
         self._kept[key] = _Kept(metadata=metadata, read_at=now, fresh_until=fresh_until)
         return metadata
 
-    async def _content(self, config: SAMLConfig) -> bytes:
+    async def _content(self, provider: ServiceProvider) -> bytes:
+        config = provider.config
         if config.metadata_url is None:
             return (config.metadata_xml or "").encode()
         try:
-            answer = await self._outbound.send(
+            outbound = self._in_settings if provider.connection.from_settings else self._outbound
+            answer = await outbound.send(
                 "GET", config.metadata_url, purpose="saml_metadata", max_bytes=MAX_BYTES, headers={"Accept": "*/*"}
             )
         except (CallFailed, TargetRefused) as error:

@@ -24,9 +24,11 @@ class SAMLParts(Parts):
     parked: ParkedResponses
 
     @classmethod
-    def build(cls, db: Database, clock: Clock, keyring: Keyring, outbound: Outbound, *, public_url: str) -> "SAMLParts":
+    def build(
+        cls, db: Database, clock: Clock, keyring: Keyring, outbound: Outbound, *, in_settings: Outbound, public_url: str
+    ) -> "SAMLParts":
         """Build them. Nothing is asked of anybody yet."""
-        cache, threads = MetadataCache(outbound, clock), XMLThreads()
+        cache, threads = MetadataCache(outbound, clock, in_settings=in_settings), XMLThreads()
         keys = OwnKeys(db, clock, keyring, public_url=public_url)
         seen, sessions = SeenMessages(db), UpstreamSessions(db, clock, keyring)
         return cls(

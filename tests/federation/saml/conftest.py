@@ -28,7 +28,12 @@ async def saml(services: Services) -> SAMLParts:
 def parts_of(services: Services) -> SAMLParts:
     """What another process would have."""
     return SAMLParts.build(
-        services.db, services.clock, services.keyring, services.outbound, public_url=services.settings.public_url
+        services.db,
+        services.clock,
+        services.keyring,
+        services.outbound,
+        in_settings=services.outbound,
+        public_url=services.settings.public_url,
     )
 
 

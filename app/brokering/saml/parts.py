@@ -1,0 +1,17 @@
+"""The services of sign-in by SAML."""
+
+from dataclasses import dataclass
+
+from app.brokering.saml.answers import SAMLAnswers
+from app.brokering.saml.sign_out import SAMLSignOut
+from app.federation.saml.connector import SAMLConnector
+from app.foundation.parts import Parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SAMLSignInParts(Parts):
+    """What `wiring.saml` builds."""
+
+    connector: SAMLConnector
+    answers: SAMLAnswers
+    sign_out: SAMLSignOut

@@ -1,0 +1,27 @@
+"""Sign-in and sign-out by SAML providers."""
+
+from app.brokering.parts import BrokeringParts
+from app.brokering.saml.answers import SAMLAnswers
+from app.brokering.saml.parts import SAMLSignInParts
+from app.brokering.saml.sign_out import SAMLSignOut
+from app.federation.providers.parts import FederationParts
+from app.federation.saml.parts import SAMLParts
+from app.wiring.ground import Ground
+
+
+def build_saml(
+    ground: Ground, saml: SAMLParts, federation: FederationParts, brokering: BrokeringParts
+) -> SAMLSignInParts:
+    """Build it. No provider is asked before somebody signs in by it."""
+    return SAMLSignInParts(
+        connector=saml.connector,
+        answers=SAMLAnswers(
+            providers=federation.providers,
+            connector=saml.connector,
+            parked=saml.parked,
+            arrivals=brokering.arrivals,
+            conclusions=brokering.conclusions,
+            guard=brokering.guard,
+        ),
+        sign_out=SAMLSignOut(ground.db, ground.audit, saml.logout, brokering.logouts),
+    )
