@@ -19,21 +19,26 @@ PEERS_SECRET = "s3cret-of-the-peer"
 
 def register_client(auth: Service, *stated: str) -> tuple[str, str]:
     """A new client as `create-client` makes it of these arguments: its id and its secret. Raises BenchError."""
+    made = json.loads(run_command(auth, "create-client", *stated, "--json"))
+    return made["client_id"], made["client_secret"]
+
+
+def run_command(auth: Service, *words: str, given: str | None = None) -> str:
+    """What a command of the service's own prints; `given` is its standard input. Raises BenchError."""
     done = subprocess.run(
-        python("-m", "app.cli", "create-client", *stated, "--json"),
+        python("-m", "app.cli", *words),
         cwd=auth.backend.folder,
         env=environment(auth.backend.settings(auth.port)),
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
-        stdin=subprocess.DEVNULL,
+        input=given or "",
         preexec_fn=lambda: os.sched_setaffinity(0, range(os.cpu_count() or 1)),
     )
     if done.returncode != 0:
-        raise BenchError(f"no client was made: {done.stderr[-500:]}")
-    made = json.loads(done.stdout)
-    return made["client_id"], made["client_secret"]
+        raise BenchError(f"`{words[0]}` failed: {done.stderr[-500:]}")
+    return done.stdout
 
 
 def start_node(

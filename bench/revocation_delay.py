@@ -140,7 +140,7 @@ async def _measure(
         running = [tasks.create_task(probe(each)) for each in services]
         running += [tasks.create_task(keep_asking(each, kept.request)) for each in services]
         took = await _sign_out(auth.port, plan, list(zip(tokens[1:], ended, strict=True)), services)
-        await _wait_for_refusals(services, len(ended))
+        await wait_for_refusals(services, len(ended))
         for task in running:
             task.cancel()
     used = {name: value - cpu[name] for name, value in _cpu(pids).items()} | {"load": time.process_time() - load_cpu}
@@ -213,7 +213,7 @@ def _sign_out_request(token: str) -> bytes:
     return f"{head}content-length: 0\r\n\r\n".encode("latin-1")
 
 
-async def _wait_for_refusals(services: list[Service], count: int) -> None:
+async def wait_for_refusals(services: list[Service], count: int) -> None:
     """Until every service has refused every token, or for so long that the promise is broken many times over."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_MOST_WAIT_SECONDS):
