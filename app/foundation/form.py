@@ -1,7 +1,7 @@
 """The one reader of form bodies: urlencoded, one value for each name. Its size is bounded before, at the edge."""
 
 from collections.abc import Collection
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
 
@@ -93,7 +93,7 @@ def _decoded(text: str) -> str:
     """Most of what comes needs no decoding, which costs more than all else. Raises ValueError for what is no UTF-8."""
     if "%" not in text and "+" not in text:
         return text
-    return unquote_plus(text, errors="strict")
+    return unquote_to_bytes(text.replace("+", " ")).decode()
 
 
 def _each_once(pairs: list[tuple[str, str]]) -> dict[str, str]:

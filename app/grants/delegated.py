@@ -10,6 +10,7 @@ from app.audiences.service import Audiences, AudienceView
 from app.clients.registered import RegisteredClient
 from app.foundation.clock import Clock
 from app.grants import store
+from app.grants.access_token import TokenContext, TokenSubject
 from app.grants.mint import AccessTokenMinter
 from app.protocols.oidc.claim_expression import mapped_claims
 from app.protocols.oidc.id_token import TYPE, SignedIn, at_hash, id_token_claims
@@ -74,11 +75,12 @@ class DelegatedTokens:
         held = Held.parse(row["held"])
         holdings = await self._roles.holdings(held, audience.name)
         requested = scope if scope is not None else tuple(row["scope"].split())
+        subject, context = store.subject_of(row, held), store.context_of(row)
         minted = await self._minter.mint(
             held=held,
             read_at=read_at,
-            subject=store.subject_of(row, held),
-            context=store.context_of(row),
+            subject=subject,
+            context=context,
             audience=audience,
             holdings=holdings,
             requested=requested,
@@ -92,17 +94,25 @@ class DelegatedTokens:
         if refresh is not None:
             members |= {"refresh_token": refresh.raw_token, "refresh_expires_in": refresh.expires_in}
         if OPENID in requested:
-            person = person_of(row, held, holdings)
-            members["id_token"] = await self._id_token(client, row, person, nonce, minted.raw_token)
+            person = person_of(row, subject, holdings)
+            members["id_token"] = await self._id_token(
+                client, row, context, person, nonce=nonce, access_token=minted.raw_token
+            )
         return members
 
     async def _id_token(
-        self, client: RegisteredClient, row: Row, person: Person, nonce: str | None, access_token: str
+        self,
+        client: RegisteredClient,
+        row: Row,
+        context: TokenContext,
+        person: Person,
+        *,
+        nonce: str | None,
+        access_token: str,
     ) -> str:
         algorithm = client.id_token_signed_response_alg
         # A client may have been given it elsewhere a moment ago.
         await self._keys.ensure(algorithm)
-        context = store.context_of(row)
         claims = id_token_claims(
             issuer=self._issuer,
             sub=person.sub,
@@ -132,16 +142,16 @@ def asked_of(row: Row) -> Mapping[str, Any]:
     return asked
 
 
-def person_of(row: Row, held: Held, holdings: Holdings) -> Person:
+def person_of(row: Row, subject: TokenSubject, holdings: Holdings) -> Person:
     """The person in a row, with the roles that they hold at its audience."""
     return Person(
-        sub=row["sub"],
-        email=row["email"],
-        email_verified=row["email_verified"],
-        name=row["name"],
+        sub=subject.sub,
+        email=subject.email,
+        email_verified=subject.email_verified,
+        name=subject.name,
         locale=row["locale"],
         updated_at=row["updated_at"],
-        attributes=json.loads(row["attributes"]),
-        groups=held.groups,
+        attributes=subject.attributes,
+        groups=subject.groups,
         roles=holdings.roles,
     )

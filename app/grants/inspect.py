@@ -1,14 +1,14 @@
 """Asking whether what a token hangs from is still live."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import NamedTuple
+from datetime import UTC, datetime
 from uuid import UUID
 
 from app.foundation.clock import Clock
 from app.foundation.db import Database, Transaction
 from app.foundation.secrets import equal
 from app.grants import store
+from app.grants.live_tokens import Asking, LiveTokens
 from app.grants.refresh_token import PresentedToken
 from app.protocols.jose.claims import TokenClaims
 
@@ -38,19 +38,13 @@ class LiveRefreshToken:
     expires_at: int
 
 
-class Asking(NamedTuple):
-    """The client that asks, as this process knows it: an answer confirms that it still is."""
-
-    client_id: str
-    version: int
-
-
 class GrantInspection:
     """Looks up the live state below a verified token."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
+        self._live = LiveTokens(db, clock, store.INSPECT)
 
     async def narrowed_to(self, tx: Transaction, grant_id: str) -> frozenset[str] | None:
         """The scopes that a grant was narrowed to when it was asked for; None where it was not."""
@@ -63,27 +57,16 @@ class GrantInspection:
         None also where the token itself, or everything of its audience, was ended, and where the client that asks is
         no longer what it was.
 
-        One statement on the hot pool. Raises DatabaseUnavailable.
+        One statement on the hot pool, for all who ask at one moment. Raises DatabaseUnavailable.
         """
-        asking_id, version = asking if asking is not None else (None, None)
-        claims, now = verified.members, self._clock.now()
-        row = await self._db.fetchrow(
-            store.INSPECT,
-            claims["sid"],
-            claims["grant_id"],
-            verified.sub,
-            now,
-            claims["jti"],
-            verified.audiences[0],
-            verified.issued_at,
-            asking_id,
-            version,
-            repeatable=True,
-        )
-        if row is None:
+        told = await self._live.find(verified, asking=asking)
+        if told is None:
             return None
         return LiveGrant(
-            session_id=row["session_id"], user_id=row["user_id"], auth_time=row["auth_time"], acr=row["acr"]
+            session_id=UUID(told["session_id"]),
+            user_id=UUID(told["user_id"]),
+            auth_time=datetime.fromtimestamp(told["auth_time"], UTC),
+            acr=told["acr"],
         )
 
     async def find_refresh_token(self, presented: PresentedToken) -> LiveRefreshToken | None:

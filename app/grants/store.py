@@ -113,38 +113,41 @@ JUDGE = f"""
     WHERE t.id = $1
     """  # noqa: S608 — built from constants; every value is a parameter
 
-# Whether the session and grant that an access token names are live, and nothing has ended it by itself. Parameters:
-# $1 sid, $2 grant id, $3 sub, $4 now, $5 jti, $6 aud, $7 when it was issued (NumericDate),
-# $8 the client that asks, null where none has to be confirmed, and $9 its version.
-INSPECT = f"""
-    SELECT s.id AS session_id, u.id AS user_id, s.auth_time, s.acr
-    FROM sessions s JOIN grants g ON g.session_id = s.id JOIN users u ON u.id = s.user_id
-    WHERE s.sid = $1 AND g.grant_id = $2 AND u.sub = $3 AND {_LIVE.format(now="$4")}
-      AND NOT ({ENDED.format(jti="$5", aud="$6", iat="$7")})
-      AND ($8::text IS NULL OR EXISTS (
-        SELECT FROM oauth_clients a WHERE a.client_id = $8 AND a.version = $9::int AND a.disabled_at IS NULL))
-    """  # noqa: S608 — built from constants; every value is a parameter
-
-# All that clients may be told of the persons of access tokens, for many requests of one moment: a JSON list with the
-# place of each question that has an answer, and the answer. Each row is looked up by the one before it, as in ROTATE.
-# Parameters: $1 a JSON list of objects with the fields below, `iat` as NumericDate, $2 now.
-USERINFO = f"""
+# Access tokens that many requests of one moment came with, each looked up by its session, grant and user, one by one as
+# in ROTATE: those whose session and grant are live, and which nothing has ended by itself. Where a client asks that has
+# to be confirmed, only if it still is of that version. Parameters: $1 a JSON list of objects with the fields below,
+# `iat` as NumericDate, $2 now.
+_ASKED = """
     WITH asked AS MATERIALIZED (
       SELECT * FROM json_to_recordset($1::text::json) AS asked
-        (place int, sid text, grant_id text, sub text, jti text, aud text, iat bigint)
-    )
-    SELECT json_agg(json_build_array(asked.place, json_build_object(
-      'sub', u.sub, 'email', u.email, 'email_verified', u.email_verified_at IS NOT NULL, 'name', u.name,
-      'locale', u.locale, 'updated_at', extract(epoch FROM u.updated_at), 'attributes', u.attributes,
-      'audience', g.audience, 'claims', g.claims, 'held', {HELD_JSON.format(user_id="u.id")},
-      'mappings', (SELECT c.client_metadata -> 'claim_mappings' FROM oauth_clients c WHERE c.client_id = g.client_id)
-    )))::text
+        (place int, sid text, grant_id text, sub text, jti text, aud text, iat bigint, asking text, version int)
+    )"""
+_LIVE_TOKENS = f"""
     FROM asked
       CROSS JOIN LATERAL (SELECT * FROM sessions WHERE sid = asked.sid LIMIT 1) s
       CROSS JOIN LATERAL (SELECT * FROM grants WHERE grant_id = asked.grant_id LIMIT 1) g
       CROSS JOIN LATERAL (SELECT * FROM users WHERE id = s.user_id LIMIT 1) u
     WHERE g.session_id = s.id AND u.sub = asked.sub AND {_LIVE.format(now="$2")}
       AND NOT ({ENDED.format(jti="asked.jti", aud="asked.aud", iat="asked.iat")})
+      AND (asked.asking IS NULL OR EXISTS (
+        SELECT FROM oauth_clients a
+        WHERE a.client_id = asked.asking AND a.version = asked.version AND a.disabled_at IS NULL))"""  # noqa: S608 — built from constants; every value is a parameter
+
+# Which of them are live: a JSON list of the place of each, and what hangs together.
+INSPECT = f"""{_ASKED}
+    SELECT json_agg(json_build_array(asked.place, json_build_object(
+      'session_id', s.id, 'user_id', u.id, 'auth_time', extract(epoch FROM s.auth_time), 'acr', s.acr
+    )))::text {_LIVE_TOKENS}
+    """  # noqa: S608 — built from constants; every value is a parameter
+
+# All that clients may be told of the persons of those that are live, in the same form.
+USERINFO = f"""{_ASKED}
+    SELECT json_agg(json_build_array(asked.place, json_build_object(
+      'sub', u.sub, 'email', u.email, 'email_verified', u.email_verified_at IS NOT NULL, 'name', u.name,
+      'locale', u.locale, 'updated_at', extract(epoch FROM u.updated_at), 'attributes', u.attributes,
+      'audience', g.audience, 'claims', g.claims, 'held', {HELD_JSON.format(user_id="u.id")},
+      'mappings', (SELECT c.client_metadata -> 'claim_mappings' FROM oauth_clients c WHERE c.client_id = g.client_id)
+    )))::text {_LIVE_TOKENS}
     """  # noqa: S608 — built from constants; every value is a parameter
 
 # The session of a cookie, with its first-party grant. Parameters: $1 hash of the cookie, $2 client, $3 now.

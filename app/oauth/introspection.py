@@ -10,7 +10,8 @@ from app.clients.authenticate import AuthenticatedClient
 from app.clients.live import ClientLiveness
 from app.clients.rules import ServiceScope
 from app.grants.access_token import TYPE
-from app.grants.inspect import Asking, GrantInspection
+from app.grants.inspect import GrantInspection
+from app.grants.live_tokens import Asking
 from app.grants.refresh_token import parse_token
 from app.protocols.api_key import PREFIX
 from app.protocols.jose.claims import TokenClaims

@@ -1,5 +1,6 @@
 """What tokens of a code open: UserInfo, introspection, and giving them back."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -50,6 +51,37 @@ async def test_userinfo_tells_what_the_scopes_open(
     assert told["openid profile"]["name"] == "Ann Lee"
     assert told["openid email"] == {"sub": person.sub, "email": "ann@example.com", "email_verified": False}
     assert told["openid groups roles"] == {"sub": person.sub, "groups": [], "roles": []}
+
+
+async def test_who_asks_at_one_moment_is_told_of_their_own_token_and_no_other(
+    at_browser: SignIn,
+    web_app: NewCredentials,
+    issue_code: IssueCode,
+    redeem: Redeem,
+    api: httpx2.AsyncClient,
+    make_client: MakeClient,
+    services: Services,
+) -> None:
+    service = await make_client(
+        name="orders", audience="orders-api", scopes=("introspection",), grant_types=(), targets={}
+    )
+    people = [await at_browser(f"guest{number}@example.com") for number in range(4)]
+    tokens = [(await redeem(await issue_code(person, web_app.client_id), web_app)).json() for person in people]
+    async with services.db.transaction() as tx:
+        await services.sessions.end(
+            tx, people[2].session.sid, subject=people[2].sub, reason="test", actor=SYSTEM, origin=ORIGIN
+        )
+
+    async def introspected(credential: str) -> httpx2.Response:
+        return await api.post(INTROSPECT, data={"token": credential}, auth=basic(service))
+
+    told = await asyncio.gather(*(api.get(USERINFO, headers=bearer(one)) for one in tokens * 3))
+    assert [answer.json().get("sub") for answer in told] == [people[0].sub, people[1].sub, None, people[3].sub] * 3
+    assert [answer.status_code for answer in told] == [200, 200, 401, 200] * 3
+    # The first request reads the client; all others confirm it with the token.
+    assert (await introspected(tokens[0]["access_token"])).json()["active"] is True
+    live = await asyncio.gather(*(introspected(one["access_token"]) for one in tokens * 3))
+    assert [answer.json().get("sub") for answer in live] == [people[0].sub, people[1].sub, None, people[3].sub] * 3
 
 
 @pytest.mark.attack("OIP-06")
