@@ -26,7 +26,7 @@ from app.brokering import pages as brokering_pages
 from app.brokering import routes as brokering
 from app.brokering.saml import pages as saml
 from app.foundation import health as health_routes
-from app.foundation import home, static, theme
+from app.foundation import home, static, style_page, theme
 from app.foundation.background import Background
 from app.foundation.client_address import ClientAddresses
 from app.foundation.cors import CORS
@@ -210,7 +210,8 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
                 await services.close()
 
     optional = (password_grant.router,) if settings.serves_password_form else ()
-    app = Application(*ROUTERS, *optional, policy=policy, lifespan=lifespan, spans=spans)
+    development = () if settings.is_production else (style_page.router,)
+    app = Application(*ROUTERS, *optional, *development, policy=policy, lifespan=lifespan, spans=spans)
     install(app, *services.each(), health, drain)
     show_errors_by(app, ErrorPages(services.pages))
     name_metadata(app, services.registry.resource.metadata_address)

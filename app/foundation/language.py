@@ -4,21 +4,21 @@ Source text is English and is itself the key: `language.gettext("Sign in")`. Cat
 `app/templates/locales`, read once at start; nothing is compiled. JSON and logs stay English.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 
 from babel import Locale
-from babel.dates import format_date, format_time, get_datetime_format
+from babel.dates import format_date, format_time, format_timedelta, get_datetime_format
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
-from babel.units import format_unit
 
 SOURCE = "en"
 """The language that the code and the templates are written in."""
@@ -76,8 +76,8 @@ class Language:
 
     def duration(self, seconds: int) -> str:
         """A length of time in the largest unit that says it exactly, such as `15 minutes`."""
-        unit, size = next((unit, size) for unit, size in _UNITS if seconds % size == 0)
-        return format_unit(seconds // size, unit, "long", locale=self.locale)
+        unit = next(unit for unit, size in _UNITS if seconds % size == 0)
+        return format_timedelta(timedelta(seconds=seconds), granularity=unit, threshold=math.inf, locale=self.locale)
 
     def number(self, value: float) -> str:
         """A number with this language's separators."""

@@ -7,9 +7,11 @@ from urllib.parse import urlencode
 import httpx2
 import pyotp
 from playwright.async_api import Page
+from starlette.responses import Response
 
 from app.audit.event import SYSTEM
 from app.clients.rules import ClientDefinition
+from app.hosted.accounts import KnownAccount
 from app.hosted.begin import ClientShown, SignInRequirements
 from app.links.service import LinkKind
 from app.protocols.assurance import ACR
@@ -140,6 +142,7 @@ class Walk:
 
     async def signed_in(self) -> None:
         page = self._page
+        await self.remembering("nina.berg@example.com", "zeynep@example.com")
         await self.begin(SignInRequirements(client=APP, choose=True))
         await self._seen("choose-account")
         later = self._services.clock.now() + timedelta(seconds=1)
@@ -148,6 +151,14 @@ class Walk:
         await self.follow("way=password")
         await self._seen("again-by-password")
         await page.goto(f"{self._site}/")
+
+    async def remembering(self, *emails: str) -> None:
+        """Have the browser know more accounts, as after sign-ins by other people."""
+        accounts = (KnownAccount(email=email, name=None) for email in emails)
+        answer, cookies = Response(), self._services.cookies
+        self._services.hosted.accounts.put(accounts, answer, cookies)
+        value = answer.headers["set-cookie"].partition("=")[2].partition(";")[0]
+        await self._page.context.add_cookies([{"name": cookies.accounts, "value": value, "url": self._site}])
 
     async def authorizing(self) -> None:
         definition = ClientDefinition(

@@ -10,7 +10,7 @@ from tests.browser.conftest import Readers
 
 pytestmark = pytest.mark.anyio
 
-PAGES = {"home": "/", "error": "/nowhere"}
+PAGES = {"home": "/", "error": "/nowhere", "style": "/dev/style"}
 
 
 @pytest.mark.parametrize("path", PAGES.values(), ids=list(PAGES))

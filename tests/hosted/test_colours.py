@@ -97,5 +97,5 @@ def test_every_pair_holds_under_the_theme_of_any_operator():
 def test_the_style_sheet_stays_small_and_has_no_colour_outside_its_tokens():
     assert len(SHEET.encode()) < 20_000
     rules = SHEET[SHEET.index("@layer base {") :]
-    # White behind a QR code, which a camera reads, and the shade behind a dialog.
-    assert set(re.findall(r"#[0-9a-f]{3,8}\b", rules)) == {"#fff", "#0007"}
+    # The shade behind a dialog.
+    assert set(re.findall(r"#[0-9a-f]{3,8}\b", rules)) == {"#0007"}
