@@ -1,11 +1,23 @@
 """What each provider's tokens become, in the shapes of the providers' own documentation."""
 
-import pytest
+import time
 
-from auth_service_sdk import ClaimPaths, OIDCIssuer
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from auth_service_sdk import ClaimPaths, JWTAuthMiddleware, OIDCIssuer
 from auth_service_sdk.errors import InvalidToken
 from auth_service_sdk.foreign_tokens import check_foreign
 from auth_service_sdk.presets import Preset, check_kind, to_identity
+from auth_service_sdk.testing import Issuer
+
+
+def without(claims, *names):
+    return {name: value for name, value in claims.items() if name not in names}
+
 
 TENANT = "aaaabbbb-0000-cccc-1111-dddd2222eeee"
 AUTH0 = {
@@ -266,8 +278,57 @@ def test_the_table_knows_every_preset():
     assert {options.get("preset", "generic") for _, options, _ in TABLE.values()} == set(Preset)
 
 
-def without(claims, *names):
-    return {name: value for name, value in claims.items() if name not in names}
+# The headers that the same sources show.
+PLAIN, TYPED = {"typ": None}, {"typ": "JWT"}
+REAL = {
+    "keycloak": (KEYCLOAK, TYPED),
+    "keycloak, with the header of RFC 9068": (KEYCLOAK, {"typ": "at+jwt"}),
+    "keycloak, before version 24": (KEYCLOAK | {"nonce": "n", "session_state": "s-1"}, TYPED),
+    "auth0": (AUTH0, TYPED),
+    "auth0, profile of RFC 9068": (without(AUTH0, "azp") | {"client_id": "spa-1", "jti": "73Wa"}, {"typ": "at+jwt"}),
+    "okta": (OKTA | {"auth_time": 1_688_145_909}, PLAIN),
+    "cognito": (
+        COGNITO | {"version": 2, "origin_jti": "o", "event_id": "e", "jti": "j", "device_key": "d"},
+        PLAIN,
+    ),
+    "entra, version 1": (
+        ENTRA_V1 | {"appidacr": "0", "aio": "x", "rh": "y", "uti": "z", "unique_name": "ann", "ipaddr": "192.0.2.1"},
+        TYPED | {"x5t": "abc"},
+    ),
+    "entra, version 2": (ENTRA_V2 | {"azpacr": "0", "aio": "x", "rh": "y", "uti": "z", "name": "Ann"}, TYPED),
+    "entra, an application": (
+        without(ENTRA_V2, "scp", "email", "amr") | {"sub": "object-1", "azpacr": "1", "idtyp": "app"},
+        TYPED,
+    ),
+    "google": (GOOGLE | {"name": "Ann", "picture": "https://example.com/a.png", "locale": "en"}, TYPED),
+    "zitadel": (ZITADEL | {"nbf": 1_700_000_000}, PLAIN),
+    "zitadel, typed": (ZITADEL, TYPED),
+    "authentik": (
+        without(AUTHENTIK, "scope") | {"sid": "h", "amr": ["pwd"], "acr": "goauthentik.io/providers/oauth2/default"},
+        TYPED,
+    ),
+}
+
+
+@pytest.mark.parametrize(("claims", "header"), REAL.values(), ids=REAL)
+def test_a_token_as_its_provider_signs_it_opens_a_guarded_route_and_its_id_token_does_not(claims, header, request):
+    preset = request.node.callspec.id.partition(",")[0]
+    audience = {"keycloak": "orders-api", "auth0": "https://orders.example.com", "okta": "api://default"}
+    audience |= {"cognito": "57cb", "entra": "api://orders", "zitadel": PROJECT, "authentik": "client-1"}
+    url = ENTRA_V2["iss"] if preset == "entra" else claims["iss"]
+    app = Starlette(routes=[Route("/", lambda request: JSONResponse(request.state.user.sub))])
+    trusted = OIDCIssuer(url, preset=preset, audience=audience.get(preset, GOOGLE["aud"]))
+    app.add_middleware(JWTAuthMiddleware, issuer=trusted)
+    now = int(time.time())
+    with Issuer() as provider:
+        token = provider.sign(claims | {"iat": now, "exp": now + 300}, **header)
+        answer = TestClient(app).get("/", headers={"authorization": f"Bearer {token}"})
+        assert (answer.status_code, answer.json()) == (200, claims["sub"])
+        marks = ("scope", "scp", "azp", "appid", "cid", "uid", "client_id", "permissions", "jti", "typ", "token_use")
+        id_token = without(claims, *marks) | {"aud": trusted.audience[0], "nonce": "n", "token_use": "id", "typ": "ID"}
+        token = provider.sign(id_token | {"iat": now, "exp": now + 300}, **PLAIN | {"typ": "JWT"})
+        answer = TestClient(app).get("/", headers={"authorization": f"Bearer {token}"})
+        assert answer.status_code == (200 if preset == "google" else 401)
 
 
 REFUSED = {

@@ -94,7 +94,9 @@ def test_another_providers_endpoints_are_given():
     for preset in ("generic", "cognito"):
         flow = SwaggerLogin(trusted(preset=preset), client_id="docs", **urls).model.flows.authorizationCode
         assert (flow.authorizationUrl, flow.tokenUrl) == tuple(urls.values())
-    login = SwaggerLogin(trusted(), client_id="docs", scopes="openid", token_url=urls["token_url"])
+    hint = {"kc_idp_hint": "corp"}
+    login = SwaggerLogin(trusted(), client_id="docs", scopes="openid", token_url=urls["token_url"], parameters=hint)
+    assert login.init_oauth["additionalQueryStringParams"] == hint
     assert login.model.flows.authorizationCode.tokenUrl == urls["token_url"]
 
 

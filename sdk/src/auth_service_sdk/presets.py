@@ -1,4 +1,7 @@
-"""What providers call roles, scopes and clients: pure functions from the claims of a foreign token to an Identity."""
+"""What providers call roles, scopes and clients: pure functions from the claims of a foreign token to an Identity.
+
+Each profile names where its provider says how its tokens look.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -64,6 +67,7 @@ _UNTYPED: frozenset[str | None] = frozenset({None, "JWT", "at+jwt", "application
 _HASHES = ("at_hash", "c_hash", "s_hash")
 
 PROFILES: dict[Preset, Profile] = {
+    # `TokenUtil` and `AccessToken` in Keycloak's source; the header is JWT, or at+jwt where a client asks for it.
     Preset.KEYCLOAK: Profile(
         paths=ClaimPaths(
             roles=[("realm_access", "roles"), ("resource_access", "{client}", "roles")],
@@ -80,6 +84,7 @@ PROFILES: dict[Preset, Profile] = {
             and claims.get("preferred_username") == f"service-account-{claims['client_id']}".lower()
         ),
     ),
+    # auth0.com/docs/secure/tokens/access-tokens/access-token-profiles: `azp` in one profile, `client_id` in the other.
     Preset.AUTH0: Profile(
         paths=ClaimPaths(
             scopes="scope", permissions="permissions", client_id=["azp", "client_id"], org_id="org_id", email="email"
@@ -87,18 +92,23 @@ PROFILES: dict[Preset, Profile] = {
         marks=("scope", "permissions", "gty", "azp", "client_id"),
         is_service=lambda claims: claims.get("gty") == "client-credentials",
     ),
+    # developer.okta.com/docs/api/openapi/okta-oauth/guides/overview: the header has `kid` and `alg` alone.
     Preset.OKTA: Profile(
         paths=ClaimPaths(roles="groups", scopes="scp", client_id="cid", email="email"),
         types=_UNTYPED,
         marks=("cid",),
         is_service=lambda claims: claims.get("cid") == claims["sub"],
     ),
+    # docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html: no
+    # `aud`, no `typ`, and groups alike in ID tokens, which `token_use` tells apart.
     Preset.COGNITO: Profile(
         paths=ClaimPaths(roles="cognito:groups", scopes="scope", client_id="client_id"),
         types=_UNTYPED,
         audience="client_id",
         says=(("token_use", "access"),),
     ),
+    # learn.microsoft.com/entra/identity-platform/access-token-claims-reference: `typ` is always JWT, `x5t` is in
+    # version 1; `idtyp` is optional.
     Preset.ENTRA: Profile(
         # No address: anybody who administers a tenant may write any address into its tokens.
         paths=ClaimPaths(roles="roles", scopes="scp", client_id=["azp", "appid"], org_id="tid"),
@@ -107,12 +117,14 @@ PROFILES: dict[Preset, Profile] = {
             claims.get("idtyp") == "app" or ("scp" not in claims and claims.get("oid") == claims["sub"])
         ),
     ),
+    # developers.google.com/identity/openid-connect/openid-connect: `iss` has two spellings.
     Preset.GOOGLE: Profile(
         paths=ClaimPaths(client_id=["azp", "aud"], org_id="hd", email="email"),
         types=frozenset({"JWT"}),
         foes=(),
         is_service=lambda _claims: False,
     ),
+    # zitadel.com/docs/apis/openidoauth/claims: ID tokens have no `jti`.
     Preset.ZITADEL: Profile(
         # Not `urn:zitadel:iam:org:project:roles`: those are of the project of whichever client asked.
         paths=ClaimPaths(
@@ -126,7 +138,7 @@ PROFILES: dict[Preset, Profile] = {
         marks=("jti",),
     ),
     Preset.AUTHENTIK: Profile(
-        # Its access tokens are its ID tokens with a `uid`; nonce and hashes may stand in both.
+        # `IDToken.to_access_token` in authentik's source: an ID token with `azp` and `uid`; the rest stands in both.
         paths=ClaimPaths(roles="groups", scopes="scope", client_id="azp", email="email"),
         marks=("uid",),
         foes=(),

@@ -1,6 +1,6 @@
 """Lets the docs page of a FastAPI application sign people in at the issuer whose tokens it trusts. Needs FastAPI."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,6 +31,7 @@ class SwaggerLogin(SecurityBase):
     It checks nothing: the middleware and the rules do. At the issuer the client has no secret, the redirect URI
     `<origin>/docs/oauth2-redirect`, and the application's origin among those that may ask from a browser. The two
     URLs are known for Keycloak, Auth0, Okta, Entra, Zitadel and authentik; for others they must be given.
+    `parameters` are sent along with the request to sign in, as `{"kc_idp_hint": "corp"}`.
 
     Raises ValueError for arguments that cannot work.
     """
@@ -43,6 +44,7 @@ class SwaggerLogin(SecurityBase):
         scopes: Iterable[str] = ("openid",),
         authorization_url: str | None = None,
         token_url: str | None = None,
+        parameters: Mapping[str, str] | None = None,
     ) -> None:
         if issuer.preset == Preset.GOOGLE:
             # Its token endpoint wants a secret of every web client, and what it gives is opaque.
@@ -66,9 +68,10 @@ class SwaggerLogin(SecurityBase):
             "usePkceWithAuthorizationCodeGrant": True,
             "scopes": " ".join(names),
         }
-        if issuer.preset == Preset.AUTH0:
-            # Without it Auth0 gives an opaque token for its own userinfo endpoint.
-            self.init_oauth["additionalQueryStringParams"] = {"audience": min(issuer.audiences)}
+        # Without an audience Auth0 gives an opaque token for its own userinfo endpoint.
+        own = {"audience": min(issuer.audiences)} if issuer.preset == Preset.AUTH0 else {}
+        if own or parameters:
+            self.init_oauth["additionalQueryStringParams"] = own | dict(parameters or {})
 
     async def __call__(self, connection: HTTPConnection) -> None:
         """Describe, and let everybody pass."""
