@@ -15,6 +15,7 @@ from bench import (
     client_credentials,
     crowd,
     enumeration,
+    foreign_issuer,
     introspection,
     login,
     openid_provider,
@@ -42,6 +43,7 @@ COMPARED = {
     "refresh": refresh,
     "clients": client_credentials,
     "introspection": introspection,
+    "keycloak": foreign_issuer,
     "provider": openid_provider,
 }
 OTHERS = {

@@ -5,7 +5,16 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI
 
-from auth_service_sdk import Identity, JWTAuthMiddleware, require_live_session, require_scope, require_user
+from auth_service_sdk import (
+    Identity,
+    Introspection,
+    JWTAuthMiddleware,
+    OIDCIssuer,
+    require_live_session,
+    require_scope,
+    require_user,
+)
+from bench.peers.introspection import CLIENT_ID, CLIENT_SECRET
 
 AUDIENCE = "orders-api"
 ORDERS: dict[str, Any] = {"orders": [{"id": 1, "total": 249.0}, {"id": 2, "total": 119.0}]}
@@ -72,6 +81,25 @@ def guarded_that_asks() -> FastAPI:
         return ORDERS
 
     return _guard(app)
+
+
+def guarded_by_keycloak() -> FastAPI:
+    """The first behind the middleware, which trusts a Keycloak."""
+    return _trusting(None)
+
+
+def asking_keycloak() -> FastAPI:
+    """The same that asks Keycloak about each token, and keeps an answer for the five seconds of the default."""
+    return _trusting(Introspection(client_id=CLIENT_ID, client_secret=CLIENT_SECRET))
+
+
+def _trusting(introspection: Introspection | None) -> FastAPI:
+    app = unprotected()
+    issuer = OIDCIssuer(
+        os.environ["KEYCLOAK_ISSUER"], audience=AUDIENCE, preset="keycloak", introspection=introspection
+    )
+    app.add_middleware(JWTAuthMiddleware, issuer=issuer)
+    return app
 
 
 def _guard(app: FastAPI) -> FastAPI:

@@ -127,7 +127,7 @@ class _Table:
             pid, port = trial.enter_context(started)
             token = _sign_in(port) if peer.own_tokens else self.token
             if peer.name != _PLAIN:
-                _require_refusal(port, token)
+                require_refusal(port, token)
             self.stack.push(trial.pop_all())
         return self._case(peer.name, pid, port, token=token)
 
@@ -165,7 +165,7 @@ def _sign_in(port: int) -> str:
     return token
 
 
-def _require_refusal(port: int, token: str) -> None:
+def require_refusal(port: int, token: str) -> None:
     """Whoever lets everyone in would be fast."""
     forged = f"{token[:-8]}{token[-8:][::-1]}"
     with _client(port) as client:

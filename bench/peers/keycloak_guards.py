@@ -15,8 +15,15 @@ from bench.peers.orders import AUDIENCE, BearerToken, guarded, issuer, key_set
 
 def introspection() -> FastAPI:
     """The guarded route that asks the server about each request's token. Spec: RFC 7662."""
-    keycloak = _client(os.environ["INTROSPECTION_URL"])
+    return _introspecting(_client(os.environ["INTROSPECTION_URL"]))
 
+
+def foreign_introspection() -> FastAPI:
+    """The same that asks a Keycloak about its own token."""
+    return _introspecting(_client(os.environ["KEYCLOAK_URL"]))
+
+
+def _introspecting(keycloak: KeycloakOpenID) -> FastAPI:
     async def user(token: BearerToken) -> dict[str, Any]:
         told: dict[str, Any] = await keycloak.a_introspect(token)
         if not told.get("active"):
@@ -28,9 +35,18 @@ def introspection() -> FastAPI:
 
 def decode() -> FastAPI:
     """The guarded route that checks signature and claims itself."""
-    keycloak, keys = _client(issuer()), JWKSet.from_json(json.dumps(key_set()))
-    expected = {"aud": AUDIENCE, "iss": issuer()}
+    keys = JWKSet.from_json(json.dumps(key_set()))
+    return _decoding(_client(issuer()), keys, {"aud": AUDIENCE, "iss": issuer()})
 
+
+def foreign_decode() -> FastAPI:
+    """The same for a Keycloak's tokens, with its keys kept, which saves python-keycloak a request for each token."""
+    keycloak, name = _client(os.environ["KEYCLOAK_URL"]), os.environ["KEYCLOAK_ISSUER"]
+    keys = JWKSet.from_json(json.dumps(keycloak.certs()))
+    return _decoding(keycloak, keys, {"aud": AUDIENCE, "iss": name})
+
+
+def _decoding(keycloak: KeycloakOpenID, keys: JWKSet, expected: dict[str, str]) -> FastAPI:
     async def user(token: BearerToken) -> dict[str, Any]:
         try:
             claims: dict[str, Any] = await keycloak.a_decode_token(token, key=keys, check_claims=expected)
