@@ -150,8 +150,8 @@ KEYS = {
 
 async def test_keycloak_signs_by_other_algorithms(issuer: str, keycloak_admin: Admin):
     await keycloak_admin.make_user(REALM, "rosa", PASSWORD)
-    for algorithm, (provider, config) in KEYS.items():
-        config = config | {"priority": ["200"], "enabled": ["true"], "active": ["true"]}
+    for algorithm, (provider, kind) in KEYS.items():
+        config = kind | {"priority": ["200"], "enabled": ["true"], "active": ["true"]}
         key = {"name": algorithm, "providerId": provider, "providerType": "org.keycloak.keys.KeyProvider"}
         await keycloak_admin.call("POST", f"/{REALM}/components", key | {"config": config})
         await keycloak_admin.change_realm(REALM, defaultSignatureAlgorithm=algorithm)
