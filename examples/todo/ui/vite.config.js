@@ -1,0 +1,35 @@
+import react from '@vitejs/plugin-react'
+import { defineConfig, loadEnv } from 'vite'
+
+const HERE = { host: 'localhost', port: 3000, strictPort: true }
+
+// A policy for what is built: scripts and styles of its own, calls to the API and the provider, nothing else. The
+// development server writes scripts into the page, and goes without.
+function policy(env) {
+  const origin = url => new URL(url).origin
+  const provider = origin(env.VITE_KEYCLOAK_URL)
+  const content = [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    `connect-src ${provider} ${origin(env.VITE_API_URL)}`,
+    `frame-src 'self' ${provider}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join('; ')
+  return {
+    name: 'content-security-policy',
+    apply: 'build',
+    transformIndexHtml: () => [
+      { tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content }, injectTo: 'head-prepend' },
+    ],
+  }
+}
+
+export default defineConfig(({ mode }) => ({
+  plugins: [react(), policy(loadEnv(mode, process.cwd(), 'VITE_'))],
+  server: HERE,
+  preview: HERE,
+  build: { rollupOptions: { input: ['index.html', 'silent.html'] } },
+}))
