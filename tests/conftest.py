@@ -1,5 +1,6 @@
 """Real engines for every test worker, and a fresh copy of the migrated database for every test."""
 
+import asyncio
 import base64
 import contextlib
 import os
@@ -146,14 +147,16 @@ def admins(api: httpx2.AsyncClient, services: Services) -> Administrators:
 
 
 @pytest.fixture(scope="session")
-def keycloak(testrun_uid: str) -> Iterator[Keycloak]:
+async def keycloak(testrun_uid: str, anyio_backend: str) -> AsyncIterator[Keycloak]:
     """The one Keycloak of this run, shared by its workers: make a realm of your own in it. See `tools.keycloak`.
 
     Where it cannot be had the test skips and says why, and in CI it fails.
     """
     with contextlib.ExitStack() as stack:
         try:
-            running = stack.enter_context(server.running(FOLDER / "runs" / testrun_uid))
+            # In a thread: what serves in this loop goes on meanwhile.
+            server_of_run = server.running(FOLDER / "runs" / testrun_uid)
+            running = await asyncio.to_thread(stack.enter_context, server_of_run)
         except KeycloakMissing as error:
             if os.environ.get("CI") == "true":
                 pytest.fail(str(error))

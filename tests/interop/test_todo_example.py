@@ -36,10 +36,10 @@ async def chromium(anyio_backend: str) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def packages() -> NodeEnvironment:
+async def packages(anyio_backend: str) -> NodeEnvironment:
     """The page's sources with their packages; skips where they cannot be had, and fails in CI."""
     try:
-        return installed(EXAMPLE / "ui", "todo-ui")
+        return await asyncio.to_thread(installed, EXAMPLE / "ui", "todo-ui")
     except NodeMissing as error:
         if os.environ.get("CI") == "true":
             pytest.fail(str(error))

@@ -1,11 +1,11 @@
 """The todo example as it is set up by its own files, behind either provider."""
 
+import asyncio
 import contextlib
 import json
 import os
 import re
 import socket
-import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -180,7 +180,7 @@ async def running(
     """The example behind a provider; with `asks` its page calls the API that introspects."""
     database = f"sqlite+aiosqlite:///{folder}/todo.db"
     home = home_of(listener)
-    migrate(database)
+    await migrate(database)
     async with contextlib.AsyncExitStack() as stack:
         urls = []
         for verification in ("local", "introspection"):
@@ -190,7 +190,7 @@ async def running(
             own = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
             await stack.enter_async_context(served(create_app(settings), own))
             urls.append(home_of(own))
-        build(node, folder / "dist", provider.ui | {"VITE_API_URL": urls[asks]})
+        await build(node, folder / "dist", provider.ui | {"VITE_API_URL": urls[asks]})
         pages = Starlette(routes=[Mount("/", StaticFiles(directory=folder / "dist", html=True))])
         await stack.enter_async_context(served(pages, listener))
         yield Example(provider, home, *urls, urls[asks])
@@ -201,29 +201,29 @@ def home_of(listener: socket.socket) -> str:
     return f"http://localhost:{listener.getsockname()[1]}"
 
 
-def migrate(database: str) -> None:
+async def migrate(database: str) -> None:
     """Make the table by the example's own migrations, as its README says it."""
-    ini = EXAMPLE / "api" / "alembic.ini"
-    subprocess.run(
-        [PROJECT / ".venv" / "bin" / "alembic", "-c", ini, "upgrade", "head"],
-        env=os.environ | {"DATABASE_URL": database},
-        check=True,
-        capture_output=True,
-    )
+    alembic, ini = PROJECT / ".venv" / "bin" / "alembic", EXAMPLE / "api" / "alembic.ini"
+    await _run(alembic, "-c", ini, "upgrade", "head", cwd=PROJECT, variables={"DATABASE_URL": database})
 
 
-def build(node: NodeEnvironment, target: Path, variables: dict[str, str]) -> None:
+async def build(node: NodeEnvironment, target: Path, variables: dict[str, str]) -> None:
     """Build the page with these variables, as `npm run build` does after its types are checked."""
     vite = node.folder / "node_modules" / "vite" / "bin" / "vite.js"
-    done = subprocess.run(
-        [node.node, vite, "build", "--outDir", target, "--emptyOutDir", "--logLevel", "warn"],
-        cwd=node.folder,
+    await _run(node.node, vite, "build", "--outDir", target, "--logLevel", "warn", cwd=node.folder, variables=variables)
+
+
+async def _run(*command: str | Path, cwd: Path, variables: dict[str, str]) -> None:
+    # What serves in this loop goes on meanwhile.
+    process = await asyncio.create_subprocess_exec(
+        *map(str, command),
+        cwd=cwd,
         env=os.environ | variables,
-        check=False,
-        capture_output=True,
-        text=True,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    said, _ = await process.communicate()
+    assert process.returncode == 0, said.decode(errors="replace")
 
 
 @dataclass
