@@ -35,14 +35,19 @@ def visit_of(request: Request) -> Visit:
 def answer_of(request: Request, outcome: Outcome, visit: Visit) -> Response:
     """The answer to a browser. A redirect is 303, so that no form is ever sent on. Spec: RFC 9700 §4.12."""
     response = bare_answer_of(request, outcome)
-    cookies = provided(request.app, Cookies)
-    for name, value in ((cookies.flow, visit.raw_browser), (cookies.sign_in, visit.raw_sign_in)):
-        if cookies.find(request, name) != value:
-            cookies.put(response, name, value, max_age_seconds=None)
+    put_cookies(request, response, visit)
     issued = None if isinstance(outcome, Failed) else outcome.issued
     if issued is not None:
         put_tokens(request, response, issued)
     return response
+
+
+def put_cookies(request: Request, response: Response, visit: Visit) -> None:
+    """Give a browser the cookies that its sign-ins belong to, where it has none."""
+    cookies = provided(request.app, Cookies)
+    for name, value in ((cookies.flow, visit.raw_browser), (cookies.sign_in, visit.raw_sign_in)):
+        if cookies.find(request, name) != value:
+            cookies.put(response, name, value, max_age_seconds=None)
 
 
 def _held(request: Request, name: str) -> str:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.audit.event import Actor, ActorKind
-from app.brokering.browser import answer_of, visit_of
+from app.brokering.browser import answer_of, put_cookies, visit_of
 from app.brokering.case import CONFIRM_PATH, GoTo, Leave, Outcome, Visit
 from app.brokering.conclude import LINKS_PATH, Conclusions
 from app.brokering.failure import Failure
@@ -162,6 +162,7 @@ def _answer(request: Request, outcome: Outcome, visit: Visit) -> Response:
     response = provided(request.app, Pages).render(
         request, "login/leaving.html", headers=_HEADERS, provider="", url=outcome.url
     )
+    put_cookies(request, response, visit)
     response.headers["Refresh"] = f"0; url={outcome.url}"
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

@@ -26,6 +26,7 @@ from tests.support import ISSUER
 APP = "https://app.example.com/signed-in"
 VERIFIER = "v" * 43
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+READER = {"Accept": "text/html"}
 ORIGIN = Origin(ip=None, user_agent=None, trace_id="0" * 32)
 
 
@@ -78,7 +79,7 @@ class Browser:
     last: httpx2.Response = field(init=False)
 
     async def open(self, path: str, **query: str) -> httpx2.Response:
-        self.last = await self.client.get(f"{path}?{urlencode(query)}" if query else path)
+        self.last = await self.client.get(f"{path}?{urlencode(query)}" if query else path, headers=READER)
         return self.last
 
     async def start(self, connection: str = "corp", **asked: str) -> str:
@@ -112,7 +113,7 @@ class Browser:
     async def follow(self) -> Sheet:
         """Go on to wherever the last answer leads within this service, and read the page."""
         while self.last.status_code == 303 and self.last.headers["location"].startswith(("/", ISSUER)):
-            self.last = await self.client.get(self.last.headers["location"])
+            self.last = await self.client.get(self.last.headers["location"], headers=READER)
         return read(self.last)
 
     async def submit(self, **fields: str) -> httpx2.Response:
@@ -120,7 +121,9 @@ class Browser:
         sheet = read(self.last)
         form = next(one for one in sheet.forms if all(one.fields.get(name) is not None for name in fields))
         self.last = await self.client.post(
-            form.action or str(self.last.url), data={**form.fields, **fields}, headers={"Sec-Fetch-Site": "same-origin"}
+            form.action or str(self.last.url),
+            data={**form.fields, **fields},
+            headers={**READER, "Sec-Fetch-Site": "same-origin"},
         )
         return self.last
 
@@ -140,9 +143,7 @@ async def browsers(application: Application, provider: Provider):
     opened: list[httpx2.AsyncClient] = []
 
     def browse() -> Browser:
-        client = httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(application), base_url=ISSUER, headers={"Accept": "text/html"}
-        )
+        client = httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url=ISSUER)
         opened.append(client)
         return Browser(client, provider)
 
