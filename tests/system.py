@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -11,8 +13,15 @@ SEARCHED = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/s
 def program(name: str) -> str:
     """The path of a program; where it is missing the test skips and says why, and in CI it fails."""
     found = shutil.which(name, path=SEARCHED)
-    if found is not None:
-        return found
+    return found if found is not None else _missing(name)
+
+
+def folder(path: str) -> str:
+    """A folder that a package of the system brings; where it is missing as with `program`."""
+    return path if Path(path).is_dir() else _missing(path)
+
+
+def _missing(name: str) -> NoReturn:
     words = f"{name} is not installed; tools/system_packages.sh brings it"
     if os.environ.get("CI") == "true":
         pytest.fail(words)

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 from lxml import etree
+from sqlalchemy import text
 
 from app.main import Application, create_app
 from app.protocols.saml.document import read_document
@@ -133,3 +134,17 @@ async def browsers(
 @pytest.fixture
 def browser(browsers: Callable[[], SAMLBrowser]) -> SAMLBrowser:
     return browsers()
+
+
+async def refused_flows(services: Services) -> list[tuple[str, str | None, list[str]]]:
+    """How the federated sign-ins ended: outcome, error, and the checks that failed."""
+    async with services.db.transaction() as tx:
+        rows = await tx.execute(text("SELECT outcome, error, checks FROM flows WHERE kind = 'federation' ORDER BY id"))
+        return [(row.outcome, row.error, [c["name"] for c in row.checks if not c["passed"]]) for row in rows]
+
+
+async def why(services: Services) -> str:
+    """The failed checks of all sign-ins, in full, for a test that wonders."""
+    async with services.db.transaction() as tx:
+        rows = await tx.execute(text("SELECT checks FROM flows WHERE kind = 'federation'"))
+        return "; ".join(str(check) for row in rows for check in row.checks if not check["passed"])

@@ -5,18 +5,10 @@ import base64
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from sqlalchemy import text
 
 from tests.brokering.conftest import APP, CHALLENGE, VERIFIER, register
-from tests.brokering.saml.conftest import SLO
+from tests.brokering.saml.conftest import SLO, refused_flows
 from tests.federation.saml.idp import assertion, logout_request, query, response, sign
-
-
-async def refused_flows(services) -> list[tuple[str, str | None, list[str]]]:
-    """How the federated sign-ins ended: outcome, error, and the checks that failed."""
-    async with services.db.transaction() as tx:
-        rows = await tx.execute(text("SELECT outcome, error, checks FROM flows WHERE kind = 'federation' ORDER BY id"))
-        return [(row.outcome, row.error, [c["name"] for c in row.checks if not c["passed"]]) for row in rows]
 
 
 async def test_a_response_signs_its_browser_in(browser, events, services):
