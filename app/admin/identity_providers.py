@@ -9,9 +9,10 @@ from starlette.responses import Response
 
 from app.admin.acting import by_of
 from app.admin.guard import requires
-from app.admin.provider_bodies import ProbeBody, ProviderBody, ProviderPage
+from app.admin.provider_bodies import PresetBody, PresetsBody, ProbeBody, ProviderBody, ProviderPage
 from app.admin.routing import AdminRouter
 from app.federation.connector import ConnectorKind
+from app.federation.providers.connectors import Connectors
 from app.federation.providers.definition import Definition, Provider
 from app.federation.providers.registration import ProviderChange, ProviderRegistration
 from app.federation.providers.rules import MAX_NAME_CHARACTERS, MAX_SECRET_CHARACTERS
@@ -100,6 +101,12 @@ async def list_providers(
     rows = [one for one in await registry.list() if one.id > after][: paging.limit + 1]
     page = cursors.page(rows, paging, position_of=lambda row: (row.id,), bound_to=bound_to)
     return ProviderPage(items=[ProviderBody.of(row) for row in page.items], next=page.next)
+
+
+@router.get("/presets", summary="The providers that are known by name")
+async def list_presets(connectors: Annotated[Connectors, provide(Connectors)], _: Reader) -> PresetsBody:
+    """What `preset` can be, and the kind that goes with each."""
+    return PresetsBody(items=[PresetBody(preset=name, kind=kind) for name, kind in connectors.presets])
 
 
 @router.get("/{provider_id}", summary="An identity provider")

@@ -54,6 +54,19 @@ class ProviderBody(BaseModel):
         )
 
 
+class PresetBody(BaseModel):
+    """A provider that is known by name, and the kind to set it up with."""
+
+    preset: str
+    kind: ConnectorKind
+
+
+class PresetsBody(BaseModel):
+    """Every preset, by name."""
+
+    items: list[PresetBody]
+
+
 class ProviderPage(BaseModel):
     """Some identity providers, by id."""
 

@@ -77,6 +77,23 @@ def list_providers(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     print_columns(("PROVIDER", "NAME", "SPEAKS", "STATE", "FROM", "DOMAINS"), rows)
 
 
+@app.command("presets")
+def list_presets(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Show the providers that are known by name, and the kind to set each up with.
+
+    Example: auth-service providers presets
+    """
+
+    async def act(services: Services, _: By) -> list[tuple[str, str]]:
+        return [(name, kind.value) for name, kind in services.federation.connectors.presets]
+
+    found = _do(data_dir, act)
+    if as_json:
+        print_json([{"preset": name, "kind": kind} for name, kind in found])
+    else:
+        print_columns(("PRESET", "KIND"), found)
+
+
 @app.command("show")
 def show(provider_id: ProviderID, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show one identity provider, without its secret.

@@ -22,9 +22,9 @@ from app.federation.oidc.documents import Documents
 from app.federation.oidc.examine import Examination
 from app.federation.oidc.logout import UpstreamLogouts
 from app.federation.oidc.plain import PlainSignIn
-from app.federation.oidc.plain_setup import read_plain
+from app.federation.oidc.plain_setup import PLAIN_PRESETS, read_plain
 from app.federation.oidc.reach import Named, Reach
-from app.federation.oidc.setup import read_oidc
+from app.federation.oidc.setup import PRESETS, read_oidc
 from app.federation.oidc.tokens import Signatures
 from app.foundation.clock import Clock
 from app.protocols.trace import Trace
@@ -50,6 +50,11 @@ class OIDCConnector:
     def kinds(self) -> Sequence[ConnectorKind]:
         """Both of them."""
         return (ConnectorKind.OIDC, ConnectorKind.OAUTH2)
+
+    @property
+    def presets(self) -> Mapping[ConnectorKind, Sequence[str]]:
+        """The providers whose peculiarities it knows."""
+        return {ConnectorKind.OIDC: tuple(PRESETS), ConnectorKind.OAUTH2: tuple(PLAIN_PRESETS)}
 
     async def close(self) -> None:
         """Let go of connections to providers."""

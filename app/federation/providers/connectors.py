@@ -1,6 +1,6 @@
 """The connectors of this process, by what they speak."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from app.federation.connector import Connector, ConnectorKind, InvalidConfiguration
@@ -13,6 +13,16 @@ class HoldsConnections(Protocol):
 
     async def close(self) -> None:
         """Let go of it."""
+        ...
+
+
+@runtime_checkable
+class KnowsPresets(Protocol):
+    """A connector that knows some providers by name."""
+
+    @property
+    def presets(self) -> Mapping[ConnectorKind, Sequence[str]]:
+        """Their names, by the kind that they are set up with."""
         ...
 
 
@@ -32,11 +42,20 @@ class Connectors:
         """What this process speaks."""
         return tuple(self._by_kind)
 
+    @property
+    def presets(self) -> Sequence[tuple[str, ConnectorKind]]:
+        """The providers that are known by name, each with the kind that it is set up with."""
+        known = [one.presets for one in self._each() if isinstance(one, KnowsPresets)]
+        return sorted((name, kind) for presets in known for kind, names in presets.items() for name in names)
+
     async def close(self) -> None:
         """Let go of what connectors hold."""
-        for connector in {id(one): one for one in self._by_kind.values()}.values():
+        for connector in self._each():
             if isinstance(connector, HoldsConnections):
                 await connector.close()
+
+    def _each(self) -> Iterable[Connector]:
+        return {id(one): one for one in self._by_kind.values()}.values()
 
     def of(self, kind: ConnectorKind) -> Connector:
         """The connector that speaks this. Raises InvalidIdentityProvider."""

@@ -42,6 +42,11 @@ def test_a_connection_that_does_not_work_is_a_plain_refusal_and_the_doctors_faul
     assert "providers test corp" in finding["cure"]
 
 
+def test_presets_are_listed(run):
+    assert "github    oauth2\n" in run("providers", "presets").out
+    assert {"preset": "keycloak", "kind": "oidc"} in run("providers", "presets", "--json").json()
+
+
 def test_refusals_name_what_is_right(run):
     assert "realm_url" in run(*CREATE, "--set", "client_id=x").refusal()
     assert "never the secret itself" in run(*CREATE, *CONFIG, "--secret", "s3cret").err

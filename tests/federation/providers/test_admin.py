@@ -139,6 +139,15 @@ async def test_a_scope_alone_lets_nobody_vouch_for_administrators(
     problem(await api.delete(f"{URL}/corp", headers=admin), 401, "insufficient_user_authentication")
 
 
+async def test_the_presets_are_listed_with_their_kinds(api: httpx2.AsyncClient, admin):
+    listed = (await api.get(f"{URL}/presets", headers=admin)).json()["items"]
+    known = {one["preset"]: one["kind"] for one in listed}
+    assert known["github"] == "oauth2"
+    assert {name for name, kind in known.items() if kind == "oidc"} >= {
+        *("auth0", "entra", "gitlab", "google", "keycloak", "okta")
+    }
+
+
 async def test_many_are_listed_in_pages_by_id(api: httpx2.AsyncClient, admin):
     for name in ("b", "c", "a"):
         assert (await api.post(URL, json=CORP | {"id": name, "policy": {}}, headers=admin)).status_code == 201
