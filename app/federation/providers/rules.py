@@ -73,8 +73,8 @@ def _faults(definition: Definition) -> Iterator[tuple[str, str]]:
         yield "/preset", "the name of a preset, or nothing"
     for member in sorted(_SECRETS & definition.config.keys()):
         yield f"/config/{member}", "a secret stands in `secret`, where it is sealed; `config` is shown"
-    if len(json.dumps(definition.config)) > MAX_CONFIG_CHARACTERS:
-        yield "/config", f"at most {MAX_CONFIG_CHARACTERS} characters as JSON"
+    if not _is_storable(json.dumps(definition.config, ensure_ascii=False)):
+        yield "/config", f"at most {MAX_CONFIG_CHARACTERS} characters as JSON, all of them text"
     yield from _policy_faults(definition.policy)
 
 
@@ -99,6 +99,12 @@ def _rule_faults(rule: Rule) -> Iterator[tuple[str, str]]:
         yield "roles", f"at most {MAX_GIVEN}"
     if len(rule.groups) > MAX_GIVEN:
         yield "groups", f"at most {MAX_GIVEN}"
+
+
+def _is_storable(text: str) -> bool:
+    # JSON knows NUL and halves of characters, a database of text does not.
+    halved = any("\ud800" <= character <= "\udfff" for character in text)
+    return len(text) <= MAX_CONFIG_CHARACTERS and "\\u0000" not in text and not halved
 
 
 def _is_line(text: str, most: int) -> bool:

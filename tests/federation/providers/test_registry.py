@@ -239,6 +239,8 @@ async def _connection(services: Services, provider_id: str) -> Connection:
         (Definition(id="corp", name="Corp", kind=ConnectorKind.OAUTH2, config={}), None, ["/kind"]),
         (Definition(id="corp", name="Corp", config={"client_secret": "x"}), None, ["/config/client_secret"]),
         (Definition(id="corp", name="Corp", config={"x": "y" * 200_001}), None, ["/config"]),
+        (Definition(id="corp", name="Corp", config={"client_id": "a\x00b"}), None, ["/config"]),
+        (Definition(id="corp", name="Corp", config={"client_id": "a\ud800b"}), None, ["/config"]),
         (
             named("corp", "corp.example", "not a domain", "a@b.example"),
             None,
