@@ -40,6 +40,7 @@ FINISHED = frozenset(
         *(f"REF-{number:02}" for number in range(1, 11)),
         *("OIP-05", "OIP-06", "OIP-08", "KEY-07"),
         *("F6", "F24"),
+        *("RPF-01", "RPF-02", "RPF-03", "RPF-05", "RPF-06"),
         *(f"SAM-{number:02}" for number in range(1, 12)),
     }
 )

@@ -1,22 +1,13 @@
 """panva/oidc-provider as the provider that our people come from."""
 
 import asyncio
-import contextlib
-import socket
-from collections.abc import AsyncGenerator
-from urllib.parse import parse_qsl
 
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from app.federation.connector import Asked, Connection, ConnectorKind, Policy
 from app.protocols.trace import Trace
-from tests.browser.conftest import served
 from tests.federation.oidc.relying_party import CALLBACK, RelyingParty, relying_party
-from tests.interop.upstream import ForeignBrowser, node_provider
+from tests.interop.upstream import ForeignBrowser, node_provider, told
 from tools.npm_install import NodeEnvironment
 
 pytestmark = pytest.mark.anyio
@@ -24,20 +15,6 @@ pytestmark = pytest.mark.anyio
 ALGORITHMS = ("RS256", "PS256", "ES256", "ES384", "EdDSA")
 SECRET = "of/our+client:there"
 ACCOUNT = {"email": "jane@corp.example", "email_verified": True, "name": "Jane Doe"}
-
-
-@contextlib.asynccontextmanager
-async def told() -> AsyncGenerator[tuple[str, "asyncio.Queue[str]"], None]:
-    """Where a provider posts its logout tokens, and what it posted."""
-    received: asyncio.Queue[str] = asyncio.Queue()
-
-    async def hear(request: Request) -> Response:
-        await received.put(dict(parse_qsl((await request.body()).decode()))["logout_token"])
-        return Response(status_code=200)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        async with served(Starlette(routes=[Route("/logout", hear, methods=["POST"])]), listener):
-            yield f"http://localhost:{listener.getsockname()[1]}/logout", received
 
 
 async def test_its_people_sign_in_by_every_algorithm_and_it_tells_when_they_are_gone(node: NodeEnvironment):

@@ -3,13 +3,19 @@
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import httpx2
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
+from tests.browser.conftest import served
 from tests.interop.person import Form, Reading
 from tools.npm_install import NodeEnvironment
 
@@ -57,6 +63,9 @@ class ForeignBrowser:
         """Go there, and tell with which query the provider sends the browser back."""
         answer = await self.http.get(url)
         for _ in range(_MAX_STEPS):
+            for cookie in self.http.cookies.jar:
+                # As browsers do on this machine: http to localhost is as good as https.
+                cookie.secure = False
             if answer.is_redirect:
                 to = urljoin(str(answer.url), answer.headers["location"])
                 if to.startswith(self.callback):
@@ -70,8 +79,23 @@ class ForeignBrowser:
 
 
 def _form_in(answer: httpx2.Response) -> Form:
-    assert answer.status_code == 200, f"{answer.url}: {answer.status_code} {answer.text[:2000]}"
     reading = Reading()
     reading.feed(answer.text)
-    assert reading.forms, f"no form at {answer.url}: {' '.join(reading.words)[:2000]}"
+    words = " ".join(" ".join(reading.words).split())[-1500:]
+    assert answer.status_code == 200, f"{answer.url} answers {answer.status_code}: {words}"
+    assert reading.forms, f"no form at {answer.url}: {words}"
     return reading.forms[0]
+
+
+@contextlib.asynccontextmanager
+async def told() -> AsyncGenerator[tuple[str, "asyncio.Queue[str]"], None]:
+    """Where a provider posts its logout tokens, and what it posted."""
+    received: asyncio.Queue[str] = asyncio.Queue()
+
+    async def hear(request: Request) -> Response:
+        await received.put(dict(parse_qsl((await request.body()).decode()))["logout_token"])
+        return Response(status_code=200)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        async with served(Starlette(routes=[Route("/logout", hear, methods=["POST"])]), listener):
+            yield f"http://localhost:{listener.getsockname()[1]}/logout", received

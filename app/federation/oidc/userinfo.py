@@ -82,5 +82,6 @@ def merged(signed: Mapping[str, Any], told: Mapping[str, Any]) -> Mapping[str, A
 def _is_asked(use: UserinfoUse, claims: Collection[str], connection: Connection) -> bool:
     if use is not UserinfoUse.AUTO:
         return use is UserinfoUse.ALWAYS
-    wanted = {"email", *(rule.claim.partition(".")[0] for rule in connection.policy.rules)}
-    return not wanted <= set(claims)
+    # Names of claims may hold dots themselves, as those of Auth0 do.
+    wanted = ("email", *(rule.claim for rule in connection.policy.rules))
+    return not all(any(path == name or path.startswith(f"{name}.") for name in claims) for path in wanted)
