@@ -243,6 +243,12 @@ async def test_a_token_that_outlives_the_memory_of_its_logout_is_refused(issuer,
     now = int(time.time())
     assert await worker.ask(minted(issuer, iat=now, exp=now + 301)) == 401
     assert await worker.ask(minted(issuer, iat=now, exp=now + 300)) == 200
+    # Its issuer remembers the logout of one that it is asked about.
+    active = {"active": True, "sub": "u-1", "aud": "orders-api", "iat": now, "exp": now + 10**6}
+    issuer.answers["/introspect"] = lambda _: JSONResponse(active)
+    asked = Introspection(client_id="c", client_secret="s")
+    asking = provider.worker(logout={"longest_token_seconds": 300}, introspection=asked)
+    assert await asking.ask("opaque-1") == 200
 
 
 async def test_an_introspected_answer_is_asked_for_again_after_a_logout(issuer, provider):

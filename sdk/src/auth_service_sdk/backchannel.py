@@ -6,6 +6,7 @@ Spec: OpenID Connect Back-Channel Logout 1.0 §2.4 to §2.8.
 import json
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -63,7 +64,7 @@ class BackChannel:
         self._keys = keys
         self._leeway = leeway
         self._clock = clock
-        self._seen: dict[str, float] = {}
+        self._seen: OrderedDict[str, float] = OrderedDict()
 
     async def receive(self, token: bytes) -> None:
         """End what a logout token names. Raises InvalidToken, KeysUnavailable, RevocationStateUnknown."""

@@ -5,14 +5,15 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from auth_service_sdk.errors import RevocationStateUnknown
 from auth_service_sdk.gate import shown
 
 MAX_LOGOUTS = 65_536
-"""Kept for one issuer, about 20 MB. Beyond that the oldest goes, and every token from before it is refused."""
+"""Sessions, and users, kept for one issuer: 25 MB. Beyond that the oldest go, and whatever is older than they were."""
 READ_EVERY_SECONDS = 1.0
 """How old what is known of a store may be when a token is judged."""
 PATIENCE_SECONDS = 10.0
@@ -22,6 +23,7 @@ STORE_SECONDS = 2.0
 MAX_PAGES = 256
 """Of a store, read at once; whoever has not come to its end by then knows too little to accept a token."""
 
+_T = TypeVar("_T")
 _log = logging.getLogger("auth_service_sdk")
 
 
@@ -43,6 +45,10 @@ class Logout(NamedTuple):
     def may_concern(self, sid: str | None, sub: str) -> bool:
         """Whether a token of this session and subject has to be looked at again."""
         return self.sid == sid if self.sid is not None and sid is not None else self.sub in (sub, None)
+
+
+class StoreFailed(Exception):  # a state of the store, answered by the caller
+    """The store gave an error, or nothing in STORE_SECONDS. The message says which."""
 
 
 class LogoutStore(Protocol):
@@ -74,10 +80,10 @@ class Logouts:
     def __init__(self, *, longest: int, leeway: int, size: int = MAX_LOGOUTS) -> None:
         self._kept_seconds = longest + leeway
         self._size = size
-        # Python's dicts keep their order: the first one is the oldest.
-        self._sessions: dict[str, int] = {}
-        self._subjects: dict[str, int] = {}
-        self._sessionless: dict[str, int] = {}
+        # The first one is the oldest.
+        self._sessions: OrderedDict[str, int] = OrderedDict()
+        self._subjects: OrderedDict[str, int] = OrderedDict()
+        self._sessionless: OrderedDict[str, int] = OrderedDict()
         self._floor = -1
 
     def add(self, logout: Logout, now: float) -> None:
@@ -107,7 +113,7 @@ class Logouts:
     def __len__(self) -> int:
         return len(self._sessions) + len(self._subjects) + len(self._sessionless)
 
-    def _trim(self, table: dict[str, int], now: float) -> None:
+    def _trim(self, table: OrderedDict[str, int], now: float) -> None:
         while table:
             oldest, at = next(iter(table.items()))
             if at + self._kept_seconds > now and len(table) <= self._size:
@@ -118,9 +124,24 @@ class Logouts:
             del table[oldest]
 
 
-def _put(table: dict[str, int], name: str, at: int) -> None:
-    at = max(at, table.pop(name, -1))
-    table[name] = at
+async def _asked(question: Coroutine[Any, Any, _T]) -> _T:
+    """What a store answers. Its errors are the application's, of whatever kind: all of them become StoreFailed."""
+    task = asyncio.create_task(question)
+    try:
+        await asyncio.wait({task}, timeout=STORE_SECONDS)
+    finally:
+        task.cancel()
+    if not task.done() or task.cancelled():
+        raise StoreFailed(f"no answer within {STORE_SECONDS:g} seconds")
+    error = task.exception()
+    if error is not None:
+        raise StoreFailed(f"{type(error).__name__}: {shown(str(error))}") from None
+    return task.result()
+
+
+def _put(table: OrderedDict[str, int], name: str, at: int) -> None:
+    table[name] = max(at, table.get(name, -1))
+    table.move_to_end(name)
 
 
 class SharedLogouts:
@@ -170,12 +191,10 @@ class SharedLogouts:
         if self._store is None:
             return
         try:
-            async with asyncio.timeout(STORE_SECONDS):
-                await self._store.add(json.dumps(logout._asdict()), lifetime=self._lifetime)
-        except Exception as error:  # noqa: BLE001 — the store is the application's, and so are its errors
-            words = f"the store of logouts: {type(error).__name__}: {shown(str(error))}"
-            _log.error("a logout was not told to the other workers: %s", words)
-            raise RevocationStateUnknown(words, retry_after_seconds=1) from None
+            await _asked(self._store.add(json.dumps(logout._asdict()), lifetime=self._lifetime))
+        except StoreFailed as error:
+            _log.error("a logout was not told to the other workers: %s", error)
+            raise RevocationStateUnknown(f"the store of logouts: {error}", retry_after_seconds=1) from None
 
     async def catch_up(self) -> None:
         """Read what the others have added, where the last look is too old. Raises RevocationStateUnknown."""
@@ -193,18 +212,16 @@ class SharedLogouts:
     async def _read(self, store: LogoutStore) -> None:
         asked_at = self._monotonic()
         try:
-            async with asyncio.timeout(STORE_SECONDS):
-                for _ in range(MAX_PAGES):
-                    position, entries = await store.read(self._position)
-                    for entry in entries:
-                        self._take(entry)
-                    self._position = position
-                    if not entries:
-                        self._read_at = asked_at
-                        break
-        except Exception as error:  # noqa: BLE001 — the store is the application's, and so are its errors
+            for _ in range(MAX_PAGES):
+                self._position, entries = await _asked(store.read(self._position))
+                for entry in entries:
+                    self._take(entry)
+                if not entries:
+                    self._read_at = asked_at
+                    break
+        except StoreFailed as error:
             if not self._failed:
-                _log.error("the store of logouts cannot be read: %s: %s", type(error).__name__, shown(str(error)))
+                _log.error("the store of logouts cannot be read: %s", error)
             self._failed = True
             return
         if self._failed:
