@@ -292,9 +292,9 @@ def build(settings: Settings) -> Services:
         webhooks=hooks,
         federation=federation,
         brokering=brokering,
-        saml=build_saml(ground, saml, federation, brokering),
+        registry=(registry := build_registry(ground, oauth, sessions)),
+        saml=build_saml(ground, saml, federation, brokering, browsers=browsers, sign_out=registry.browser),
         unlinking=IdentityUnlinking(
             db, users=users, factors=factors.registry, identities=ground.identities, sessions=sessions
         ),
-        registry=build_registry(ground, oauth, sessions),
     )

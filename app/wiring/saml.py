@@ -6,11 +6,19 @@ from app.brokering.saml.parts import SAMLSignInParts
 from app.brokering.saml.sign_out import SAMLSignOut
 from app.federation.providers.parts import FederationParts
 from app.federation.saml.parts import SAMLParts
+from app.grants.by_cookie import BrowserInspection
+from app.logout.service import BrowserSignOut
 from app.wiring.ground import Ground
 
 
 def build_saml(
-    ground: Ground, saml: SAMLParts, federation: FederationParts, brokering: BrokeringParts
+    ground: Ground,
+    saml: SAMLParts,
+    federation: FederationParts,
+    brokering: BrokeringParts,
+    *,
+    browsers: BrowserInspection,
+    sign_out: BrowserSignOut,
 ) -> SAMLSignInParts:
     """Build it. No provider is asked before somebody signs in by it."""
     return SAMLSignInParts(
@@ -23,5 +31,13 @@ def build_saml(
             conclusions=brokering.conclusions,
             guard=brokering.guard,
         ),
-        sign_out=SAMLSignOut(ground.db, ground.audit, saml.logout, brokering.logouts),
+        sign_out=SAMLSignOut(
+            ground.db,
+            ground.audit,
+            logout=saml.logout,
+            logouts=brokering.logouts,
+            identities=ground.identities,
+            browsers=browsers,
+            sign_out=sign_out,
+        ),
     )

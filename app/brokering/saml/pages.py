@@ -1,7 +1,7 @@
 """`/auth/saml/{connection}/…`: the addresses that a SAML provider knows us by."""
 
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,11 +14,12 @@ from app.federation.saml.connector import SAMLConnector
 from app.federation.saml.logout import Incoming
 from app.federation.saml.sending import REQUEST, RESPONSE
 from app.foundation.caller import RequestOrigin
+from app.foundation.cookies import Cookies
 from app.foundation.form import InvalidForm, parse_form, read_form, read_pairs
 from app.foundation.middleware import LargeBody
 from app.foundation.open_pages import OpenPageRouter
 from app.foundation.pages import PageRouter, Pages
-from app.foundation.provide import provide
+from app.foundation.provide import provide, provided
 
 _PREFIX = "/auth/saml/"
 ACS_BODY = LargeBody(prefix=_PREFIX, suffix="/acs", limit=512 * 1024)
@@ -71,6 +72,36 @@ async def metadata(
     """What the provider is given of us. Spec: SAML 2.0 Metadata §4.1."""
     content = await connector.own_metadata(await answers.connection(connection))
     return Response(content, media_type=_METADATA_TYPE, headers={"Cache-Control": "public, max-age=300"})
+
+
+@router.get(f"{_PREFIX}{{connection}}/logout")
+async def ask_to_log_out(
+    request: Request, connection: str, answers: Answers, pages: Renderer, sign_out: SignOut
+) -> Response:
+    """Ask whether the session here and the one at the provider shall end."""
+    found = await answers.connection(connection)
+    if not await sign_out.is_signed_in(visit_of(request).raw_session):
+        return _signed_out(request, pages)
+    parts = urlsplit(await sign_out.place(found) or "")
+    return pages.render(
+        request,
+        "pages/saml_logout.html",
+        headers={"Cache-Control": "no-store"},
+        # Browsers hold the redirect after the form to it.
+        form_target=f"{parts.scheme}://{parts.netloc}" if parts.netloc else None,
+        provider=found.name,
+    )
+
+
+@router.post(f"{_PREFIX}{{connection}}/logout")
+async def log_out(
+    request: Request, connection: str, answers: Answers, pages: Renderer, *, sign_out: SignOut, origin: RequestOrigin
+) -> Response:
+    """End the session here, and go on to end the one at the provider. Spec: SAML 2.0 Profiles §4.4.3.1."""
+    left = await sign_out.leave(await answers.connection(connection), visit_of(request).raw_session, origin)
+    response = _signed_out(request, pages) if left is None else bare_answer_of(request, left)
+    provided(request.app, Cookies).clear(response)
+    return response
 
 
 @open_router.get(f"{_PREFIX}{{connection}}/slo")

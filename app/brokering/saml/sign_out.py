@@ -8,10 +8,14 @@ from app.brokering.case import Leave
 from app.brokering.events import UpstreamLogoutRefused
 from app.brokering.logout import UpstreamLogouts
 from app.federation.connector import Connection, Departure, SignInRefused
+from app.federation.identities.service import Identities
 from app.federation.saml.logout import Incoming, SAMLLogout
 from app.foundation.db import Database
 from app.foundation.errors import BadRequest
 from app.foundation.origin import Origin
+from app.foundation.secrets import random_id
+from app.grants.by_cookie import BrowserInspection
+from app.logout.service import BrowserSignOut
 from app.protocols.trace import Trace
 
 
@@ -31,11 +35,24 @@ class SignedOutThere:
 class SAMLSignOut:
     """Takes logout messages, and sends them."""
 
-    def __init__(self, db: Database, audit: AuditLog, logout: SAMLLogout, logouts: UpstreamLogouts) -> None:
+    def __init__(
+        self,
+        db: Database,
+        audit: AuditLog,
+        *,
+        logout: SAMLLogout,
+        logouts: UpstreamLogouts,
+        identities: Identities,
+        browsers: BrowserInspection,
+        sign_out: BrowserSignOut,
+    ) -> None:
         self._db = db
         self._audit = audit
         self._logout = logout
         self._logouts = logouts
+        self._identities = identities
+        self._browsers = browsers
+        self._sign_out = sign_out
 
     async def hear(self, connection: Connection, incoming: Incoming, origin: Origin) -> Leave | None:
         """End the sessions that a provider's request names; where the browser goes with our answer, if anywhere.
@@ -51,10 +68,26 @@ class SAMLSignOut:
             await self._logouts.end(connection.id, each, origin)
         return _leave(await self._logout.answer(connection, signed_out))
 
-    async def leave(self, connection: Connection, upstream_session: str, state: str) -> Leave | None:
-        """Where a browser goes so that its session there ends too; None where the provider takes no part."""
+    async def place(self, connection: Connection) -> str | None:
+        """Where `leave` would send a browser; None where the provider takes no part."""
+        return await self._logout.place(connection)
+
+    async def is_signed_in(self, raw_session: str | None) -> bool:
+        """Whether the browser has a live session."""
+        return raw_session is not None and await self._browsers.find_live(raw_session) is not None
+
+    async def leave(self, connection: Connection, raw_session: str | None, origin: Origin) -> Leave | None:
+        """End the browser's session, and say where it goes so that the one there ends too; None for nowhere."""
+        caller = None if raw_session is None else await self._browsers.find_live(raw_session)
+        if caller is None:
+            return None
+        async with self._db.transaction() as tx:
+            behind = await self._identities.session_behind(tx, caller.context.sid)
+        await self._sign_out.sign_out(caller.context.sid, sub=caller.sub, origin=origin)
+        if behind is None or behind[0] != connection.id:
+            return None
         try:
-            return _leave(await self._logout.begin(connection, upstream_session, state))
+            return _leave(await self._logout.begin(connection, behind[1], random_id()))
         except SignInRefused:
             # Whoever signs out is signed out here, whatever becomes of the provider.
             return None

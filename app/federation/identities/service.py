@@ -178,6 +178,11 @@ class Identities:
         """Let a session that was opened by another one rest on the same word, if on any."""
         await store.copy_session(tx, from_id, to_id, now=self._clock.now())
 
+    async def session_behind(self, tx: Transaction, sid: str) -> tuple[str, str] | None:
+        """The connection and the session there that a session of ours rests on, where that has a name."""
+        row = await store.session_behind(tx, sid)
+        return None if row is None else (row.connection_id, row.upstream_session)
+
     async def sessions_over(self, tx: Transaction, connection_id: str, logout: UpstreamLogout) -> Sequence[LiveSession]:
         """The live sessions that rest on one that is over at the provider."""
         if logout.subject is None and logout.session is None:

@@ -36,6 +36,14 @@ _LIVE = text(
 )
 
 
+_BEHIND = text(
+    """
+    SELECT f.connection_id, f.upstream_session FROM federated_sessions f JOIN sessions s ON s.id = f.session_id
+    WHERE s.sid = :sid AND f.upstream_session IS NOT NULL
+    """
+)
+
+
 class LiveSession(NamedTuple):
     """A session of ours that rests on a provider's word."""
 
@@ -101,6 +109,11 @@ async def note_session(tx: Transaction, values: Mapping[str, Any]) -> None:
 async def copy_session(tx: Transaction, from_id: UUID, to_id: UUID, *, now: datetime) -> None:
     """Let a session rest on whom another rests on."""
     await tx.execute(_COPY, {"from_id": from_id, "to_id": to_id, "now": now})
+
+
+async def session_behind(tx: Transaction, sid: str) -> Row[Any] | None:
+    """The session there that one of ours rests on, where it has a name."""
+    return (await tx.execute(_BEHIND, {"sid": sid})).first()
 
 
 async def live_sessions(

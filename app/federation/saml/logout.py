@@ -136,6 +136,14 @@ class SAMLLogout:
         )
         return await self._signed(request, chosen)
 
+    async def place(self, connection: Connection) -> str | None:
+        """Where `begin` would send a browser; None where the provider takes no part, or cannot be asked now."""
+        try:
+            metadata = await self._metadata.of(ServiceProvider.of(self._public_url, connection))
+            return way(metadata.sign_out, wanted=None, name=REQUEST, relay_state=None).url
+        except SignInRefused:
+            return None
+
     async def finish(self, connection: Connection, incoming: Incoming, trace: Trace) -> Status:
         """What became of a request of ours. Nothing here depends on it. Raises SignInRefused."""
         provider = ServiceProvider.of(self._public_url, connection)

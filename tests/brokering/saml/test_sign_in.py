@@ -6,9 +6,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from app.protocols.saml.document import read_document
+from app.protocols.saml.names import tag
+from app.protocols.saml.redirect import read_query
 from tests.brokering.conftest import APP, CHALLENGE, VERIFIER, register
 from tests.brokering.saml.conftest import SLO, refused_flows
-from tests.federation.saml.idp import assertion, logout_request, query, response, sign
+from tests.federation.saml.idp import assertion, logout_request, logout_response, query, response, sign
 
 
 async def test_a_response_signs_its_browser_in(browser, events, services):
@@ -165,6 +168,27 @@ async def test_a_logout_request_ends_the_session_only_if_the_provider_signed_it(
     assert answer.headers["location"].startswith("https://idp.example.org/slo?SAMLResponse=")
     assert await browser.who() is None
     assert len(await events.of("session.revoked")) == 1
+
+
+async def test_whoever_signs_out_here_signs_out_there(browser, keys):
+    await browser.sign_in()
+    page = await browser.http.get("/auth/saml/corp/logout")
+    assert "form-action 'self' https://idp.example.org" in page.headers["content-security-policy"]
+    assert (
+        await browser.http.post("/auth/saml/corp/logout", headers={"Sec-Fetch-Site": "cross-site"})
+    ).status_code == 403
+    assert await browser.who() is not None
+    answer = await browser.http.post("/auth/saml/corp/logout", headers={"Sec-Fetch-Site": "same-origin"})
+    asked = urlsplit(answer.headers["location"])
+    request = read_document(read_query(asked.query, "SAMLRequest").content)
+    assert request.findtext(tag("saml:NameID")) == "ann"
+    assert await browser.who() is None
+    state = parse_qs(asked.query)["RelayState"][0]
+    done = logout_response(browser.said(request_id=f"_{state}"), destination=SLO)
+    said = await browser.http.get(f"/auth/saml/corp/slo?{query('SAMLResponse', done, keys, state)}")
+    assert (said.status_code, "signed out" in said.text) == (200, True)
+    # Nobody is signed in: there is nothing to ask.
+    assert (await browser.http.get("/auth/saml/corp/logout")).status_code == 200
 
 
 def _decoded(form: dict[str, str]) -> bytes:

@@ -241,6 +241,20 @@ def logout_request(said: Said, *, destination: str, sessions: Sequence[str] = ("
     return element
 
 
+def logout_response(said: Said, *, destination: str) -> etree._Element:
+    attributes = {
+        "ID": said.id,
+        "Version": "2.0",
+        "IssueInstant": write_moment(said.now),
+        "Destination": destination,
+        "InResponseTo": said.request_id,
+    }
+    element = etree.Element(tag("samlp:LogoutResponse"), attrib=attributes, nsmap={"samlp": SAMLP, "saml": SAML})
+    _child(element, "saml:Issuer").text = said.issuer
+    _child(_child(element, "samlp:Status"), "samlp:StatusCode", Value=said.status)
+    return element
+
+
 def metadata(*keys: Keys, entity_id: str = ENTITY_ID, **attributes: str) -> bytes:
     entity = etree.Element(tag("md:EntityDescriptor"), attrib={"entityID": entity_id, **attributes}, nsmap={"md": MD})
     role = _child(entity, "md:IDPSSODescriptor", protocolSupportEnumeration=SAMLP)

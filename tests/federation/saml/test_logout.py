@@ -3,7 +3,6 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
-from lxml import etree
 
 from app.federation.connector import Refusal, SignInRefused
 from app.federation.saml.logout import Incoming
@@ -11,7 +10,7 @@ from app.protocols.saml.document import read_document
 from app.protocols.saml.names import tag
 from app.protocols.saml.redirect import read_query
 from app.protocols.trace import Trace
-from tests.federation.saml.idp import Keys, encoded, logout_request, query, sign
+from tests.federation.saml.idp import Keys, encoded, logout_request, logout_response, query, sign
 from tests.federation.saml.test_connector import KEPT, answer, said
 from tests.support import ISSUER
 
@@ -130,16 +129,7 @@ async def test_whoever_signs_out_here_is_named_to_the_provider(services, saml, c
 
 async def test_the_providers_word_on_our_request_is_believed_only_if_signed(services, saml, connected, keys, attacker):
     connection = connected()
-    element = etree.fromstring(
-        etree.tostring(logout_request(said(services), destination=SLO, sessions=())).replace(
-            b"LogoutRequest", b"LogoutResponse"
-        )
-    )
-    element.remove(element.find(tag("saml:NameID")))
-    del element.attrib["NotOnOrAfter"]
-    element.set("InResponseTo", "_state")
-    status = etree.SubElement(element, tag("samlp:Status"))
-    etree.SubElement(status, tag("samlp:StatusCode"), Value="urn:oasis:names:tc:SAML:2.0:status:Success")
+    element = logout_response(said(services, request_id="_state"), destination=SLO)
     right = Incoming(query=query("SAMLResponse", element, keys, "state"), relay_state="state")
     assert (await saml.logout.finish(connection, right, Trace())).is_success
     for wrong in (
