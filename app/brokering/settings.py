@@ -20,7 +20,7 @@ class FederationSettings(BaseModel):
         ),
     )
     concurrency: int = Field(
-        default=100,
+        default=200,
         ge=1,
         le=10_000,
         description="How many sign-ins of one web process wait for the same provider at a time; others wait in line.",

@@ -41,6 +41,7 @@ FINISHED = frozenset(
         *("OIP-05", "OIP-06", "OIP-08", "KEY-07"),
         *("F6", "F24"),
         *("RPF-01", "RPF-02", "RPF-03", "RPF-05", "RPF-06"),
+        *("RPF-04", "RPF-05", "RPF-07", "RPF-08", "RPF-09", "RPF-10", "RPF-11", "F17"),
         *(f"SAM-{number:02}" for number in range(1, 12)),
     }
 )
