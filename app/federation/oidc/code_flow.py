@@ -14,7 +14,7 @@ from app.federation.oidc.tokens import ID_TOKEN_TYPES, Signatures, Upstream, che
 from app.federation.oidc.userinfo import Userinfo
 from app.foundation.clock import Clock
 from app.protocols.oidc.upstream_metadata import ProviderMetadata
-from app.protocols.oidc.upstream_token import ExpectedToken, TokenRefused, check_id_token, shown
+from app.protocols.oidc.upstream_token import ExpectedToken, TokenRefused, check_id_token, printable, shown
 from app.protocols.trace import Trace, masked
 
 _MAX_CODE_CHARACTERS = 8192
@@ -137,7 +137,7 @@ def code_in(answer: Mapping[str, str], trace: Trace) -> str:
             refusal = Refusal.UNREACHABLE
         said = " ".join(part for part in (error, answer.get("error_description")) if part)
         trace.check("code", passed=False, expected="a code", received=f"the error {said}")
-        raise SignInRefused(refusal, f"the provider answers {said}"[:500])
+        raise SignInRefused(refusal, printable(f"the provider answers {said}"))
     code = answer.get("code", "")
     usable = 0 < len(code) <= _MAX_CODE_CHARACTERS and code.isprintable()
     require(

@@ -1,6 +1,7 @@
 """What goes wrong with a provider, told in the words of a connector."""
 
 from app.federation.connector import Refusal, SignInRefused
+from app.protocols.oidc.upstream_token import printable
 from app.protocols.trace import Trace
 
 
@@ -8,7 +9,7 @@ class ProviderFault(Exception):
     """A provider did not answer, or not as it may. `refusal` is what a sign-in that needed it comes to."""
 
     def __init__(self, refusal: Refusal, message: str) -> None:
-        super().__init__(message[:500])
+        super().__init__(printable(message))
         self.refusal = refusal
 
 
@@ -27,7 +28,7 @@ def require(
 ) -> None:
     """Note a check; where it fails the sign-in ends. Raises SignInRefused."""
     if not trace.check(name, passed, expected=expected, received=received):
-        raise SignInRefused(refusal, f"{name}: expected {expected}, received {received}"[:500])
+        raise SignInRefused(refusal, printable(f"{name}: expected {expected}, received {received}"))
 
 
 def refuse(trace: Trace, name: str, fault: ProviderFault, *, expected: str) -> SignInRefused:

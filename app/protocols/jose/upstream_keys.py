@@ -113,7 +113,7 @@ def _read(members: Mapping[str, object]) -> UpstreamKey:
     if not fitting:
         raise UnsuitableKey(f"is of a kind that is not verified here: {kty} {crv or ''}"[:80].rstrip())
     alg = members.get("alg")
-    if alg is not None and alg not in fitting:
+    if alg is not None and not (isinstance(alg, str) and alg in fitting):
         raise UnsuitableKey(f"is for {str(alg)[:40]}, which a key of its kind cannot serve here")
     if kty == "RSA":
         _check_rsa(members)

@@ -216,7 +216,12 @@ def require(
 ) -> None:
     """Note a check; where it fails nothing after it counts. Raises TokenRefused."""
     if not trace.check(name, passed, expected=expected, received=received):
-        raise TokenRefused(f"{name}: expected {expected}, received {received}"[:500])
+        raise TokenRefused(printable(f"{name}: expected {expected}, received {received}"))
+
+
+def printable(words: str) -> str:
+    """Words that others had a hand in, as they may stand in a log: short, and of one line."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in words[:500])
 
 
 def shown(value: object) -> str:

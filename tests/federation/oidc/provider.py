@@ -7,6 +7,7 @@ It signs everybody in as `provider.person` without asking. Everything it says ca
 what it would say (a value of LEAVE_OUT removes a member), and `answers` replaces what it answers at a path.
 """
 
+import asyncio
 import base64
 import contextlib
 import gzip
@@ -15,7 +16,6 @@ import json
 import secrets
 import socket
 import time
-from asyncio import Event
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,7 +76,7 @@ class Provider:
     answers: dict[str, Answering] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     asked: list[dict[str, str]] = field(default_factory=list)
-    released: Event = field(default_factory=Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
     _codes: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
@@ -237,6 +237,19 @@ class Provider:
         """Never answers while the test runs."""
         await self.released.wait()
         return Response(status_code=503)
+
+    async def dripping(self, request: Request) -> Response:
+        """A byte now and then, and never the last."""
+
+        async def drops() -> AsyncIterator[bytes]:
+            yield b"{"
+            while not self.released.is_set():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.5):
+                        await self.released.wait()
+                yield b" "
+
+        return StreamingResponse(drops(), media_type="application/json")
 
 
 def encoded(value: object) -> str:
