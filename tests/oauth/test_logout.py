@@ -138,7 +138,7 @@ async def test_a_hint_of_the_live_session_signs_out_and_leads_back_to_the_client
     assert (again.status_code, again.headers["location"]) == (303, BYE)
 
 
-@pytest.mark.spec("OpenID Connect RP-Initiated Logout §2")
+@pytest.mark.spec("RP-Initiated Logout §2")
 async def test_without_an_address_to_go_to_the_page_says_goodbye_and_a_state_goes_nowhere(
     browser: Browser, make_client: MakeClient
 ):
