@@ -78,7 +78,7 @@ def _post(request: Request, pages: Pages, url: str, fields: object) -> Response:
     parts = urlsplit(url)
     response = pages.render(
         request,
-        "pages/form_post.html",
+        "pages/provider_post.html",
         headers={"Cache-Control": "no-store"},
         scripts=["submit.js"],
         form_target=f"{parts.scheme}://{parts.netloc}",

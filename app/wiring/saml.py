@@ -30,6 +30,7 @@ def build_saml(
             arrivals=brokering.arrivals,
             conclusions=brokering.conclusions,
             guard=brokering.guard,
+            limits=ground.limits,
         ),
         sign_out=SAMLSignOut(
             ground.db,
@@ -39,5 +40,6 @@ def build_saml(
             identities=ground.identities,
             browsers=browsers,
             sign_out=sign_out,
+            limits=ground.limits,
         ),
     )

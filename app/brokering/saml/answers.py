@@ -15,6 +15,8 @@ from app.federation.providers.service import IdentityProviders
 from app.federation.saml.connector import SAMLConnector
 from app.federation.saml.memory import ParkedResponses
 from app.flows.errors import FlowNotFound, FlowOver
+from app.foundation.origin import Origin
+from app.limits.service import Limits
 from app.protocols.trace import Check, Trace
 
 RELAY_STATE = "RelayState"
@@ -32,6 +34,7 @@ class SAMLAnswers:
         arrivals: Arrivals,
         conclusions: Conclusions,
         guard: ProviderGuard,
+        limits: Limits,
     ) -> None:
         self._providers = providers
         self._connector = connector
@@ -39,6 +42,7 @@ class SAMLAnswers:
         self._arrivals = arrivals
         self._conclusions = conclusions
         self._guard = guard
+        self._limits = limits
 
     async def connection(self, provider_id: str) -> Connection:
         """A connection that speaks SAML. Raises IdentityProviderNotFound."""
@@ -47,10 +51,11 @@ class SAMLAnswers:
             raise IdentityProviderNotFound
         return connection
 
-    async def judge(self, provider_id: str, fields: Mapping[str, str]) -> str:
+    async def judge(self, provider_id: str, fields: Mapping[str, str], origin: Origin) -> str:
         """Judge a response, keep what it comes to, and return the id by which its browser takes that.
 
-        Nobody is signed in, and no flow ends: whoever sent this brought no cookie. Raises IdentityProviderNotFound,
+        Nobody is signed in, and no flow ends: whoever sent this brought no cookie. Of those who send nonsense in great
+        numbers nothing is kept, and the id is empty. Raises IdentityProviderNotFound,
         DatabaseUnavailable, Unavailable.
         """
         connection = await self.connection(provider_id)
@@ -66,6 +71,8 @@ class SAMLAnswers:
             if trace.failed is None:
                 trace.check("provider", passed=False, expected="an answer that counts", received=str(refused))
             said["refusal"] = refused.refusal.value
+            if state is None and not await self._limits.refused_authorization(connection.id, origin):
+                return ""
         return await self._parked.park({**said, "checks": [check.as_json() for check in trace.checks]})
 
     async def take(self, provider_id: str, raw_id: str, visit: Visit) -> Outcome:

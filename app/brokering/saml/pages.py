@@ -48,9 +48,11 @@ async def log_in(
 
 
 @open_router.post(f"{_PREFIX}{{connection}}/acs")
-async def consume(request: Request, connection: str, answers: Answers, pages: Renderer) -> Response:
+async def consume(
+    request: Request, connection: str, answers: Answers, pages: Renderer, origin: RequestOrigin
+) -> Response:
     """Judge a response. Spec: SAML 2.0 Bindings §3.5."""
-    raw_id = await answers.judge(connection, await read_form(request))
+    raw_id = await answers.judge(connection, await read_form(request), origin)
     # Browsers send no cookie along with another site's form. The next request brings them all.
     response = pages.go_on(f"{_PREFIX}{quote(connection, safe='')}/acs?{_ARRIVAL}={raw_id}")
     response.headers["Cache-Control"] = "no-store"

@@ -15,6 +15,7 @@ from app.foundation.errors import BadRequest
 from app.foundation.origin import Origin
 from app.foundation.secrets import random_id
 from app.grants.by_cookie import BrowserInspection
+from app.limits.service import Limits
 from app.logout.service import BrowserSignOut
 from app.protocols.trace import Trace
 
@@ -45,6 +46,7 @@ class SAMLSignOut:
         identities: Identities,
         browsers: BrowserInspection,
         sign_out: BrowserSignOut,
+        limits: Limits,
     ) -> None:
         self._db = db
         self._audit = audit
@@ -53,6 +55,7 @@ class SAMLSignOut:
         self._identities = identities
         self._browsers = browsers
         self._sign_out = sign_out
+        self._limits = limits
 
     async def hear(self, connection: Connection, incoming: Incoming, origin: Origin) -> Leave | None:
         """End the sessions that a provider's request names; where the browser goes with our answer, if anywhere.
@@ -102,6 +105,9 @@ class SAMLSignOut:
         return SignedOutThere(is_complete=status.is_success and len(status.codes) == 1)
 
     async def _record(self, connection: Connection, refused: SignInRefused, origin: Origin) -> None:
+        # Anybody can send these, and only so many a minute are worth an entry.
+        if not await self._limits.refused_authorization(connection.id, origin):
+            return
         event = UpstreamLogoutRefused(
             actor=ANONYMOUS, origin=origin, provider=connection.id, reason=refused.refusal.value
         )

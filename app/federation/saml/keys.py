@@ -22,7 +22,8 @@ from app.foundation.ids import new_id
 
 # Providers write our certificate down by hand, and nobody looks at its end: a date would only be an outage.
 _CERTIFICATE_YEARS = 20
-_RSA_BITS = 3072
+# As our signing keys; a person may be waiting for the first one to be made.
+_RSA_BITS = 2048
 _KEPT = timedelta(seconds=60)
 _PURPOSE = "saml key"
 _MAX_NAME_CHARACTERS = 64

@@ -42,10 +42,15 @@ def config() -> dict[str, Any]:
 
 
 @pytest.fixture
-def settings(database_url, engines, keys, config) -> Settings:
+def limits() -> dict[str, Any]:
+    return {}
+
+
+@pytest.fixture
+def settings(database_url, engines, keys, config, limits) -> Settings:
     members = {"metadata_xml": metadata(keys).decode(), "trusts_email": True, **config}
     corp = {"id": "corp", "name": "Corp", "kind": "saml", "config": members}
-    return settings_for(database_url, engines, identity_providers={"declared": [corp]})
+    return settings_for(database_url, engines, identity_providers={"declared": [corp]}, limits=limits)
 
 
 @dataclass

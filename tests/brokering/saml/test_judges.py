@@ -2,12 +2,14 @@
 
 import asyncio
 from base64 import b64decode
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from app.federation.connector import Asked
 from app.protocols.saml.document import read_document
 from app.protocols.saml.names import tag
 from tests.brokering.saml.conftest import ACS, SLO, SP, SAMLBrowser, why
@@ -71,6 +73,14 @@ class TestPySAML2:
         answer = await browser.arrive(browser.form_of(form.encode()))
         assert answer.status_code == 303, await why(services)
         assert (await browser.who())["email"] == "ann@corp.example"
+        from saml2 import BINDING_HTTP_POST
+
+        # A request in a form is signed inside, and verified by xmlsec1.
+        connection = await services.federation.providers.get(None, "corp")
+        by_form = replace(connection, config={**connection.config, "binding": "post"})
+        departure = await services.saml.connector.begin(by_form, Asked(state="state-of-a-flow"))
+        asked = await asyncio.to_thread(server.parse_authn_request, departure.fields["SAMLRequest"], BINDING_HTTP_POST)
+        assert asked.message.id == "_state-of-a-flow"
         # What it encrypts it encrypts by Triple DES.
         begun = await browser.start()
         form = await asyncio.to_thread(_answer, server, begun.headers["location"], encrypts=True)
@@ -79,7 +89,7 @@ class TestPySAML2:
 
 
 def _server(keys: Keys, metadata: str, folder):
-    from saml2 import BINDING_HTTP_REDIRECT
+    from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT
     from saml2.config import IdPConfig
     from saml2.server import Server
 
@@ -96,7 +106,9 @@ def _server(keys: Keys, metadata: str, folder):
             "metadata": {"local": [str(own)]},
             "service": {
                 "idp": {
-                    "endpoints": {"single_sign_on_service": [(SIGN_IN, BINDING_HTTP_REDIRECT)]},
+                    "endpoints": {
+                        "single_sign_on_service": [(SIGN_IN, BINDING_HTTP_REDIRECT), (SIGN_IN, BINDING_HTTP_POST)]
+                    },
                     "want_authn_requests_signed": True,
                     "policy": {"default": {"lifetime": {"minutes": 5}, "name_form": None}},
                 }

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from app.foundation.origin import Origin
 from app.protocols.saml.document import read_document
 from app.protocols.saml.names import tag
 from app.protocols.saml.redirect import read_query
@@ -128,6 +129,22 @@ async def test_what_is_refused_is_a_page_and_changes_nothing(browser, attacker, 
         assert "text/html" in answer.headers["content-type"]
     assert await browser.who() is None
     assert len(await events.of("user.federated_sign_in_refused")) >= 3
+
+
+@pytest.mark.parametrize("limits", [{"refused_authorizations": 1}])
+async def test_nonsense_in_great_numbers_leaves_nothing_behind(browser, services):
+    here = Origin(ip="127.0.0.1", user_agent=None, trace_id="0" * 32)
+    location = ""
+    # What is left grows again with time, and on a busy machine more than a moment passes in between.
+    for _ in range(100):
+        while await services.limits.refused_authorization("corp", here):
+            pass
+        location = (await browser.send({"SAMLResponse": "no base64!"})).headers["location"]
+        if location.endswith("?arrival="):
+            break
+    assert location == "/auth/saml/corp/acs?arrival="
+    assert (await browser.http.get(location)).status_code == 400
+    assert await refused_flows(services) == []
 
 
 @pytest.mark.parametrize("config", [{"binding": "post"}])
