@@ -11,7 +11,15 @@ import tempfile
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
-PAGES = ("README.md", "DEVELOPMENT.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "sdk/README.md")
+PAGES = (
+    "README.md",
+    "DEVELOPMENT.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    "sdk/README.md",
+    "examples/todo/README.md",
+)
 # Named by pages, and no pages themselves.
 FILES = (".env-sample",)
 # What the tests of the pages read behind a block's language; to the builder a fence with such words is none at all.
@@ -32,6 +40,7 @@ nav = [
   {{ "HTTP API" = "docs/service-api.md" }},
   {{ "Browser apps" = "docs/browser-apps.md" }},
   {{ "Clients that work" = "docs/clients-that-work.md" }},
+  {{ "The todo example" = ["docs/todo-example.md", "examples/todo/README.md"] }},
   {{ "Operations" = "docs/operations.md" }},
   {{ "Addresses and passwords" = "docs/accounts.md" }},
   {{ "Mail" = "docs/mail.md" }},
@@ -75,7 +84,7 @@ def main(*, check: bool) -> int:
 def _copy_pages(to: Path) -> None:
     shutil.copytree(PROJECT / "docs", to / "docs")
     for name in (*PAGES, *FILES):
-        (to / name).parent.mkdir(exist_ok=True)
+        (to / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(PROJECT / name, to / name)
     for page in to.rglob("*.md"):
         page.write_text(_FENCE.sub(_plain_fence, page.read_text()))
