@@ -10,8 +10,8 @@ from pathlib import Path
 from tools.install import PROJECT
 from tools.quietly import CommandFailed, quietly
 
-# What a developer's own `npm` has left there.
-_NOT_OURS = frozenset({"node_modules", "dist"})
+# What a developer has left there who works on the page.
+_NOT_OURS = frozenset({"node_modules", "dist", ".env.local"})
 
 
 class NodeMissing(Exception):

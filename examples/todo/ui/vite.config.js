@@ -6,23 +6,30 @@ const HERE = { host: 'localhost', port: 3000, strictPort: true }
 // A policy for what is built: scripts and styles of its own, calls to the API and the provider, nothing else. The
 // development server writes scripts into the page, and goes without.
 function policy(env) {
-  const origin = url => new URL(url).origin
-  const provider = origin(env.VITE_KEYCLOAK_URL)
-  const content = [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "img-src 'self' data:",
-    `connect-src ${provider} ${origin(env.VITE_API_URL)}`,
-    `frame-src 'self' ${provider}`,
-    "base-uri 'none'",
-    "form-action 'none'",
-  ].join('; ')
+  const origin = name => {
+    if (!env[name]) throw new Error(`${name} is not set: copy keycloak.env or auth-service.env to .env.local`)
+    return new URL(env[name]).origin
+  }
+  const content = () =>
+    [
+      "default-src 'none'",
+      "script-src 'self'",
+      "style-src 'self'",
+      "img-src 'self' data:",
+      `connect-src ${origin('VITE_KEYCLOAK_URL')} ${origin('VITE_API_URL')}`,
+      `frame-src 'self' ${origin('VITE_KEYCLOAK_URL')}`,
+      "base-uri 'none'",
+      "form-action 'none'",
+    ].join('; ')
   return {
     name: 'content-security-policy',
     apply: 'build',
     transformIndexHtml: () => [
-      { tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content }, injectTo: 'head-prepend' },
+      {
+        tag: 'meta',
+        attrs: { 'http-equiv': 'Content-Security-Policy', content: content() },
+        injectTo: 'head-prepend',
+      },
     ],
   }
 }
