@@ -29,8 +29,9 @@ _ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 class SAMLConfig:
     """How a provider is asked, and what of its answers counts.
 
-    Either `metadata_url` or `metadata_xml` is set. `trusts_email`: the operator says that addresses in this provider's
-    assertions are verified, for SAML has no word for it. `attributes` names the attribute of a claim of ours.
+    Either `metadata_url`, with `entity_id`, or `metadata_xml` is set. `trusts_email`: the operator says that addresses
+    in this provider's assertions are verified, for SAML has no word for it. `attributes` names the attribute of a claim
+    of ours.
     """
 
     metadata_url: str | None = None
@@ -64,6 +65,10 @@ def read_config(config: Mapping[str, Any]) -> SAMLConfig:
     read = SAMLConfig(**members)
     if (read.metadata_url is None) == (read.metadata_xml is None):
         raise InvalidConfiguration("metadata_url", "give either metadata_url or metadata_xml, and not both")
+    if read.metadata_url is not None and read.entity_id is None:
+        # Identities are known by it: whoever publishes at that address must not become another provider by a word.
+        words = "the provider's name as its metadata has it (entityID), which must not change with what is published"
+        raise InvalidConfiguration("entity_id", words)
     if read.metadata_xml is not None:
         _require_usable(read.metadata_xml, read.entity_id)
     return read

@@ -95,9 +95,10 @@ def read_assertion(element: etree._Element) -> Assertion:
 
 def read_name_id(element: etree._Element) -> NameID:
     """A name. Raises AssertionRefused for an empty one."""
-    value = text_of(element)
-    if not value:
-        raise AssertionRefused("the name of the person is empty")
+    value = _raw_text_of(element)
+    if not value or value != value.strip():
+        # With spaces and without they are two people's names, and nobody's to be made one.
+        raise AssertionRefused("the name of the person is empty, or begins or ends with white space")
     return NameID(
         value=value,
         format=element.get("Format") or UNSPECIFIED,
@@ -108,9 +109,14 @@ def read_name_id(element: etree._Element) -> NameID:
 
 def text_of(element: etree._Element | None) -> str | None:
     """The whole text of an element without children: one node, for no comment ever came in. Bounded."""
+    text = _raw_text_of(element)
+    return None if text is None else text.strip()
+
+
+def _raw_text_of(element: etree._Element | None) -> str | None:
     if element is None or element.text is None:
         return None
-    text = element.text.strip()
+    text = element.text
     if len(text) > _MAX_CHARACTERS:
         raise AssertionRefused(f"a value is longer than {_MAX_CHARACTERS} characters")
     return text
@@ -163,5 +169,5 @@ def _attributes(element: etree._Element) -> Mapping[str, tuple[str, ...]]:
 
 def _values(elements: Sequence[etree._Element]) -> list[str]:
     """Each value's text; of one that is a name (eduPersonTargetedID) that name."""
-    texts = (text_of(each.find(tag("saml:NameID"))) if len(each) else text_of(each) for each in elements)
+    texts = (_raw_text_of(each.find(tag("saml:NameID")) if len(each) else each) for each in elements)
     return [text for text in texts if text]

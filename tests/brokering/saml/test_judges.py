@@ -30,7 +30,8 @@ class TestSimpleSAMLphp:
     @pytest.fixture
     def settings(self, database_url, engines, php):
         # Of its kinds of encryption it uses for a public key none but AES-128-CBC, in responses that it signs.
-        members = {"metadata_url": f"{php.url}/saml2/idp/metadata.php", "trusts_email": True, "allows_cbc": True}
+        address = f"{php.url}/saml2/idp/metadata.php"
+        members = {"metadata_url": address, "entity_id": address, "trusts_email": True, "allows_cbc": True}
         corp = {"id": "corp", "name": "Corp", "kind": "saml", "config": members}
         return settings_for(database_url, engines, identity_providers={"declared": [corp]})
 

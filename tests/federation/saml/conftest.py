@@ -6,7 +6,7 @@ import pytest
 from app.federation.connector import Connection, ConnectorKind, Policy
 from app.federation.saml.parts import SAMLParts
 from app.wiring import Services
-from tests.federation.saml.idp import Keys, metadata
+from tests.federation.saml.idp import ENTITY_ID, Keys, metadata
 from tests.support import ISSUER
 
 
@@ -44,6 +44,8 @@ def connected(saml: SAMLParts, keys: Keys) -> Callable[..., Connection]:
     def connect(**config: Any) -> Connection:
         if not config.keys() & {"metadata_url", "metadata_xml"}:
             config["metadata_xml"] = metadata(keys).decode()
+        if "metadata_url" in config:
+            config.setdefault("entity_id", ENTITY_ID)
         return Connection(
             id="corp",
             name="Corp",

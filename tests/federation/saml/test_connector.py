@@ -94,6 +94,7 @@ async def test_the_operators_word_makes_addresses_verified(services, saml, conne
         {"qualifiers": {"NameQualifier": "https://other.example/idp"}},
         {"qualifiers": {"SPNameQualifier": "https://other.example/sp"}},
         {"name": "a" * 256},
+        {"name": "ann "},
     ],
 )
 async def test_a_name_that_means_nobody_for_good_is_refused(services, saml, connected, keys, changed):
@@ -166,6 +167,7 @@ async def test_what_waits_for_its_browser_is_taken_once_and_soon(services, saml)
     [
         ({}, "metadata_url"),
         ({"metadata_url": "https://idp.example/m", "metadata_xml": "<a/>"}, "metadata_url"),
+        ({"metadata_url": "https://idp.example/m"}, "entity_id"),
         ({"metadata_xml": "<a/>"}, "metadata_xml"),
         ({"metadata_xml": "<!DOCTYPE a><a/>"}, "metadata_xml"),
         ({"metadata_url": "https://idp.example/m", "colour": "red"}, "colour"),

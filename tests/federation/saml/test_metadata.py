@@ -142,6 +142,17 @@ async def test_addresses_by_http_are_refused(saml, connected, keys):
         await saml.connector.begin(connected(metadata_xml=plain.decode()), Asked(state=STATE))
 
 
+async def test_whoever_publishes_metadata_cannot_become_another_provider(
+    services, saml, connected, publisher, attacker
+):
+    """Identities are known by the provider's name, and that is the operator's to say."""
+    victim, own = ENTITY_ID, "https://other.example/idp"
+    publisher.content = metadata(attacker, entity_id=victim)
+    connection = connected(metadata_url=publisher.url, entity_id=own)
+    with pytest.raises(SignInRefused, match="entity_id"):
+        await saml.connector.complete(connection, KEPT, answer(said(services), attacker), Trace())
+
+
 def collection(*entities: bytes) -> etree._Element:
     root = etree.Element(tag("md:EntitiesDescriptor"), attrib={"ID": "_all"}, nsmap={"md": MD})
     for entity in entities:
@@ -190,5 +201,5 @@ def test_people_may_comment_their_metadata(keys):
 
 def test_a_certificate_may_come_as_a_pem(keys):
     pem = keys.certificate.public_bytes(Encoding.PEM).decode()
-    config = read_config({"metadata_url": "https://idp.example/metadata", "metadata_certificate": pem})
+    config = read_config({"metadata_url": "https://idp.example/m", "entity_id": ENTITY_ID, "metadata_certificate": pem})
     assert config.metadata_certificate == pem.strip()
