@@ -26,6 +26,10 @@ def identity_of(
     verified = claims.get(setup.verified_by)
     # The standard's claim is a boolean: "false" is a text, and truthy. Spec: OpenID Connect Core §5.1.
     is_verified = verified is True if setup.verified_by == "email_verified" else verified in _YES
+    said = {name: value for name, value in claims.items() if name not in _LEFT_OUT}
+    if setup.issuer.is_template:
+        # Any tenant may write any address into its directory, so that nobody takes its silence for a word (nOAuth).
+        said["email_verified"] = is_verified
     auth_time = moment_of(claims, "auth_time")
     amr = claims.get("amr")
     return FederatedIdentity(
@@ -39,7 +43,7 @@ def identity_of(
         family_name=text_in(claims.get("family_name")),
         picture=picture_in(claims.get("picture")),
         locale=text_in(claims.get("locale")),
-        claims={name: value for name, value in claims.items() if name not in _LEFT_OUT},
+        claims=said,
         session=text_in(claims.get("sid")),
         authenticated_at=None if auth_time is None else datetime.fromtimestamp(auth_time, UTC),
         acr=text_in(claims.get("acr")),
