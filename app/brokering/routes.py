@@ -13,8 +13,7 @@ from app.foundation.form import read_form
 from app.foundation.json_answer import JSONAnswer
 from app.foundation.provide import provide
 from app.foundation.routing import Router
-from app.grants.answer import token_answer
-from app.grants.schemas import TokenResponse
+from app.grants.answer import TokenResponse, token_answer
 
 EXCHANGE_PATH = "/auth/oauth/exchange"
 

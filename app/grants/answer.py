@@ -1,7 +1,9 @@
 """The one token answer: every route that hands out tokens ends here, whichever way they travel."""
 
 from collections.abc import Mapping
+from typing import Literal
 
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -9,6 +11,25 @@ from app.foundation.cookies import Cookies
 from app.foundation.json_answer import JSONAnswer
 from app.foundation.provide import provided
 from app.grants.mint import IssuedTokens
+
+
+class TokenResponse(BaseModel):
+    """Tokens. Spec: RFC 6749 §5.1. `refresh_expires_in` is in seconds, like `expires_in`."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    refresh_token: str
+    refresh_expires_in: int
+    scope: str
+
+
+class CookieTokenResponse(BaseModel):
+    """What is left of a token response whose tokens went into cookies."""
+
+    expires_in: int
+    refresh_expires_in: int
+    scope: str
 
 
 def token_answer(

@@ -14,10 +14,10 @@ from app.foundation.principal import AmbiguousCredentials, MissingToken
 from app.foundation.provide import provided
 from app.foundation.routing import Router
 from app.foundation.transport import TRANSPORT_WORDS
-from app.grants.answer import token_answer
+from app.grants.answer import CookieTokenResponse, TokenResponse, token_answer
 from app.grants.issue import FIRST_PARTY_CLIENT
 from app.grants.rotate import RefreshRequest, RefreshTokenRotation
-from app.grants.schemas import CookieTokenResponse, RefreshBody, TokenResponse
+from app.grants.schemas import RefreshBody
 
 router = Router(tags=["sign-in"])
 

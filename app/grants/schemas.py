@@ -1,8 +1,6 @@
-"""What token routes read and answer."""
+"""What token routes read. What they answer is in `answer`, for every route that hands out tokens."""
 
-from typing import Literal
-
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from app.foundation.body import Body
 
@@ -15,22 +13,3 @@ class RefreshBody(Body):
 
     refresh_token: str | None = Field(default=None, max_length=1024)
     audience: str | None = Field(default=None, max_length=512)
-
-
-class TokenResponse(BaseModel):
-    """Tokens. Spec: RFC 6749 §5.1. `refresh_expires_in` is in seconds, like `expires_in`."""
-
-    access_token: str
-    token_type: Literal["Bearer"]
-    expires_in: int
-    refresh_token: str
-    refresh_expires_in: int
-    scope: str
-
-
-class CookieTokenResponse(BaseModel):
-    """What is left of a token response whose tokens went into cookies."""
-
-    expires_in: int
-    refresh_expires_in: int
-    scope: str
