@@ -3,7 +3,6 @@
 import asyncio
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 import pytest
@@ -221,7 +220,3 @@ async def test_nobody_who_is_not_signed_in_sees_the_page(browsers):
 async def own(browser: Browser) -> dict[str, str]:
     token = (await browser.client.get("/auth/csrf")).json()["csrf_token"]
     return {"X-CSRF-Token": token, "Origin": ISSUER}
-
-
-def query(url: str) -> dict[str, str]:
-    return dict(parse_qsl(urlsplit(url).query))
