@@ -12,6 +12,7 @@ from app.factors.password.hashing import HashingCost, PasswordHasher
 from app.factors.password.service import Passwords
 from app.factors.recovery_code.service import RecoveryCodes
 from app.factors.service import Factors
+from app.federation.identities.service import Identities
 from app.foundation.cache import Cache
 from app.foundation.engines.lock import Engines
 from app.foundation.mail.outbox import Outbox
@@ -26,6 +27,7 @@ from app.revocation.follow import Follower
 from app.revocation.service import Revocations
 from app.revocation.wake import Wake
 from app.sessions.service import Authentication, SessionLifetimes, Sessions, StartedSession
+from app.trust.service import TrustedBrowsers, TrustPolicy
 from app.users.user import User
 from tests.audiences.support import ISSUER, ORIGIN, Registry, database_beside, empty, opened_registry
 
@@ -71,6 +73,10 @@ class House:
             revocations=self.revocations,
             erasure=AuditErasure(self.db, registry.clock, registry.audit),
             consents=Consents(registry.clock, registry.audit),
+            trusted=TrustedBrowsers(
+                registry.clock, registry.audit, TrustPolicy(lifetime=timedelta(days=30), is_a_factor=False)
+            ),
+            identities=Identities(registry.clock, registry.keyring, registry.audit),
         )
         self.closing = AccountClosing(
             self.db,
