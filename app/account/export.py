@@ -14,6 +14,7 @@ from app.audit.event import Actor, ActorKind
 from app.audit.history import PastEntry
 from app.audit.service import AuditLog
 from app.consents.service import Consent, Consents
+from app.federation.identities.service import Identities, Linked
 from app.foundation.clock import Clock, rfc3339
 from app.foundation.db import Database, Transaction
 from app.foundation.fresh import FreshAuth
@@ -60,6 +61,7 @@ class AccountExport:
         groups: Groups,
         factors: FactorSet,
         consents: Consents,
+        identities: Identities,
         trusted: TrustedBrowsers,
         fresh: FreshAuth,
         per_hour: int,
@@ -73,6 +75,7 @@ class AccountExport:
         self._groups = groups
         self._factors = factors
         self._consents = consents
+        self._identities = identities
         self._trusted = trusted
         self._fresh = fresh
         self._per_hour = per_hour
@@ -117,6 +120,7 @@ class AccountExport:
         groups = await self._groups.list_of(tx, user.id)
         consents = await self._consents.list(tx, user.id)
         trusted = await self._trusted.list_of(tx, user.id)
+        linked = await self._identities.list_of(tx, user.id)
         return {
             "profile": {
                 "sub": user.sub,
@@ -126,6 +130,7 @@ class AccountExport:
                 "created_at": rfc3339(user.created_at),
             },
             "identifiers": [{"type": "email", "value": user.email, "verified_at": _time(user.email_verified_at)}],
+            "linked_identities": [_identity(identity) for identity in linked],
             "factors": await self._proofs(tx, user),
             "roles": [{"role": held.role, "audience": held.audience} for held in roles],
             "groups": [group.name for group in groups],
@@ -193,6 +198,17 @@ def _session(session: ListedSession) -> dict[str, object]:
         "acr": session.acr,
         "ip": session.ip,
         "user_agent": session.user_agent,
+    }
+
+
+def _identity(identity: Linked) -> dict[str, object]:
+    return {
+        "provider": identity.connection_id,
+        "issuer": identity.issuer,
+        "subject": identity.subject,
+        "email": identity.email,
+        "linked_at": rfc3339(identity.created_at),
+        "last_used_at": _time(identity.last_used_at),
     }
 
 

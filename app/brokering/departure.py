@@ -17,6 +17,7 @@ from app.flows.service import Flows, NewFlow
 from app.foundation.clock import Clock
 from app.foundation.db import Database
 from app.hosted.begin import SignInPages
+from app.limits.service import Limits
 from app.protocols.trace import Trace
 
 PAGES_FLOW = "flow"
@@ -40,6 +41,7 @@ class Departures:
         guard: ProviderGuard,
         sealing: Sealing,
         conclusions: Conclusions,
+        limits: Limits,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -51,12 +53,14 @@ class Departures:
         self._guard = guard
         self._sealing = sealing
         self._conclusions = conclusions
+        self._limits = limits
 
     async def start(self, provider_id: str, asked: Mapping[str, str], visit: Visit) -> Outcome:
         """Begin what an app asks for, or the sign-in pages by `flow`, or whoever came alone.
 
-        Raises IdentityProviderNotFound, DatabaseUnavailable.
+        Raises IdentityProviderNotFound, TooManyAttempts, DatabaseUnavailable.
         """
+        await self._limits.federated_start(visit.origin)
         connection = await self._providers.get(None, provider_id)
         trace = Trace()
         if RETURN_TO in asked:

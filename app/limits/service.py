@@ -130,6 +130,11 @@ class Limits:
         quota = self._quota("signup", self._settings.signup_per_address, _HOUR, source_of(origin.ip))
         await self._take([quota], origin)
 
+    async def federated_start(self, origin: Origin) -> None:
+        """Count a sign-in by another provider that is begun. Raises TooManyAttempts."""
+        most = self._settings.federated_starts_per_address
+        await self._take([self._quota("federated-start", most, _MINUTE, source_of(origin.ip))])
+
     async def mail(self, mailbox: str) -> bool:
         """Count a mail to the mailbox of this key; False where it must not be sent.
 

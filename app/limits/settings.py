@@ -29,6 +29,12 @@ class LimitSettings(BaseModel):
         ),
     )
     signup_per_address: int = Field(default=10, ge=1, le=_MOST, description="Sign-ups an hour from one address.")
+    federated_starts_per_address: int = Field(
+        default=60,
+        ge=1,
+        le=_MOST,
+        description="Sign-ins by other providers begun a minute from one address: each leaves a row and asks somebody.",
+    )
     mail_per_mailbox: int = Field(
         default=3, ge=1, le=10_000, description="Mails that strangers may cause in 15 minutes to one mailbox."
     )

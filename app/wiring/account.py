@@ -31,6 +31,7 @@ def build_export(
         groups=rights.groups,
         factors=factors,
         consents=consents,
+        identities=ground.identities,
         trusted=trusted,
         fresh=fresh,
         per_hour=ground.settings.account.exports_per_hour * ground.width,

@@ -58,6 +58,7 @@ def build_brokering(
         guard=guard,
         sealing=sealing,
         conclusions=conclusions,
+        limits=ground.limits,
     )
     codes = ExchangeCodes(
         db,

@@ -67,6 +67,8 @@ async def test_an_owner_links_a_provider_and_signs_in_by_it(browsers, provider, 
     await confirm(jo)
     [identity] = await identities(jo)
     assert (identity["provider"], identity["email"], identity["issuer"]) == ("corp", email, provider.issuer)
+    [exported] = (await jo.client.get("/auth/me/export")).json()["linked_identities"]
+    assert (exported["provider"], exported["email"], exported["issuer"]) == ("corp", email, provider.issuer)
     await jo.follow()
     assert email in jo.page.words
     assert [one["details"]["how"] for one in await events.of("identity.linked")] == ["account"]

@@ -1,5 +1,7 @@
 """What an app may ask for when it sends a browser to `start`, and what comes of everything else."""
 
+from typing import Any
+
 import pytest
 
 from app.audit.event import SYSTEM
@@ -83,3 +85,25 @@ async def test_what_an_app_asks_is_passed_on_and_explained_to_administrators(
     assert {"return_to", "code_challenge", "audience", "provider", "account"} <= set(names)
     assert all(check.passed for check in flow.checks)
     assert "kept" not in flow.request
+
+
+class TestMany:
+    """More than one address may begin."""
+
+    @pytest.fixture
+    def changes(self) -> dict[str, Any]:
+        # In development each limit is a hundred times wider.
+        return {"limits": {"federated_starts_per_address": 1}}
+
+    async def test_who_begins_without_end_is_told_to_wait_and_leaves_nothing(self, browsers, services: Services):
+        jo, begun = browsers(), 0
+        while (await jo.open("/auth/oauth/corp/start")).status_code == 303:
+            begun += 1
+            # One comes back each 0.6 seconds.
+            assert begun < 1000
+        assert begun >= 100
+        assert jo.last.status_code == 429
+        assert int(jo.last.headers["retry-after"]) > 0
+        row = await services.db.fetchrow("SELECT count(*) AS count FROM flows WHERE kind = 'federation'")
+        assert row is not None
+        assert row["count"] == begun

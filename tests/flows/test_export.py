@@ -13,6 +13,7 @@ ORIGIN = Origin(ip=None, user_agent=None, trace_id="0" * 32)
 BY = {"actor": Actor(ActorKind.OPERATOR, "the name of an operator"), "origin": ORIGIN}
 MEMBERS = {
     *("made_at", "profile", "identifiers", "factors", "roles", "groups", "consents", "sessions", "sign_ins", "log"),
+    "linked_identities",
     "trusted_browsers",
     "cut_off",
 }
