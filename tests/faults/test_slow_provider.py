@@ -36,7 +36,11 @@ async def test_a_crowd_at_a_slow_provider_leaves_passwords_and_health_alone(depl
                 "secret": provider.client_secret,
             }
         ]
-        deployment = await deploy(IDENTITY_PROVIDERS__DECLARED=json.dumps(declared), HTTP__ALLOW_PRIVATE="localhost")
+        deployment = await deploy(
+            IDENTITY_PROVIDERS__DECLARED=json.dumps(declared),
+            HTTP__ALLOW_PRIVATE="localhost",
+            LIMITS__FEDERATED_STARTS_PER_ADDRESS="1000",
+        )
         limits = httpx2.Limits(max_connections=SIGN_INS + 50, max_keepalive_connections=0)
         async with httpx2.AsyncClient(base_url=deployment.url, timeout=60, limits=limits, trust_env=False) as client:
             assert (await client.post("/auth/signup", json=BODY)).status_code == 201
