@@ -167,7 +167,7 @@ async def work(settings: Settings) -> None:
         worker = Worker(services)
         stopped = _signalled()
         background.start("clock", partial(keep_time, services.clock, services.db.time))
-        background.start("jobs", worker.run)
+        background.start("jobs", worker.run, finishes=True)
         if settings.metrics.worker_port is not None:
             background.start("metrics", partial(_sample, services))
         with showing(settings.metrics.host, settings.metrics.worker_port, setting="METRICS__WORKER_PORT"):

@@ -12,6 +12,9 @@ Work = Callable[[], Coroutine[object, object, None]]
 RESTART_SECONDS = 1.0
 # Work that runs this long again counts as mended.
 MENDED_SECONDS = 10.0
+# Work that has not ended so long after it was told to has not heard it: Python 3.11 can lose a cancellation that comes
+# just when a connection is being made or closed (its `wait_for`, which drivers use).
+TOLD_AGAIN_SECONDS = 2.0
 
 _ALIVE = Gauge(
     "background_work_alive",
@@ -37,11 +40,17 @@ class Background:
         self._restart_seconds = restart_seconds
         self._mended_seconds = mended_seconds
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._finishing: set[str] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._broken: set[str] = set()
 
-    def start(self, name: str, work: Work) -> None:
-        """Start `work`, which takes care of the faults that it expects and never returns."""
+    def start(self, name: str, work: Work, *, finishes: bool = False) -> None:
+        """Start `work`, which takes care of the faults that it expects and never returns.
+
+        Work that `finishes` may take as long as it likes to bring what it has in hand to its end.
+        """
+        if finishes:
+            self._finishing.add(name)
         task = asyncio.get_running_loop().create_task(work(), name=name)
         task.add_done_callback(partial(self._ended, name, work))
         self._tasks[name] = task
@@ -57,10 +66,16 @@ class Background:
         for timer in self._timers.values():
             timer.cancel()
         tasks, self._tasks = self._tasks, {}
-        for task in tasks.values():
+        await asyncio.gather(*(self._end(name, task) for name, task in tasks.items()))
+
+    async def _end(self, name: str, task: "asyncio.Task[None]") -> None:
+        """Tell it to end until it has. What it ends with was logged when it ended."""
+        while not task.done():
             task.cancel()
-        # What they end with was logged when they ended.
-        await asyncio.gather(*tasks.values(), return_exceptions=True)
+            await asyncio.wait([task], timeout=None if name in self._finishing else TOLD_AGAIN_SECONDS)
+        # Looked at, or the loop complains of it.
+        if not task.cancelled():
+            task.exception()
 
     def _ended(self, name: str, work: Work, task: asyncio.Task[None]) -> None:
         if task.cancelled() or name not in self._tasks:

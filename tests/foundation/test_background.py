@@ -58,6 +58,46 @@ async def test_stopping_ends_everything_and_starts_nothing_again():
     assert [task for task in asyncio.all_tasks() if task.get_name() in {"one", "two"}] == []
 
 
+async def test_work_whose_driver_loses_a_cancellation_is_told_again():
+    lost = 0
+
+    async def work() -> None:
+        nonlocal lost
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                lost += 1
+                if lost == 2:
+                    raise
+
+    background = Background()
+    background.start("wake-up", work)
+    await asyncio.sleep(0)
+    async with asyncio.timeout(60):
+        await background.stop()
+    assert lost == 2
+
+
+async def test_work_that_finishes_what_it_has_in_hand_is_told_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("app.foundation.background.TOLD_AGAIN_SECONDS", 0.01)
+    done = False
+
+    async def work() -> None:
+        nonlocal done
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.2)
+            done = True
+
+    background = Background()
+    background.start("jobs", work, finishes=True)
+    await asyncio.sleep(0)
+    await background.stop()
+    assert done
+
+
 async def test_the_clock_follows_the_database_and_survives_its_absence():
     clock = Clock()
     answers = [Unavailable(), timedelta(seconds=30), timedelta(seconds=-5)]
