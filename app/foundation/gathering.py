@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from app.foundation.db import DatabaseUnavailable
+
 STATEMENTS_AT_ONCE = 2
 MOST_AT_ONCE = 500
 
@@ -49,6 +51,9 @@ class Gathering(Generic[Question, Found]):
         # Each who asked is told whatever the reading ends with, an exception too; the reader goes on.
         [ended] = await asyncio.gather(self._read([question for question, _ in group]), return_exceptions=True)
         if isinstance(ended, BaseException):
+            if isinstance(ended, DatabaseUnavailable):
+                # Whoever came meanwhile has waited as well, and would wait as long again for the same answer.
+                group, self._waiting = [*group, *self._waiting], []
             for _, answered in group:
                 if not answered.done():
                     answered.set_exception(ended)

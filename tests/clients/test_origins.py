@@ -80,7 +80,10 @@ async def test_an_answer_to_one_client_is_read_by_its_own_origins_alone(api, ser
         assert not await may_read(MINE, path, **redeeming("c_unknown")), path
     # Who names no origin and keeps no secret has those of its redirect URIs.
     assert await may_read("https://other.test", "/oauth/token", **redeeming(other.client_id))
-    assert await may_read("https://other.test", "/.well-known/openid-configuration")
-    assert await may_read(MINE, "/.well-known/jwks.json")
+    # What is alike for everybody anybody's script may read, and no cookie goes along with it.
+    for path in ("/.well-known/openid-configuration", "/.well-known/jwks.json"):
+        public = await api.get(path, headers={"Origin": "https://evil.test"})
+        assert public.headers["access-control-allow-origin"] == "*", path
+        assert "access-control-allow-credentials" not in public.headers, path
     for origin in ("https://web.test", "com.example.app:", "com.example.app://", "null"):
-        assert not await may_read(origin, "/.well-known/openid-configuration"), origin
+        assert not await may_read(origin, "/oauth/token", **redeeming(other.client_id)), origin

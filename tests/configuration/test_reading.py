@@ -71,5 +71,13 @@ def test_json_is_read_too_and_what_is_written_is_read_the_same():
 def test_the_schema_names_every_part():
     published = schema()
     assert published["$schema"].startswith("https://json-schema.org/")
-    assert set(published["properties"]) == {"version", "audiences", "roles", "groups", "clients", "webhooks"}
+    assert set(published["properties"]) == {
+        "version",
+        "audiences",
+        "roles",
+        "groups",
+        "clients",
+        "webhooks",
+        "identity_providers",
+    }
     assert published["additionalProperties"] is False
