@@ -6,7 +6,7 @@ transaction over minutes: numbers are given once, and what has expired stays for
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -120,9 +120,7 @@ class Snapshots:
         for part in range(1, snapshot.parts + 1):
             batch, after = await self._part(snapshot, part, after)
             shared.append(batch)
-        return Snapshot(
-            audience=audience, span=span, link=link, count=count, now=now, taken_at=taken_at, shared=tuple(shared)
-        )
+        return replace(snapshot, shared=tuple(shared))
 
     async def _part(self, snapshot: Snapshot, part: int, after: int) -> tuple[SignedBatch, int]:
         """One part, and the number after which the next one begins."""
