@@ -105,7 +105,8 @@ AnyAudienceActingCaller = Annotated[Principal, Depends(_any_or_acting)]
 """`AnyAudienceCaller`, or an administrator who acts for the user."""
 
 
-async def _signed_in(request: Request) -> str | None:
+async def signed_in(request: Request) -> str | None:
+    """Whose live session the request brings, for routes that anyone may call; None without one, or with a bad one."""
     presented = credentials_of(request)
     if not presented.authorization and presented.cookie is None:
         return None
@@ -114,10 +115,6 @@ async def _signed_in(request: Request) -> str | None:
     except (NotAuthenticated, BadRequest):
         return None
     return None if principal.actor is not None else principal.sub
-
-
-SignedIn = Annotated[str | None, Depends(_signed_in)]
-"""Whose live session the request brings, for routes that anyone may call; None without one, or with a bad one."""
 
 
 def origin_of(connection: HTTPConnection) -> Origin:

@@ -1,7 +1,5 @@
 """Refreshing, for first-party clients."""
 
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,25 +11,13 @@ from app.foundation.errors import BadRequest, ServiceError, Unprocessable
 from app.foundation.principal import AmbiguousCredentials, MissingToken
 from app.foundation.provide import provided
 from app.foundation.routing import Router
-from app.foundation.transport import TRANSPORT_WORDS
+from app.foundation.transport import TRANSPORT_PARAMETER
 from app.grants.answer import CookieTokenResponse, TokenResponse, token_answer
 from app.grants.issue import FIRST_PARTY_CLIENT
 from app.grants.rotate import RefreshRequest, RefreshTokenRotation
 from app.grants.schemas import RefreshBody
 
 router = Router(tags=["sign-in"])
-
-_TRANSPORT: dict[str, Any] = {
-    "parameters": [
-        {
-            "name": "transport",
-            "in": "query",
-            "required": False,
-            "description": TRANSPORT_WORDS,
-            "schema": {"type": "string", "enum": ["cookie"]},
-        }
-    ]
-}
 
 
 @router.hot(
@@ -40,7 +26,7 @@ _TRANSPORT: dict[str, Any] = {
     summary="Refresh tokens",
     body=RefreshBody,
     answer=TokenResponse | CookieTokenResponse,
-    openapi_extra=_TRANSPORT,
+    openapi_extra=TRANSPORT_PARAMETER,
 )
 async def refresh(request: Request) -> Response:
     """Spend a refresh token for a new access token and its successor.

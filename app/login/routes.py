@@ -8,11 +8,12 @@ from starlette.responses import Response
 
 from app.factors.factor import Presented
 from app.factors.totp.service import TOTPEnrolment
-from app.foundation.caller import RequestOrigin, SignedIn
-from app.foundation.provide import provide
+from app.foundation.body import read_json
+from app.foundation.caller import RequestOrigin, origin_of, signed_in
+from app.foundation.provide import provide, provided
 from app.foundation.routing import Router
-from app.foundation.transport import Transport
-from app.grants.answer import token_answer
+from app.foundation.transport import TRANSPORT_PARAMETER, Transport, transport_of
+from app.grants.answer import CookieTokenResponse, TokenResponse, token_answer
 from app.login.passkey import PasskeyLogin, PasskeySignIn
 from app.login.schemas import (
     EnrolConfirmRequest,
@@ -27,31 +28,32 @@ from app.login.service import Login, PasswordLogin
 router = Router(tags=["sign-in"])
 
 
-@router.post("/auth/login", summary="Sign in with a password")
-async def log_in(
-    request: Request,
-    *,
-    body: LoginRequest,
-    login: Annotated[Login, provide(Login)],
-    origin: RequestOrigin,
-    browser: Transport,
-    signed_in: SignedIn,
-) -> Response:
+@router.hot(
+    "POST",
+    "/auth/login",
+    summary="Sign in with a password",
+    body=LoginRequest,
+    answer=TokenResponse | CookieTokenResponse,
+    openapi_extra=TRANSPORT_PARAMETER,
+)
+async def log_in(request: Request) -> Response:
     """Open a session and answer with its first tokens.
 
     Without `audience` they are for this service itself. One answer for every failed sign-in: it tells of no
     account. After 100 wrong passwords in a row (a setting) the right one is refused like any other, unless the
     request brings an access token or the cookie of that user's live session.
     """
+    browser = transport_of(request)
+    body = await read_json(request, LoginRequest)
     presented = PasswordLogin(
         email=body.email,
         password=body.password,
         audience=body.audience,
         scope=body.scope,
         browser=browser,
-        signed_in=signed_in,
+        signed_in=await signed_in(request),
     )
-    return token_answer(request, await login.with_password(presented, origin))
+    return token_answer(request, await provided(request.app, Login).with_password(presented, origin_of(request)))
 
 
 Second = Annotated[SecondStep, provide(SecondStep)]
