@@ -16,16 +16,12 @@ from app.federation.connector import (
     Refusal,
     SignInRefused,
 )
+from app.federation.saml.basis import SAMLBasis
 from app.federation.saml.config import read_config
 from app.federation.saml.examine import examine
 from app.federation.saml.identity import identity_of
-from app.federation.saml.keys import OwnKeys
-from app.federation.saml.memory import SeenMessages, UpstreamSessions
-from app.federation.saml.metadata import MetadataCache
 from app.federation.saml.sending import REQUEST, RESPONSE, departure, way
 from app.federation.saml.service_provider import ServiceProvider
-from app.federation.saml.threads import XMLThreads
-from app.foundation.clock import Clock
 from app.protocols.saml.conditions import Accepted, Believed
 from app.protocols.saml.document import MAX_BYTES, write_document
 from app.protocols.saml.metadata import ProviderMetadata, own_metadata
@@ -45,24 +41,14 @@ class SAMLConnector:
 
     kinds: Sequence[ConnectorKind] = (ConnectorKind.SAML,)
 
-    def __init__(
-        self,
-        clock: Clock,
-        metadata: MetadataCache,
-        keys: OwnKeys,
-        threads: XMLThreads,
-        *,
-        seen: SeenMessages,
-        sessions: UpstreamSessions,
-        public_url: str,
-    ) -> None:
-        self._clock = clock
-        self._metadata = metadata
-        self._keys = keys
-        self._threads = threads
-        self._seen = seen
-        self._sessions = sessions
-        self._public_url = public_url
+    def __init__(self, basis: SAMLBasis) -> None:
+        self._clock = basis.clock
+        self._metadata = basis.metadata
+        self._keys = basis.keys
+        self._threads = basis.threads
+        self._seen = basis.seen
+        self._sessions = basis.sessions
+        self._public_url = basis.public_url
 
     def check(
         self,

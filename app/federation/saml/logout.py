@@ -13,13 +13,9 @@ from typing import TypeVar
 from lxml import etree
 
 from app.federation.connector import Connection, Departure, Refusal, SignInRefused, UpstreamLogout
-from app.federation.saml.keys import OwnKeys
-from app.federation.saml.memory import SeenMessages, UpstreamSessions
-from app.federation.saml.metadata import MetadataCache
+from app.federation.saml.basis import SAMLBasis
 from app.federation.saml.sending import REQUEST, RESPONSE, Way, departure, way
 from app.federation.saml.service_provider import ServiceProvider
-from app.federation.saml.threads import XMLThreads
-from app.foundation.clock import Clock
 from app.foundation.secrets import random_id
 from app.protocols.saml.document import MAX_BYTES, DocumentRefused, read_document
 from app.protocols.saml.logout import (
@@ -66,24 +62,14 @@ class SignedOut:
 class SAMLLogout:
     """Ends sessions here when a provider says so, and there when somebody signs out here."""
 
-    def __init__(
-        self,
-        clock: Clock,
-        metadata: MetadataCache,
-        keys: OwnKeys,
-        threads: XMLThreads,
-        *,
-        seen: SeenMessages,
-        sessions: UpstreamSessions,
-        public_url: str,
-    ) -> None:
-        self._clock = clock
-        self._metadata = metadata
-        self._keys = keys
-        self._threads = threads
-        self._seen = seen
-        self._sessions = sessions
-        self._public_url = public_url
+    def __init__(self, basis: SAMLBasis) -> None:
+        self._clock = basis.clock
+        self._metadata = basis.metadata
+        self._keys = basis.keys
+        self._threads = basis.threads
+        self._seen = basis.seen
+        self._sessions = basis.sessions
+        self._public_url = basis.public_url
 
     async def receive(self, connection: Connection, incoming: Incoming, trace: Trace) -> SignedOut:
         """Which sessions a provider's request ends. It counts once. Raises SignInRefused; then none is ended."""

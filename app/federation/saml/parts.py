@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app.federation.saml.basis import SAMLBasis
 from app.federation.saml.connector import SAMLConnector
 from app.federation.saml.keys import OwnKeys
 from app.federation.saml.logout import SAMLLogout
@@ -28,11 +29,13 @@ class SAMLParts(Parts):
         cls, db: Database, clock: Clock, keyring: Keyring, outbound: Outbound, *, in_settings: Outbound, public_url: str
     ) -> "SAMLParts":
         """Build them. Nothing is asked of anybody yet."""
-        cache, threads = MetadataCache(outbound, clock, in_settings=in_settings), XMLThreads()
-        keys = OwnKeys(db, clock, keyring, public_url=public_url)
-        seen, sessions = SeenMessages(db), UpstreamSessions(db, clock, keyring)
-        return cls(
-            connector=SAMLConnector(clock, cache, keys, threads, seen=seen, sessions=sessions, public_url=public_url),
-            logout=SAMLLogout(clock, cache, keys, threads, seen=seen, sessions=sessions, public_url=public_url),
-            parked=ParkedResponses(db, clock, keyring),
+        basis = SAMLBasis(
+            clock=clock,
+            metadata=MetadataCache(outbound, clock, in_settings=in_settings),
+            keys=OwnKeys(db, clock, keyring, public_url=public_url),
+            threads=XMLThreads(),
+            seen=SeenMessages(db),
+            sessions=UpstreamSessions(db, clock, keyring),
+            public_url=public_url,
         )
+        return cls(connector=SAMLConnector(basis), logout=SAMLLogout(basis), parked=ParkedResponses(db, clock, keyring))
