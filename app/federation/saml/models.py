@@ -3,21 +3,28 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import DateTime, LargeBinary, Text
+from sqlalchemy import CheckConstraint, DateTime, LargeBinary, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.foundation.db import Model
 
 
 class SAMLKey(Model):
-    """A key pair of ours: the newest signs, all open. `certificate` is DER; `private_key` PKCS#8 DER, encrypted."""
+    """A key pair of ours. `certificate` is DER; `private_key` PKCS#8 DER, encrypted. It goes at `retires_at`.
+
+    The default is for processes of the release before, which know of one key pair alone.
+    """
 
     __tablename__ = "saml_keys"
+    __table_args__ = (CheckConstraint("state IN ('next', 'active', 'retiring')", name="state"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     certificate: Mapped[bytes] = mapped_column(LargeBinary)
     private_key: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    state: Mapped[str] = mapped_column(Text, server_default="active")
+    activated_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    retires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), index=True)
 
 
 class SAMLSeen(Model):
