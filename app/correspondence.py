@@ -6,6 +6,7 @@ from app.apikeys.service import APIKeys
 from app.audit.service import AuditLog
 from app.factors.password.lockout import Lockout
 from app.factors.password.service import Passwords
+from app.federation.identities.service import Identities
 from app.foundation.clock import Clock
 from app.foundation.db import Database
 from app.foundation.mail.outbox import Outbox
@@ -38,6 +39,7 @@ class Correspondence:
     outbox: Outbox
     limits: Limits
     api_keys: APIKeys
+    identities: Identities
 
     @property
     def wasnt_me(self) -> WasntMe:
@@ -47,7 +49,13 @@ class Correspondence:
     @property
     def interruption(self) -> Interruption:
         """What ends everything in an account."""
-        return Interruption(users=self.users, sessions=self.sessions, links=self.links, api_keys=self.api_keys)
+        return Interruption(
+            users=self.users,
+            sessions=self.sessions,
+            links=self.links,
+            api_keys=self.api_keys,
+            identities=self.identities,
+        )
 
     def registration(self, *, hide_existence: bool) -> Registration:
         """The sign-up."""
@@ -116,6 +124,7 @@ class Correspondence:
         """What "this was not me" does."""
         return OwnersInterruption(
             self.db,
+            self.clock,
             users=self.users,
             links=self.links,
             interruption=self.interruption,

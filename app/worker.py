@@ -53,6 +53,7 @@ def subscriptions(services: Services) -> Sequence[Subscription]:
         links=services.links,
         wasnt_me=services.wasnt_me,
         outbox=services.outbox,
+        providers=services.federation.providers,
     )
     return (
         *notices.subscriptions(mails),

@@ -15,7 +15,7 @@ from app.cli.context import opened
 from app.cli.operator import Acting, explained
 from app.cli.options import AsJson, DataDir
 from app.cli.printing import print_columns, print_json
-from app.cli.user_factors import app
+from app.cli.user_identities import app
 from app.foundation.ids import new_id
 from app.transfer.imports import By
 from app.transfer.lines import split

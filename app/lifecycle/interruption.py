@@ -1,8 +1,11 @@
 """Stopping everything that is under way in an account."""
 
+from datetime import datetime
+
 from app.apikeys.owner import KeyOwner
 from app.apikeys.service import APIKeys
 from app.audit.event import Actor
+from app.federation.identities.service import Identities
 from app.foundation.db import Transaction
 from app.foundation.origin import Origin
 from app.links.service import PENDING, Links
@@ -14,7 +17,10 @@ from app.users.user import User
 class Interruption:
     """Ends what somebody else may have begun: sessions, sign-ins in mid-flow, and links that change something."""
 
-    def __init__(self, *, users: Users, sessions: Sessions, links: Links, api_keys: APIKeys) -> None:
+    def __init__(
+        self, *, users: Users, sessions: Sessions, links: Links, api_keys: APIKeys, identities: Identities
+    ) -> None:
+        self._identities = identities
         self._api_keys = api_keys
         self._users = users
         self._sessions = sessions
@@ -39,6 +45,15 @@ class Interruption:
         """
         owner = KeyOwner(id=user.sub, user_id=user.id)
         return await self._api_keys.revoke_all(tx, owner, reason=reason, actor=actor, origin=origin)
+
+    async def end_identities(
+        self, tx: Transaction, user: User, *, since: datetime, actor: Actor, origin: Origin
+    ) -> int:
+        """Unlink the identities that came to the account since then, by which a stranger may come back.
+
+        The one that the account was made by stays. Returns how many went. `end_everything` comes before, as for keys.
+        """
+        return len(await self._identities.unlink_since(tx, user, since, actor=actor, origin=origin))
 
     async def put_keys_to_sleep(self, tx: Transaction, user: User, *, reason: str) -> None:
         """Have API keys refused everywhere for as long as their owner may not act."""

@@ -7,8 +7,13 @@ from app.audit import history
 from app.audit.event import ActorKind
 from app.audit.fanout import PastEvent
 from app.audit.history import PastEntry
+from app.federation.identities.decide import How
+from app.federation.identities.events import IdentityUnlinked
+from app.federation.providers.errors import IdentityProviderNotFound
+from app.federation.providers.service import IdentityProviders
 from app.foundation.db import Database, Transaction
 from app.foundation.device import device_of, network_of
+from app.foundation.encryption import DecryptionFailed
 from app.foundation.mail.outbox import Mail, Outbox, Value
 from app.lifecycle.events import FactorEnrolled, FactorRemoved, FactorsReset, RecoveryCodesMade
 from app.links.service import Links, WasntMe
@@ -41,12 +46,14 @@ class SecurityMails:
         links: Links,
         wasnt_me: WasntMe,
         outbox: Outbox,
+        providers: IdentityProviders,
     ) -> None:
         self._db = db
         self._users = users
         self._links = links
         self._wasnt_me = wasnt_me
         self._outbox = outbox
+        self._providers = providers
 
     async def tell_of_new_device(self, event: PastEvent) -> None:
         """Mail the owner of a sign-in by a program and from a network that were not seen together before.
@@ -87,6 +94,25 @@ class SecurityMails:
                 # From where it was reported is nothing that its owner could know.
                 await self._put(tx, entry, template, values, with_device=not leaked, with_address=not leaked)
 
+    async def tell_of_identity(self, event: PastEvent) -> None:
+        """Mail the owner that an identity of another provider opens the account, or does so no more.
+
+        The identity that an account was made by is no news to whoever made it.
+        """
+        if event.details.get("how") == How.CREATED:
+            return
+        unlinked = event.type == IdentityUnlinked.type
+        async with self._db.transaction() as tx:
+            entry = await history.find(tx, event.id)
+            if entry is None:
+                return
+            # From where somebody else did it is nothing that its owner could know.
+            is_own = entry.actor_kind is ActorKind.USER and entry.actor_id == entry.subject
+            values = {"provider": await self._called(tx, str(event.details["provider"]))}
+            values |= {} if is_own else {"device": _NOWHERE, "ip": _NOWHERE}
+            template = "identity_unlinked" if unlinked else "identity_linked"
+            await self._put(tx, entry, template, values, with_device=is_own, with_address=is_own)
+
     async def tell_of_lockout(self, event: PastEvent) -> None:
         """Mail the owner that the password alone opens the account no more."""
         async with self._db.transaction() as tx:
@@ -94,6 +120,13 @@ class SecurityMails:
             if entry is not None:
                 reset_url = self._links.address(FORGOTTEN_PAGE)
                 await self._put(tx, entry, "account_locked", {"reset_url": reset_url}, with_device=False)
+
+    async def _called(self, tx: Transaction, connection_id: str) -> str:
+        """What people know a provider as; its id where it is gone or disabled."""
+        try:
+            return (await self._providers.get(tx, connection_id)).name
+        except (IdentityProviderNotFound, DecryptionFailed):
+            return connection_id
 
     async def _put(
         self,

@@ -26,11 +26,13 @@ class PasswordChangeRefused(Event):
 class AccountInterrupted(Event):
     """An owner said "this was not me": everything under way in the account was ended.
 
-    `restored` says that an address that was changed is the former one again.
+    `identities` of other providers were unlinked, those that had come to it lately. `restored` says that an address
+    that was changed is the former one again.
     """
 
     type: ClassVar[str] = "account.interrupted"
 
     sessions: int
     api_keys: int
+    identities: int = 0
     restored: bool

@@ -1,7 +1,10 @@
 """What the link "this was not me" does."""
 
+from datetime import timedelta
+
 from app.audit.event import Actor, ActorKind
 from app.audit.service import AuditLog
+from app.foundation.clock import Clock
 from app.foundation.db import Database, Transaction
 from app.foundation.origin import Origin
 from app.lifecycle.interruption import Interruption
@@ -21,6 +24,7 @@ class OwnersInterruption:
     def __init__(
         self,
         db: Database,
+        clock: Clock,
         *,
         users: Users,
         links: Links,
@@ -29,6 +33,7 @@ class OwnersInterruption:
         audit: AuditLog,
     ) -> None:
         self._db = db
+        self._clock = clock
         self._users = users
         self._links = links
         self._interruption = interruption
@@ -42,6 +47,7 @@ class OwnersInterruption:
     async def interrupt(self, raw_token: str, origin: Origin) -> None:
         """End every session, API key, sign-in in mid-flow and pending link, and mail a link for a new password.
 
+        Identities of other providers that were linked within the time that such a link is good are unlinked.
         A link from a warning of a change of address gives the account its former address back, unless another account
         has it by now. Raises InvalidLink.
         """
@@ -59,9 +65,17 @@ class OwnersInterruption:
         actor = Actor(ActorKind.USER, user.sub)
         ended = await self._interruption.end_everything(tx, user, reason="wasnt_me", actor=actor, origin=origin)
         keys = await self._interruption.end_keys(tx, user, reason="wasnt_me", actor=actor, origin=origin)
+        since = self._clock.now() - timedelta(seconds=self._links.seconds(LinkKind.WASNT_ME))
+        identities = await self._interruption.end_identities(tx, user, since=since, actor=actor, origin=origin)
         restored = await self._restored(tx, link, user, actor, origin)
         event = AccountInterrupted(
-            actor=actor, origin=origin, subject=user.sub, sessions=ended, api_keys=keys, restored=restored is not None
+            actor=actor,
+            origin=origin,
+            subject=user.sub,
+            sessions=ended,
+            api_keys=keys,
+            identities=identities,
+            restored=restored is not None,
         )
         await self._audit.record(tx, event)
         if user.is_active:

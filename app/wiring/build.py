@@ -93,7 +93,7 @@ def build(settings: Settings) -> Services:
         public_url=issuer,
     )
     refresh_lifetime = timedelta(seconds=settings.jwt.refresh_token_seconds)
-    revocations = ground.revocations
+    revocations, identities = ground.revocations, ground.identities
     sessions = Sessions(clock, audit, revocations, SessionLifetimes.of(settings.sessions, idle=refresh_lifetime))
     minter = AccessTokenMinter(clock, keys, issuer=issuer, default_seconds=settings.jwt.access_token_seconds)
     issuance = GrantIssuance(clock, roles, minter, refresh_lifetime=refresh_lifetime)
@@ -106,7 +106,7 @@ def build(settings: Settings) -> Services:
     api_keys = build_api_keys(ground, clients)
     outbox = Outbox(clock, keyring, domain=settings.host)
     post = Correspondence(
-        db, clock, audit, users, passwords, lockout, sessions, links, outbox, limits, api_keys.registry
+        db, clock, audit, users, passwords, lockout, sessions, links, outbox, limits, api_keys.registry, identities
     )
     wasnt_me = post.wasnt_me
     email_codes = EmailCodes(
@@ -137,7 +137,7 @@ def build(settings: Settings) -> Services:
         erasure=audit_erasure,
         consents=oauth.consents,
         trusted=trusted,
-        identities=ground.identities,
+        identities=identities,
     )
     grace = timedelta(seconds=settings.accounts.deletion_grace_seconds)
     closing = AccountClosing(db, clock, lifecycle, users=users, outbox=outbox, links=links, grace=grace)
@@ -295,6 +295,6 @@ def build(settings: Settings) -> Services:
         registry=(registry := build_registry(ground, oauth, sessions)),
         saml=build_saml(ground, saml, federation, brokering, browsers=browsers, sign_out=registry.browser),
         unlinking=IdentityUnlinking(
-            db, users=users, factors=factors.registry, identities=ground.identities, sessions=sessions
+            db, users=users, factors=factors.registry, identities=identities, sessions=sessions
         ),
     )

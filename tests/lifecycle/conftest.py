@@ -58,7 +58,10 @@ class House:
         self.sessions = Sessions(registry.clock, registry.audit, self.revocations, lifetimes)
         self.links = Links(self.db, registry.clock, LinkSettings(), public_url=ISSUER)
         keys = APIKeys(registry.clock, registry.audit, self.revocations)
-        self.interruption = Interruption(users=self.users, sessions=self.sessions, links=self.links, api_keys=keys)
+        self.identities = Identities(registry.clock, registry.keyring, registry.audit)
+        self.interruption = Interruption(
+            users=self.users, sessions=self.sessions, links=self.links, api_keys=keys, identities=self.identities
+        )
         self.outbox = Outbox(registry.clock, registry.keyring, domain="auth.example.com")
         self.lifecycle = UserLifecycle(
             self.db,
@@ -76,7 +79,7 @@ class House:
             trusted=TrustedBrowsers(
                 registry.clock, registry.audit, TrustPolicy(lifetime=timedelta(days=30), is_a_factor=False)
             ),
-            identities=Identities(registry.clock, registry.keyring, registry.audit),
+            identities=self.identities,
         )
         self.closing = AccountClosing(
             self.db,

@@ -19,9 +19,10 @@ class IdentityLinked(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityUnlinked(Event):
-    """A user's identity opens their account no more."""
+    """A user's identity opens their account no more. With `forced` it may have been their last way in."""
 
     type: ClassVar[str] = "identity.unlinked"
 
     provider: str
     issuer: str
+    forced: bool = False

@@ -30,7 +30,10 @@ _MAX_EMAIL_CHARACTERS = 254
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linked:
-    """An identity and its user. `given` is what rules gave at the last sign-in, as `brokering` keeps it."""
+    """An identity and its user. `given` is what rules gave at the last sign-in, as `brokering` keeps it.
+
+    `how` is none where it was linked before that was kept.
+    """
 
     id: UUID
     issuer: str
@@ -38,6 +41,7 @@ class Linked:
     user_id: UUID
     connection_id: str
     email: str | None
+    how: How | None
     given: Mapping[str, Any] = field(repr=False)
     created_at: datetime
     last_used_at: datetime | None
@@ -99,6 +103,7 @@ class Identities:
             "user_id": user.id,
             "connection_id": identity.connection_id,
             "email": None if identity.email is None else identity.email[:_MAX_EMAIL_CHARACTERS],
+            "how": how.value,
             "created_at": now,
         }
         if not await store.add(tx, values):
@@ -136,18 +141,36 @@ class Identities:
         await store.change(tx, linked.id, {"given": dict(given)})
 
     async def unlink(
-        self, tx: Transaction, user: User, identity_id: UUID, *, actor: Actor, origin: Origin
+        self, tx: Transaction, user: User, identity_id: UUID, *, actor: Actor, origin: Origin, forced: bool = False
     ) -> Linked | None:
-        """Take an identity from its user; None where it is none of theirs."""
+        """Take an identity from its user; None where it is none of theirs. `forced` is for the audit log."""
         row = await store.remove(tx, identity_id, user_id=user.id)
         if row is None:
             return None
         linked = _linked(row)
         event = IdentityUnlinked(
-            actor=actor, origin=origin, subject=user.sub, provider=linked.connection_id, issuer=linked.issuer
+            actor=actor,
+            origin=origin,
+            subject=user.sub,
+            provider=linked.connection_id,
+            issuer=linked.issuer,
+            forced=forced,
         )
         await self._audit.record(tx, event)
         return linked
+
+    async def unlink_since(
+        self, tx: Transaction, user: User, since: datetime, *, actor: Actor, origin: Origin
+    ) -> Sequence[Linked]:
+        """Take from a user what was linked to the account since then; what the account was made by stays."""
+        added = [
+            linked
+            for linked in await self.list_of(tx, user.id)
+            if linked.created_at >= since and linked.how is not How.CREATED
+        ]
+        for linked in added:
+            await self.unlink(tx, user, linked.id, actor=actor, origin=origin)
+        return added
 
     async def forget(self, tx: Transaction, user_id: UUID) -> int:
         """Delete what is kept of a user here, and return how many identities that were."""
@@ -198,6 +221,7 @@ def _linked(row: Row[Any]) -> Linked:
         user_id=row.user_id,
         connection_id=row.connection_id,
         email=row.email,
+        how=None if row.how is None else How(row.how),
         given=row.given,
         created_at=row.created_at,
         last_used_at=row.last_used_at,

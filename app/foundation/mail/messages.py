@@ -15,6 +15,7 @@ A template's values, as `Outbox.put` takes them:
 | `mfa_changed` | `change`, `at`, `device`, `ip`, `wasnt_me_url` |
 | `api_key_created` | `name`, `at`, `device`, `ip`, `wasnt_me_url` |
 | `api_key_leaked` | `name`, `at`, `wasnt_me_url` |
+| `identity_linked`, `identity_unlinked` | `provider`, `at`, `device`, `ip`, `wasnt_me_url` |
 | `webhook_paused` | `at`, `host` |
 | `invitation` | `url`, `expires_in` |
 | `impersonated` | `at` |
@@ -189,6 +190,30 @@ MESSAGES: Mapping[str, Message] = MappingProxyType(
             facts=((_("Name"), "name"), (_("When"), "at")),
             warns=True,
             values=frozenset({"name", "at", "wasnt_me_url"}),
+        ),
+        "identity_linked": Message(
+            subject=_("A sign-in provider was linked to your account"),
+            paragraphs=(_("From now on a sign-in at %(provider)s opens your account too."),),
+            facts=(
+                (_("Provider"), "provider"),
+                (_("When"), "at"),
+                (_("Device"), "device"),
+                (_("Network address"), "ip"),
+            ),
+            warns=True,
+            values=frozenset({"provider", "at", "device", "ip", "wasnt_me_url"}),
+        ),
+        "identity_unlinked": Message(
+            subject=_("A sign-in provider was unlinked from your account"),
+            paragraphs=(_("A sign-in at %(provider)s no longer opens your account. Other sessions were ended."),),
+            facts=(
+                (_("Provider"), "provider"),
+                (_("When"), "at"),
+                (_("Device"), "device"),
+                (_("Network address"), "ip"),
+            ),
+            warns=True,
+            values=frozenset({"provider", "at", "device", "ip", "wasnt_me_url"}),
         ),
         "webhook_paused": Message(
             subject=_("A webhook was paused"),

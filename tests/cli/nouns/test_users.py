@@ -132,3 +132,10 @@ def test_everything_is_ended_with_a_reason(run, administrator, noun, target):
     assert "is refused" in run(noun, "end-everything", target, "--reason", "INC-4711").out
     assert run(noun, "end-everything", target).code == 2
     assert run(noun, "end-everything", "nothing", "--reason", "INC-4711").refusal()
+
+
+def test_identities_of_a_user_are_listed_and_what_is_not_there_is_not_unlinked(run, administrator):
+    assert run("users", "identities", administrator, "--json").json() == []
+    told = run("users", "unlink", administrator, "0190a0a0-0000-7000-8000-000000000000").refusal()
+    assert "users identities" in told
+    assert run("users", "unlink", administrator, "no-id").code == 2
