@@ -13,9 +13,11 @@ from app.admin.oauth_clients import router as oauth_clients
 from app.admin.permissions import router as permissions
 from app.admin.roles import router as roles
 from app.admin.routing import AdminRouter
+from app.admin.saml_keys import router as saml_keys
 from app.admin.signing_keys import router as signing_keys
 from app.admin.stats import router as stats
 from app.admin.user_holdings import router as user_holdings
+from app.admin.user_identities import router as user_identities
 from app.admin.user_transfer import router as user_transfer
 from app.admin.users import router as users
 from app.admin.webhooks import router as webhooks
@@ -24,6 +26,7 @@ ADMIN_ROUTERS: tuple[AdminRouter, ...] = (
     user_transfer,
     users,
     user_holdings,
+    user_identities,
     ended_users,
     roles,
     permissions,
@@ -31,6 +34,7 @@ ADMIN_ROUTERS: tuple[AdminRouter, ...] = (
     ended_audiences,
     audiences,
     signing_keys,
+    saml_keys,
     ended_clients,
     oauth_clients,
     api_keys,

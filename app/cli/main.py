@@ -31,6 +31,7 @@ COMMANDS = {
     "api-keys": "app.cli.api_keys",
     "keys": "app.cli.keys",
     "rotate-signing-key": "app.cli.rotate_signing_key",
+    "saml-keys": "app.cli.saml_keys",
     "audit": "app.cli.audit",
     "export-config": "app.cli.export_config",
     "apply-config": "app.cli.apply_config",

@@ -23,6 +23,7 @@ SUMMARIES = {
     "api-keys": "API keys: listed, made for clients, rotated, revoked.",
     "keys": "The keys that sign tokens.",
     "rotate-signing-key": "Let the next key sign, which is published already, and publish a new next one.",
+    "saml-keys": "The key pairs that we sign by at SAML providers, and that open what these encrypt for us.",
     "audit": "The audit log: who did what, when, and from where.",
     "export-config": "Print what is set up, from audiences to identity providers. No secret and no person is in it.",
     "apply-config": "Bring about what a document says, all of it or nothing. To do it again changes nothing.",

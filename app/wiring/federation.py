@@ -29,6 +29,7 @@ def build_federation(ground: Ground, rights: RightsParts) -> tuple[FederationPar
         ground.db,
         ground.clock,
         ground.keyring,
+        ground.audit,
         ground.outbound,
         in_settings=in_settings,
         public_url=ground.issuer,

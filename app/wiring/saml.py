@@ -23,6 +23,7 @@ def build_saml(
     """Build it. No provider is asked before somebody signs in by it."""
     return SAMLSignInParts(
         connector=saml.connector,
+        key_rotation=saml.rotation,
         answers=SAMLAnswers(
             providers=federation.providers,
             connector=saml.connector,

@@ -205,8 +205,16 @@ CURES = {
     "gone": "Begin again: what the request names will not come back.",
     "cursor_expired": "Ask for the feed without a cursor; the answer begins with a snapshot.",
     "feed_not_ready": "Try again in a second, or another process: this one has just begun, or is full.",
-    "identity_not_found": "Look the id up in `GET /auth/me/identities`.",
-    "last_way_in": "Set a password (`POST /auth/password/forgot`) or add a passkey first; then unlink.",
+    "next_saml_key_exists": "Go on with it (`POST /admin/saml-keys/rotate`), or take it out "
+    "(`DELETE /admin/saml-keys/{fingerprint}`).",
+    "saml_key_not_found": "Look the fingerprint up in `GET /admin/saml-keys`.",
+    "saml_key_not_ready": "Publish the next one (`POST /admin/saml-keys`), and wait until its `ready_at`; or say "
+    "`force` where somebody else may have the key that signs.",
+    "saml_key_in_use": "Rotate first, and wait for its `retires_at`. One that only opens still goes with `force=true`.",
+    "saml_overlap_too_short": "Ask for two days or more, or say `force` where somebody else may have the key.",
+    "identity_not_found": "Look the id up in `GET /auth/me/identities`, or in `GET /admin/users/{sub}/identities`.",
+    "last_way_in": "Set a password (`POST /auth/password/forgot`) or add a passkey first; then unlink. "
+    "Administrators may say `force=true`.",
     "invalid_exchange_code": "Begin at `/auth/oauth/{provider}/start` again. A code counts once, for 60 seconds, and "
     "with the `code_verifier` whose challenge `start` was given.",
     "invalid_logout_token": "Look at `upstream_logout.refused` in the audit log, and at the provider's client: its "

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from app.brokering.saml.answers import SAMLAnswers
 from app.brokering.saml.sign_out import SAMLSignOut
 from app.federation.saml.connector import SAMLConnector
+from app.federation.saml.rotation import SAMLKeyRotation
 from app.foundation.parts import Parts
 
 
@@ -15,3 +16,4 @@ class SAMLSignInParts(Parts):
     connector: SAMLConnector
     answers: SAMLAnswers
     sign_out: SAMLSignOut
+    key_rotation: SAMLKeyRotation

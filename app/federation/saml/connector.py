@@ -73,7 +73,7 @@ class SAMLConnector:
             contexts=config.authn_contexts,
         )
         signs = config.signs_requests or metadata.wants_signed_requests
-        key = (await self._keys.all())[0] if signs else None
+        key = (await self._keys.current()).active if signs else None
         sent = await self._threads.run(partial(departure, request, chosen, key))
         return replace(sent, kept={"request_id": request_id})
 
@@ -101,12 +101,13 @@ class SAMLConnector:
 
     async def own_metadata(self, connection: Connection) -> bytes:
         """What the provider is given of us: a document."""
-        provider = ServiceProvider.of(self._public_url, connection)
+        provider, keys = ServiceProvider.of(self._public_url, connection), await self._keys.current()
         element = own_metadata(
             entity_id=provider.entity_id,
             acs_url=provider.acs_url,
             logout_url=provider.logout_url,
-            certificates=[key.certificate for key in await self._keys.all()],
+            signing=keys.published,
+            encryption=[keys.active.certificate],
             name_id_format=provider.name_id_format,
         )
         return write_document(element)
@@ -155,7 +156,7 @@ class SAMLConnector:
                 skew=provider.skew,
                 allows_unasked=config.allows_idp_initiated,
             ),
-            keys=[key.private_key for key in await self._keys.all()],
+            keys=(await self._keys.current()).opening,
             signed=Signed(config.signed),
             requires_encryption=config.requires_encryption,
             allows_cbc=config.allows_cbc,

@@ -20,11 +20,11 @@ async def examine(provider: ServiceProvider, cache: MetadataCache, keys: OwnKeys
     """Every check that can be made without a person. None of them asks the provider for more than its metadata."""
     trace = Trace()
     try:
-        own = await keys.all()
+        own = await keys.current()
     except DecryptionFailed as error:
         trace.check("our key", passed=False, expected="a key that ENCRYPTION__KEYS opens", received=str(error))
         return trace
-    trace.check("our key", passed=True, expected="a key pair", received=f"{len(own)} of ours")
+    trace.check("our key", passed=True, expected="a key pair", received=f"{len(own.opening)} of ours")
     try:
         metadata = await cache.read_now(provider)
     except SignInRefused as error:

@@ -1,105 +1,101 @@
-"""Our key pair: it signs what we ask, and opens what was encrypted for us. Its certificate signs itself.
+"""Our key pairs: the active one signs what we ask, and each opens what was encrypted for it.
 
-Made once for a deployment, by whoever needs it first, so that every process and every release has the same.
+The first is made for a deployment by whoever needs it first, so that every process and every release has the same.
+What changes them afterwards is in `rotation`.
 """
 
 import asyncio
-import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from app.federation.saml import store
+from app.federation.saml.key_pair import KeyState, OwnKey, SealedKey, StoredKey, make_key, seal, unseal
 from app.foundation.clock import Clock
-from app.foundation.db import Database
-from app.foundation.encryption import DecryptionFailed, Keyring
+from app.foundation.db import Database, Transaction
+from app.foundation.encryption import Keyring
 from app.foundation.ids import new_id
 
-# Providers write our certificate down by hand, and nobody looks at its end: a date would only be an outage.
-_CERTIFICATE_YEARS = 20
-# As our signing keys; a person may be waiting for the first one to be made.
-_RSA_BITS = 2048
 _KEPT = timedelta(seconds=60)
-_PURPOSE = "saml key"
-_MAX_NAME_CHARACTERS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class OwnKey:
-    """A key pair and its certificate."""
+class OwnKeySet:
+    """The key pairs that count now."""
 
-    certificate: x509.Certificate
-    private_key: RSAPrivateKey = field(repr=False)
+    active: OwnKey
+    following: tuple[OwnKey, ...] = ()
+    retiring: tuple[OwnKey, ...] = ()
+
+    @property
+    def published(self) -> list[x509.Certificate]:
+        """Whose signatures are ours, or will be: a provider that reads them in time meets no unknown one."""
+        return [key.certificate for key in (self.active, *self.following, *self.retiring)]
+
+    @property
+    def opening(self) -> list[RSAPrivateKey]:
+        """What opens an assertion: whoever has not read our metadata again encrypts for a former one."""
+        return [key.private_key for key in (self.active, *self.retiring, *self.following)]
 
 
 class OwnKeys:
-    """The key pairs of this deployment, the newest first."""
+    """The key pairs of this deployment, as of the last minute."""
 
     def __init__(self, db: Database, clock: Clock, keyring: Keyring, *, public_url: str) -> None:
         self._db = db
         self._clock = clock
         self._keyring = keyring
         self._host = urlsplit(public_url).hostname or "localhost"
-        self._read: tuple[datetime, tuple[OwnKey, ...]] | None = None
+        self._read: tuple[datetime, OwnKeySet] | None = None
 
-    async def all(self) -> tuple[OwnKey, ...]:
-        """Every key pair; the first signs. Makes the first one. Raises DatabaseUnavailable, DecryptionFailed."""
+    async def current(self) -> OwnKeySet:
+        """The key pairs that count. Makes the first one. Raises DatabaseUnavailable, DecryptionFailed."""
         now = self._clock.now()
         if self._read is not None and now - self._read[0] < _KEPT:
             return self._read[1]
         async with self._db.transaction() as tx:
             stored = await store.list_keys(tx)
         if not stored:
-            stored = await self._establish(now)
-        keys = tuple([self._opened(certificate, sealed) for certificate, sealed in stored])
+            stored = await self._establish()
+        keys = self._opened([key for key in stored if not key.is_over(now)])
         self._read = (now, keys)
         return keys
 
-    async def _establish(self, now: datetime) -> list[tuple[bytes, bytes]]:
-        made = await asyncio.to_thread(_make, self._host, now)
-        certificate = made.certificate.public_bytes(Encoding.DER)
-        encoded = made.private_key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-        sealed = self._keyring.encrypt(encoded, purpose=_PURPOSE, bound_to=_bound_to(certificate))
+    def forget(self) -> None:
+        """Read them again when they are needed next: they have been changed."""
+        self._read = None
+
+    async def make(self) -> SealedKey:
+        """A new key pair, which nobody has yet."""
+        made = await asyncio.to_thread(make_key, self._host, self._clock.now())
+        return seal(made, self._keyring)
+
+    async def add(self, tx: Transaction, made: SealedKey, state: KeyState) -> StoredKey:
+        """Store a new key pair."""
+        now = self._clock.now()
+        activated_at = now if state is KeyState.ACTIVE else None
+        key = StoredKey(
+            id=new_id(now), state=state, sealed=made, created_at=now, activated_at=activated_at, retires_at=None
+        )
+        await store.add_key(tx, key)
+        return key
+
+    async def _establish(self) -> Sequence[StoredKey]:
+        made = await self.make()
         async with self._db.transaction() as tx:
             await store.lock(tx)
             if not await store.list_keys(tx):
-                row = {"id": new_id(now), "certificate": certificate, "private_key": sealed, "created_at": now}
-                await store.add_key(tx, row)
+                await self.add(tx, made, KeyState.ACTIVE)
             return await store.list_keys(tx)
 
-    def _opened(self, certificate: bytes, sealed: bytes) -> OwnKey:
-        encoded = self._keyring.decrypt(sealed, purpose=_PURPOSE, bound_to=_bound_to(certificate))
-        try:
-            # The seal already proves that these are the bytes we wrote.
-            key = load_der_private_key(encoded, password=None, unsafe_skip_rsa_key_validation=True)
-        except ValueError as error:
-            raise DecryptionFailed(detail="what is sealed as a key of SAML is none") from error
-        if not isinstance(key, RSAPrivateKey):
-            raise DecryptionFailed(detail="what is sealed as a key of SAML is of another kind")
-        return OwnKey(x509.load_der_x509_certificate(certificate), key)
-
-
-def _bound_to(certificate: bytes) -> str:
-    """A private half opens beside its own certificate alone."""
-    return hashlib.sha256(certificate).hexdigest()
-
-
-def _make(host: str, now: datetime) -> OwnKey:
-    key = generate_private_key(65537, _RSA_BITS)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host[:_MAX_NAME_CHARACTERS])])
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=365 * _CERTIFICATE_YEARS))
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-    )
-    return OwnKey(builder.sign(key, SHA256()), key)
+    def _opened(self, stored: Sequence[StoredKey]) -> OwnKeySet:
+        keys = {
+            state: tuple(unseal(key.sealed, self._keyring) for key in stored if key.state is state)
+            for state in KeyState
+        }
+        [active, *older] = keys[KeyState.ACTIVE]
+        return OwnKeySet(active, keys[KeyState.NEXT], (*older, *keys[KeyState.RETIRING]))

@@ -154,7 +154,7 @@ class SAMLLogout:
             raise SignInRefused(Refusal.FORGED, str(error)) from None
 
     async def _signed(self, message: etree._Element, chosen: Way) -> Departure:
-        key = (await self._keys.all())[0]
+        key = (await self._keys.current()).active
         return await self._threads.run(partial(departure, message, chosen, key))
 
     def _head(self, provider: ServiceProvider, chosen: Way, message_id: str) -> Head:

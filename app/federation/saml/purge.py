@@ -10,6 +10,8 @@ SEEN_KEPT = timedelta(minutes=10)
 SESSIONS_KEPT = timedelta(days=366)
 
 RULES = (
+    # With it goes its private half. Those that sign, or will, have no such time.
+    PurgeRule(table="saml_keys", order="retires_at", kept=timedelta(0)),
     PurgeRule(table="saml_seen", order="expires_at", kept=SEEN_KEPT),
     PurgeRule(table="saml_arrivals", order="expires_at", kept=timedelta(0)),
     PurgeRule(table="saml_sessions", order="created_at", kept=SESSIONS_KEPT),

@@ -8,7 +8,7 @@ from lxml import etree
 
 from app.federation.connector import Departure, Refusal, SignInRefused
 from app.federation.saml.config import BINDINGS
-from app.federation.saml.keys import OwnKey
+from app.federation.saml.key_pair import OwnKey
 from app.protocols.saml.document import write_document
 from app.protocols.saml.names import POST, REDIRECT
 from app.protocols.saml.redirect import address

@@ -1,7 +1,11 @@
 """Statements on the tables of SAML."""
 
-from sqlalchemy import insert, select, text
+from datetime import datetime
+from uuid import UUID
 
+from sqlalchemy import delete, insert, select, text, update
+
+from app.federation.saml.key_pair import KeyState, SealedKey, StoredKey
 from app.federation.saml.models import SAMLKey
 from app.foundation.db import Transaction
 
@@ -32,16 +36,52 @@ FIND_SESSION = "SELECT sealed FROM saml_sessions WHERE session = $1"
 
 
 async def lock(tx: Transaction) -> None:
-    """Let those who make the first key take turns until the transaction ends."""
+    """Let those who change the key pairs take turns until the transaction ends."""
     await tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('saml_keys'))"))
 
 
-async def list_keys(tx: Transaction) -> list[tuple[bytes, bytes]]:
-    """Certificate and sealed private half of each key pair, newest first."""
-    rows = await tx.execute(select(SAMLKey.certificate, SAMLKey.private_key).order_by(SAMLKey.id.desc()))
-    return [(row.certificate, row.private_key) for row in rows]
+async def list_keys(tx: Transaction) -> list[StoredKey]:
+    """Each key pair, newest first."""
+    rows = await tx.execute(select(SAMLKey.__table__).order_by(SAMLKey.id.desc()))
+    return [
+        StoredKey(
+            id=row.id,
+            state=KeyState(row.state),
+            sealed=SealedKey(row.certificate, row.private_key),
+            created_at=row.created_at,
+            activated_at=row.activated_at,
+            retires_at=row.retires_at,
+        )
+        for row in rows
+    ]
 
 
-async def add_key(tx: Transaction, values: dict[str, object]) -> None:
+async def add_key(tx: Transaction, key: StoredKey) -> None:
     """Store a key pair."""
+    values = {
+        "id": key.id,
+        "state": key.state.value,
+        "certificate": key.sealed.certificate,
+        "private_key": key.sealed.private_key,
+        "created_at": key.created_at,
+        "activated_at": key.activated_at,
+        "retires_at": key.retires_at,
+    }
     await tx.execute(insert(SAMLKey).values(values))
+
+
+async def activate(tx: Transaction, key_id: UUID, *, at: datetime) -> None:
+    """Let a key pair sign from now on."""
+    values = {"state": KeyState.ACTIVE.value, "activated_at": at}
+    await tx.execute(update(SAMLKey).where(SAMLKey.id == key_id).values(values))
+
+
+async def begin_retiring(tx: Transaction, key_id: UUID, *, retires_at: datetime) -> None:
+    """Let a key pair sign no more, and open until then."""
+    values = {"state": KeyState.RETIRING.value, "retires_at": retires_at}
+    await tx.execute(update(SAMLKey).where(SAMLKey.id == key_id).values(values))
+
+
+async def remove_key(tx: Transaction, key_id: UUID) -> None:
+    """Erase a key pair."""
+    await tx.execute(delete(SAMLKey).where(SAMLKey.id == key_id))

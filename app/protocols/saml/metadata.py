@@ -14,6 +14,8 @@ from app.protocols.saml.names import DS, MD, POST, REDIRECT, SAMLP, tag
 from app.protocols.saml.signature import SignatureRefused, key_info, verified
 
 MAX_BYTES = 4 * 1024 * 1024
+OWN_CACHE_DURATION = "PT4H"
+"""How often whoever keeps our metadata shall read it again: a key that is to sign is in it before it does."""
 _ENTITY = tag("md:EntityDescriptor")
 _ENTITIES = tag("md:EntitiesDescriptor")
 _MAX_URL_CHARACTERS = 2048
@@ -94,11 +96,13 @@ def own_metadata(
     entity_id: str,
     acs_url: str,
     logout_url: str,
-    certificates: Sequence[x509.Certificate],
+    signing: Sequence[x509.Certificate],
+    encryption: Sequence[x509.Certificate],
     name_id_format: str | None,
 ) -> etree._Element:
-    """What a provider needs to know about us. Every certificate is named for both uses; the first signs now."""
-    entity = etree.Element(_ENTITY, attrib={"entityID": entity_id}, nsmap={"md": MD, "ds": DS})
+    """What a provider needs to know about us. Of the certificates whose signatures are ours the first signs now."""
+    attributes = {"entityID": entity_id, "cacheDuration": OWN_CACHE_DURATION}
+    entity = etree.Element(_ENTITY, attrib=attributes, nsmap={"md": MD, "ds": DS})
     role = etree.SubElement(
         entity,
         tag("md:SPSSODescriptor"),
@@ -108,7 +112,7 @@ def own_metadata(
             "protocolSupportEnumeration": SAMLP,
         },
     )
-    for use in ("signing", "encryption"):
+    for use, certificates in (("signing", signing), ("encryption", encryption)):
         for certificate in certificates:
             descriptor = etree.SubElement(role, tag("md:KeyDescriptor"), attrib={"use": use})
             descriptor.append(key_info(certificate))

@@ -31,6 +31,7 @@ def parts_of(services: Services) -> SAMLParts:
         services.db,
         services.clock,
         services.keyring,
+        services.audit,
         services.outbound,
         in_settings=services.outbound,
         public_url=services.settings.public_url,
