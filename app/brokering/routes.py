@@ -1,4 +1,4 @@
-"""`/auth/oauth/exchange`, and what a provider tells of sessions that are over."""
+"""`/auth/oauth/exchange`, our keys for a provider, and what it tells of sessions that are over."""
 
 from typing import Annotated, Any
 
@@ -8,6 +8,9 @@ from starlette.responses import Response
 from app.brokering.exchange import ExchangeCodes
 from app.brokering.logout import UpstreamLogouts
 from app.brokering.schemas import ExchangeRequest
+from app.federation.oidc.client_proof import client_keys
+from app.federation.providers.errors import IdentityProviderNotFound
+from app.federation.providers.service import IdentityProviders
 from app.foundation.caller import RequestOrigin
 from app.foundation.form import read_form
 from app.foundation.json_answer import JSONAnswer
@@ -47,6 +50,19 @@ async def exchange(
     It answers the audience that `start` named. A code that comes a second time ends the session that it has opened.
     """
     return token_answer(request, await codes.exchange(body.code, body.code_verifier, origin))
+
+
+@router.get("/auth/oauth/{provider}/jwks.json", summary="The keys by which we prove ourselves at a provider")
+async def client_key_set(
+    provider: str, providers: Annotated[IdentityProviders, provide(IdentityProviders)]
+) -> Response:
+    """For a provider that fetches the keys of its clients: those of the connection, where it proves itself by keys."""
+    keys = client_keys(await providers.get(None, provider))
+    if not keys:
+        raise IdentityProviderNotFound
+    response = JSONAnswer({"keys": keys})
+    response.headers["Cache-Control"] = "public, max-age=300"
+    return response
 
 
 @router.post(

@@ -1,13 +1,16 @@
 """A real Keycloak as the provider that our people come from."""
 
 import asyncio
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 
 import pytest
 
 from app.federation.connector import Asked, Connection, ConnectorKind, FederatedIdentity, Policy, Rule
+from app.federation.oidc.client_key import published_keys, read_client_keys
 from app.federation.providers.mapping import map_claims
 from app.protocols.trace import Trace
+from tests.federation.oidc.client_keys import new_private_key, pem
 from tests.federation.oidc.relying_party import CALLBACK, RelyingParty, relying_party
 from tests.interop.upstream import ForeignBrowser, told
 from tools.keycloak.admin import Admin
@@ -56,6 +59,7 @@ async def test_people_of_a_keycloak_sign_in_through_rotated_keys_until_it_says_t
             await is_explained_when_set_up_wrongly(staff)
             await has_roles_by_rules(staff)
             await outlives_rotated_keys(staff)
+            await knows_us_by_our_keys(staff)
             await keycloak_admin.sign_out(REALM, staff.person)
             identity = await staff.sign_in()
             await keycloak_admin.sign_out(REALM, staff.person)
@@ -108,6 +112,29 @@ async def is_explained_when_set_up_wrongly(staff: Staff) -> None:
     assert failed is not None
     assert (failed.name, "client id or the client secret" in str(failed.received)) == ("client", True)
     await staff.admin.change_client(REALM, "auth-service", secret=SECRET)
+
+
+async def knows_us_by_our_keys(staff: Staff) -> None:
+    """By the keys in the client's settings there, as its console takes them."""
+    keys = {alg: pem(new_private_key(alg)) for alg in ("ES256", "PS256", "EdDSA")}
+    for alg, own in keys.items():
+        client_id = f"by-{alg}"
+        published = published_keys(read_client_keys(own), chosen=alg)
+        await staff.admin.make_client(
+            REALM,
+            clientId=client_id,
+            clientAuthenticatorType="client-jwt",
+            redirectUris=[CALLBACK],
+            attributes={
+                "pkce.code.challenge.method": "S256",
+                "use.jwks.string": "true",
+                "jwks.string": json.dumps({"keys": published}),
+            },
+        )
+        config = {**staff.connection.config, "client_id": client_id, "token_endpoint_auth_signing_alg": alg}
+        keyed = replace(staff, connection=replace(staff.connection, config=config, secret=own))
+        assert (await staff.rp.connector.test(keyed.connection)).failed is None, alg
+        assert (await keyed.sign_in()).subject == staff.person, alg
 
 
 async def has_roles_by_rules(staff: Staff) -> None:

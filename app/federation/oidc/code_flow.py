@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.federation.connector import Connection, FederatedIdentity, Refusal, SignInRefused
+from app.federation.oidc.client_proof import ClientProof, Proving
 from app.federation.oidc.documents import Documents
 from app.federation.oidc.faults import EndpointGone, ProviderFault, refuse, require
 from app.federation.oidc.identity import identity_of
 from app.federation.oidc.reach import Named, Reach
-from app.federation.oidc.redeem import ClientProof, Redeemed, redeem
+from app.federation.oidc.redeem import Redeemed, redeem
 from app.federation.oidc.setup import OIDCSetup
 from app.federation.oidc.tokens import ID_TOKEN_TYPES, Signatures, Upstream, check_access_token
 from app.federation.oidc.userinfo import Userinfo
@@ -104,9 +105,8 @@ class CodeFlow:
     async def _redeem(
         self, connection: Connection, upstream: Upstream, url: str, kept: Mapping[str, Any], code: str
     ) -> Redeemed:
-        setup = upstream.setup
-        offered = upstream.metadata.auth_methods
-        proof = ClientProof.chosen(setup.client_id, connection.secret, method=setup.auth_method, offered=offered)
+        proving = Proving.at(upstream.setup, upstream.metadata, url, self._clock.now())
+        proof = ClientProof.chosen(connection.secret, proving)
         return await redeem(
             self._reach,
             url,

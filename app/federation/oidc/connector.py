@@ -42,9 +42,9 @@ class OIDCConnector:
         self._documents = Documents(reach, monotonic=monotonic)
         self._signatures = Signatures(self._documents)
         self._code_flow = CodeFlow(reach, self._documents, self._signatures, clock)
-        self._plain = PlainSignIn(reach)
+        self._plain = PlainSignIn(reach, clock)
         self._logouts = UpstreamLogouts(self._code_flow, self._signatures, clock)
-        self._examination = Examination(reach, self._documents)
+        self._examination = Examination(reach, self._documents, clock)
 
     @property
     def kinds(self) -> Sequence[ConnectorKind]:

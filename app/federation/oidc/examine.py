@@ -1,12 +1,14 @@
 """Trying a connection without a person: each thing that a sign-in needs, and in words what is wrong with it."""
 
 from app.federation.connector import Connection, ConnectorKind, InvalidConfiguration
+from app.federation.oidc.client_proof import ClientProof, Proving
 from app.federation.oidc.documents import Documents
 from app.federation.oidc.faults import ProviderFault
 from app.federation.oidc.plain_setup import PlainSetup, read_plain
 from app.federation.oidc.reach import Named, Reach, described
-from app.federation.oidc.redeem import ClientProof, ask, error_of
+from app.federation.oidc.redeem import ask, error_of
 from app.federation.oidc.setup import OIDCSetup, read_oidc
+from app.foundation.clock import Clock
 from app.foundation.secrets import random_secret
 from app.protocols.jose.upstream_keys import ALGORITHMS
 from app.protocols.oidc.upstream_metadata import ProviderMetadata
@@ -20,7 +22,8 @@ _BAD_CALLBACK = frozenset({"redirect_uri_mismatch"})
 class Examination:
     """Asks a provider for all that a sign-in would need. What is kept of it is not relied on, but asked for anew."""
 
-    def __init__(self, reach: Reach, documents: Documents) -> None:
+    def __init__(self, reach: Reach, documents: Documents, clock: Clock) -> None:
+        self._clock = clock
         self._reach = reach
         self._documents = documents
 
@@ -48,9 +51,8 @@ class Examination:
         _judge(metadata, setup, trace)
         await self._keys(metadata, named, trace)
         try:
-            proof = ClientProof.chosen(
-                setup.client_id, connection.secret, method=setup.auth_method, offered=metadata.auth_methods
-            )
+            proving = Proving.at(setup, metadata, metadata.token_endpoint, self._clock.now())
+            proof = ClientProof.chosen(connection.secret, proving)
         except ProviderFault as fault:
             trace.check("client", passed=False, expected="a way to prove who we are", received=str(fault))
             return
@@ -58,7 +60,7 @@ class Examination:
 
     async def _plain(self, connection: Connection, setup: PlainSetup, trace: Trace) -> None:
         try:
-            proof = ClientProof.chosen(setup.client_id, connection.secret, method=setup.auth_method, offered=None)
+            proof = ClientProof.chosen(connection.secret, Proving.plainly(setup, self._clock.now()))
         except ProviderFault as fault:
             trace.check("client", passed=False, expected="a way to prove who we are", received=str(fault))
             return

@@ -9,11 +9,13 @@ from http import HTTPStatus
 from typing import Any
 
 from app.federation.connector import Connection, FederatedIdentity, Refusal
+from app.federation.oidc.client_proof import ClientProof, Proving
 from app.federation.oidc.faults import ProviderFault, refuse, require
 from app.federation.oidc.identity import email_in, picture_in, text_in
 from app.federation.oidc.plain_setup import PlainSetup
 from app.federation.oidc.reach import Named, Reach, described, json_of, refusal_for
-from app.federation.oidc.redeem import ClientProof, Redeemed, redeem
+from app.federation.oidc.redeem import Redeemed, redeem
+from app.foundation.clock import Clock
 from app.foundation.http.outbound import Answer
 from app.protocols.jose.compact import MalformedToken, read_list
 from app.protocols.trace import Trace
@@ -25,8 +27,9 @@ _MAX_EMAILS = 100
 class PlainSignIn:
     """Completes a sign-in at a provider without ID tokens."""
 
-    def __init__(self, reach: Reach) -> None:
+    def __init__(self, reach: Reach, clock: Clock) -> None:
         self._reach = reach
+        self._clock = clock
 
     async def complete(
         self, connection: Connection, setup: PlainSetup, kept: Mapping[str, Any], code: str, trace: Trace
@@ -72,7 +75,7 @@ class PlainSignIn:
         url, named = setup.token_endpoint, Named(setup.hosts, connection.from_settings)
         expected = f"200 with an access token, from {url}"
         try:
-            proof = ClientProof.chosen(setup.client_id, connection.secret, method=setup.auth_method, offered=None)
+            proof = ClientProof.chosen(connection.secret, Proving.plainly(setup, self._clock.now()))
             redeemed = await redeem(
                 self._reach,
                 url,

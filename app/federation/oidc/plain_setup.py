@@ -6,11 +6,11 @@ from typing import Any
 
 from app.federation.connector import InvalidConfiguration
 from app.federation.oidc.members import Members
-from app.federation.oidc.setup import AUTH_METHODS
+from app.federation.oidc.setup import AUTHENTICATION, ClientAuthentication
 from app.protocols.oidc.upstream_metadata import hosts_of, split_url
 
 CLAIMS = ("email", "email_verified", "family_name", "given_name", "locale", "name", "picture")
-_GENERAL = frozenset({"client_id", "scopes", "token_endpoint_auth_method", "parameters"})
+_GENERAL = frozenset({"client_id", "scopes", "parameters"}) | AUTHENTICATION
 _OWN = frozenset({"issuer", "authorization_endpoint", "token_endpoint", "profile_endpoint", "subject_member", "claims"})
 
 
@@ -31,7 +31,7 @@ class PlainSetup:
     claims: Mapping[str, str]
     emails_endpoint: str | None = None
     scopes: tuple[str, ...] = ()
-    auth_method: str | None = None
+    authentication: ClientAuthentication = field(default_factory=ClientAuthentication)
     parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -64,7 +64,7 @@ def _general(config: Mapping[str, Any]) -> PlainSetup:
         subject_member=members.text("subject_member") or "id",
         claims=_claims(config.get("claims")),
         scopes=members.scopes(()),
-        auth_method=members.choice("token_endpoint_auth_method", AUTH_METHODS),
+        authentication=ClientAuthentication.of(members),
         parameters=members.parameters(),
     )
 
@@ -95,7 +95,7 @@ def _github(config: Mapping[str, Any]) -> PlainSetup:
         # The address in its profile is what the person shows, verified or not.
         claims={"name": "name", "picture": "avatar_url"},
         scopes=members.scopes(("read:user", "user:email")),
-        auth_method=members.choice("token_endpoint_auth_method", AUTH_METHODS) or "client_secret_post",
+        authentication=ClientAuthentication.of(members, ClientAuthentication(method="client_secret_post")),
         parameters=members.parameters(),
     )
 

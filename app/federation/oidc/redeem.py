@@ -1,12 +1,11 @@
 """A code for tokens: the one request that every sign-in makes. Spec: RFC 6749 §4.1.3, §5; RFC 7636 §4.5."""
 
-import base64
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import urlencode
 
 from app.federation.connector import Refusal
+from app.federation.oidc.client_proof import ClientProof
 from app.federation.oidc.faults import EndpointGone, ProviderFault
 from app.federation.oidc.reach import Named, Reach, described, json_of, refusal_for
 from app.foundation.http.outbound import Answer
@@ -15,36 +14,6 @@ from app.protocols.jose.compact import MalformedToken, read_object
 MAX_TOKEN_CHARACTERS = 65_536
 _OF_THE_CODE = frozenset({"invalid_grant", "bad_verification_code"})
 _GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientProof:
-    """Who we are there, and how we prove it."""
-
-    client_id: str
-    secret: str | None = field(repr=False)
-    method: str
-
-    @classmethod
-    def chosen(
-        cls, client_id: str, secret: str | None, *, method: str | None, offered: Sequence[str] | None
-    ) -> "ClientProof":
-        """By the method of the configuration, else by one that the provider offers. Raises ProviderFault."""
-        if method is None and secret is None:
-            method = "none"
-        if method is None:
-            # What a provider without the member offers. Spec: OpenID Connect Discovery 1.0 §3.
-            known = ("client_secret_basic",) if offered is None else tuple(offered)
-            ours = ("client_secret_basic", "client_secret_post")
-            method = next((name for name in ours if name in known), None)
-            if method is None:
-                raise ProviderFault(
-                    Refusal.BROKEN,
-                    f"the token endpoint takes {', '.join(known)[:200]}, and this service proves itself by a secret",
-                )
-        if secret is None and method != "none":
-            raise ProviderFault(Refusal.BROKEN, f"{method} needs a client secret, and the connection has none")
-        return cls(client_id=client_id, secret=secret, method=method)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -89,16 +58,9 @@ async def ask(
         "code": code,
         "redirect_uri": redirect_uri,
         "code_verifier": verifier,
+        **proof.fields(),
     }
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    if proof.method == "client_secret_basic":
-        # Each half is form-encoded before they are joined. Spec: RFC 6749 §2.3.1.
-        pair = f"{quote_plus(proof.client_id)}:{quote_plus(proof.secret or '')}"
-        headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-    else:
-        form["client_id"] = proof.client_id
-        if proof.secret is not None and proof.method == "client_secret_post":
-            form["client_secret"] = proof.secret
+    headers = {"Content-Type": "application/x-www-form-urlencoded", **proof.headers()}
     return await reach.send("POST", url, named, purpose="oidc_token", content=urlencode(form).encode(), headers=headers)
 
 

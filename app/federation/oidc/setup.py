@@ -6,19 +6,52 @@ from enum import StrEnum
 from typing import Any
 
 from app.federation.connector import InvalidConfiguration
+from app.federation.oidc.client_key import ALGORITHMS
 from app.federation.oidc.members import Members
 from app.protocols.oidc.upstream_metadata import WELL_KNOWN, hosts_of, split_url
 from app.protocols.oidc.upstream_token import TENANT_PLACE, IssuerRule
 
 DEFAULT_SCOPES = ("openid", "email", "profile")
-AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
-GENERAL = frozenset(
-    {"issuer", "metadata_url", "client_id", "scopes", "token_endpoint_auth_method", "userinfo", "parameters"}
+AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none", "private_key_jwt")
+AUTHENTICATION = frozenset(
+    {"token_endpoint_auth_method", "token_endpoint_auth_signing_alg", "client_assertion_audience"}
 )
+"""The members that say how we prove at the token endpoint who we are."""
+GENERAL = frozenset({"issuer", "metadata_url", "client_id", "scopes", "userinfo", "parameters"}) | AUTHENTICATION
 """The members that every OpenID Connect connection may have."""
 
 _MANY_TENANTS = frozenset({"common", "organizations"})
 _CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad"
+
+
+class AssertedTo(StrEnum):
+    """Whom a signed statement of who we are is for: its `aud`."""
+
+    ISSUER = "issuer"
+    """The provider itself, by its own name: nobody can pass it on. Spec: draft-ietf-oauth-rfc7523bis §4."""
+    TOKEN_ENDPOINT = "token_endpoint"  # noqa: S105 — the name of an address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientAuthentication:
+    """How we prove ourselves. With `by_certificate` our key is named by its certificate's digest, not by a `kid`."""
+
+    method: str | None = None
+    algorithm: str | None = None
+    asserted_to: AssertedTo = AssertedTo.ISSUER
+    by_certificate: bool = False
+
+    @classmethod
+    def of(cls, members: Members, usual: "ClientAuthentication | None" = None) -> "ClientAuthentication":
+        """What the configuration says, else what is `usual` at a provider of that preset."""
+        known = usual or cls()
+        asserted_to = members.choice("client_assertion_audience", list(AssertedTo))
+        return cls(
+            method=members.choice("token_endpoint_auth_method", AUTH_METHODS) or known.method,
+            algorithm=members.choice("token_endpoint_auth_signing_alg", ALGORITHMS) or known.algorithm,
+            asserted_to=known.asserted_to if asserted_to is None else AssertedTo(asserted_to),
+            by_certificate=known.by_certificate,
+        )
 
 
 class UserinfoUse(StrEnum):
@@ -38,7 +71,7 @@ class OIDCSetup:
     metadata_url: str
     issuer: IssuerRule
     scopes: tuple[str, ...] = DEFAULT_SCOPES
-    auth_method: str | None = None
+    authentication: ClientAuthentication = field(default_factory=ClientAuthentication)
     userinfo: UserinfoUse = UserinfoUse.AUTO
     parameters: Mapping[str, str] = field(default_factory=dict)
     offline_parameters: Mapping[str, str] = field(default_factory=dict)
@@ -87,7 +120,7 @@ def read_oidc(preset: str | None, config: Mapping[str, Any]) -> OIDCSetup:
         metadata_url=metadata_url,
         issuer=rule,
         scopes=scopes,
-        auth_method=members.choice("token_endpoint_auth_method", AUTH_METHODS),
+        authentication=ClientAuthentication.of(members, more.pop("authentication", None)),
         userinfo=UserinfoUse(members.choice("userinfo", list(UserinfoUse)) or UserinfoUse.AUTO),
         parameters={**derived.parameters, **members.parameters()},
         **more,
@@ -159,7 +192,14 @@ def _entra(members: Members) -> _Derived:
     return _Derived(
         issuer=f"{authority}/{named}/v2.0",
         metadata_url=f"{authority}/{tenant}/v2.0{WELL_KNOWN}",
-        more={"tenants": tenants, "verified_by": "xms_edov"},
+        more={
+            "tenants": tenants,
+            "verified_by": "xms_edov",
+            # It knows keys by the certificates that were uploaded there.
+            "authentication": ClientAuthentication(
+                algorithm="PS256", asserted_to=AssertedTo.TOKEN_ENDPOINT, by_certificate=True
+            ),
+        },
     )
 
 
@@ -167,7 +207,7 @@ def _okta(members: Members) -> _Derived:
     """The issuer is the organization's address, or that of an authorization server in it (/oauth2/default)."""
     if members.url("issuer") is None and members.url("metadata_url") is None:
         raise InvalidConfiguration("issuer", "Missing: such as https://corp.okta.com or …/oauth2/default.")
-    return _Derived()
+    return _Derived(more={"authentication": ClientAuthentication(asserted_to=AssertedTo.TOKEN_ENDPOINT)})
 
 
 def _auth0(members: Members) -> _Derived:

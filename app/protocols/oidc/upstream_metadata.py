@@ -35,6 +35,7 @@ class ProviderMetadata:
     announces_iss: bool = False
     """That every answer of its authorization endpoint carries `iss`."""
     auth_methods: tuple[str, ...] | None = None
+    auth_algorithms: tuple[str, ...] | None = None
     challenge_methods: tuple[str, ...] | None = None
     algorithms: tuple[str, ...] | None = None
     scopes: tuple[str, ...] | None = None
@@ -55,6 +56,7 @@ def read_metadata(document: Mapping[str, object], *, issuer: str, metadata_url: 
         userinfo_endpoint=None if userinfo is None else _endpoint(document, "userinfo_endpoint", own),
         announces_iss=document.get("authorization_response_iss_parameter_supported") is True,
         auth_methods=_texts(document.get("token_endpoint_auth_methods_supported")),
+        auth_algorithms=_texts(document.get("token_endpoint_auth_signing_alg_values_supported")),
         challenge_methods=_texts(document.get("code_challenge_methods_supported")),
         algorithms=_texts(document.get("id_token_signing_alg_values_supported")),
         scopes=_texts(document.get("scopes_supported")),

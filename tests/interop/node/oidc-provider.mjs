@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { exportJWK, generateKeyPair } from 'jose'
 import Provider from 'oidc-provider'
 
-const { client_id, client_secret, redirect_uri, logout_uri, account, algorithms } = JSON.parse(process.argv[2])
+const { client_id, client_secret, redirect_uri, logout_uri, account, algorithms, client_keys } = JSON.parse(process.argv[2])
 
 async function key(alg, kid) {
   const { privateKey } = await generateKeyPair(alg, { extractable: true })
@@ -23,6 +23,16 @@ const client = (alg) => ({
   backchannel_logout_session_required: true,
 })
 
+// Clients that prove themselves by a key of theirs.
+const keyed = ([alg, keys]) => ({
+  ...client('RS256'),
+  client_id: `${client_id}-by-${alg}`,
+  client_secret: undefined,
+  token_endpoint_auth_method: 'private_key_jwt',
+  token_endpoint_auth_signing_alg: alg,
+  jwks: { keys },
+})
+
 const server = createServer()
 await new Promise((listening) => server.listen(0, '127.0.0.1', listening))
 const issuer = `http://localhost:${server.address().port}`
@@ -30,7 +40,7 @@ const issuer = `http://localhost:${server.address().port}`
 // Its development mode warns of itself; nobody here is at risk.
 console.warn = console.info = () => {}
 const provider = new Provider(issuer, {
-  clients: algorithms.map(client),
+  clients: [...algorithms.map(client), ...Object.entries(client_keys).map(keyed)],
   jwks: { keys: [await key('RS256', 'rsa'), await key('ES256', 'p256'), await key('ES384', 'p384'), await key('EdDSA', 'ed')] },
   cookies: { keys: ['signs the cookies of a test'] },
   claims: { openid: ['sub', 'sid'], email: ['email', 'email_verified'], profile: ['name', 'given_name', 'family_name'] },
