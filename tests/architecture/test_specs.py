@@ -6,7 +6,11 @@ from app.protocols.oidc.discovery import metadata
 from tests.architecture.house import PROJECT
 
 PAGE = PROJECT / "docs" / "specs.md"
-FAMILIES = ("RFC 6749", "RFC 7009", "RFC 7636", "RFC 7662", "RFC 8414", "RFC 8707", "RFC 9207", "OpenID Connect")
+FAMILIES = (
+    *("RFC 6749", "RFC 7009", "RFC 7523", "RFC 7636", "RFC 7662", "RFC 8414", "RFC 8707", "RFC 9207"),
+    *("OpenID Connect", "SAML 2.0", "XML Encryption"),
+)
+SAML = ("protocols/saml", "federation/saml", "brokering/saml")
 MARK = re.compile(r'mark\.spec\("([^"]+)"\)')
 ROW = re.compile(r"^\| (?P<section>[^|]+) \| [^|]+ \| `(?P<module>[^`]+)` \| `(?P<file>[^`:]+)::(?P<test>\w+)` \|$")
 
@@ -39,7 +43,7 @@ def test_every_section_that_a_test_of_the_provider_names_stands_on_the_page() ->
     named = {row["section"] for row in rows()}
     marked = {
         section
-        for folder in ("oauth", "protocols/oidc", "protocols/oauth")
+        for folder in ("oauth", "protocols/oidc", "protocols/oauth", *SAML)
         for path in sorted((PROJECT / "tests" / folder).rglob("test_*.py"))
         for section in MARK.findall(path.read_text())
         if section.startswith(FAMILIES)
@@ -47,6 +51,18 @@ def test_every_section_that_a_test_of_the_provider_names_stands_on_the_page() ->
     # A part of a section that stands there is covered by it.
     left_out = {section for section in marked if not any(covers(known, section) for known in named)}
     assert left_out == set()
+
+
+def test_every_row_of_saml_has_its_mark_at_the_test_that_holds_it() -> None:
+    wanted = {(row["section"], row["file"]) for row in rows() if row["section"].startswith(("SAML", "XML"))}
+    marked = {
+        (section, str(path.relative_to(PROJECT)))
+        for folder in SAML
+        for path in (PROJECT / "tests" / folder).rglob("test_*.py")
+        for section in MARK.findall(path.read_text())
+    }
+    assert len(wanted) > 30
+    assert wanted - marked == set()
 
 
 def covers(known: str, section: str) -> bool:

@@ -158,6 +158,7 @@ async def test_a_request_by_form_is_a_page_that_works_without_a_script(browser):
     assert "<button" in page.text
 
 
+@pytest.mark.spec("SAML 2.0 Metadata §4.1")
 async def test_our_metadata_is_public_and_others_have_none(browser):
     answer = await browser.foreign.get("/auth/saml/corp/metadata")
     assert answer.headers["content-type"] == "application/samlmetadata+xml"
@@ -187,6 +188,7 @@ async def test_a_logout_request_ends_the_session_only_if_the_provider_signed_it(
     assert len(await events.of("session.revoked")) == 1
 
 
+@pytest.mark.spec("SAML 2.0 Profiles §4.4.3.1")
 async def test_whoever_signs_out_here_signs_out_there(browser, keys):
     await browser.sign_in()
     page = await browser.http.get("/auth/saml/corp/logout")

@@ -58,6 +58,7 @@ def keyed(provider: Provider, secret: str, **config: object) -> Connection:
     return replace(connection_to(provider, **config), secret=secret)
 
 
+@pytest.mark.spec("RFC 7523 §2.2")
 async def test_a_sign_in_by_each_algorithm_of_ours(provider: Provider, rp: RelyingParty):
     for algorithm in ALGORITHMS:
         own = pem(new_private_key(algorithm))

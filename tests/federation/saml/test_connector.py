@@ -36,6 +36,8 @@ def answer(about: Said, keys) -> dict[str, str]:
 KEPT = {"request_id": f"_{STATE}"}
 
 
+@pytest.mark.spec("SAML 2.0 Bindings §3.4.4.1")
+@pytest.mark.spec("SAML 2.0 Profiles §4.1.4.1")
 async def test_a_request_by_address_is_signed_and_says_where_the_answer_goes(saml, connected):
     connection = connected()
     departure = await saml.connector.begin(connection, Asked(state=STATE))
@@ -51,6 +53,7 @@ async def test_a_request_by_address_is_signed_and_says_where_the_answer_goes(sam
     assert request.get("ForceAuthn") is None
 
 
+@pytest.mark.spec("SAML 2.0 Core §3.4.1")
 async def test_a_request_by_form_is_signed_inside(saml, connected):
     connection = connected(binding="post", name_id_format="persistent", authn_contexts=["urn:mfa"])
     departure = await saml.connector.begin(connection, Asked(state=STATE, prompts_again=True))
@@ -64,6 +67,7 @@ async def test_a_request_by_form_is_signed_inside(saml, connected):
     assert signed.findtext(f".//{tag('saml:AuthnContextClassRef')}") == "urn:mfa"
 
 
+@pytest.mark.spec("SAML 2.0 Core §2.7.3")
 async def test_an_accepted_response_says_who_it_is(services, saml, connected, keys):
     about = said(services, attributes={"mail": ["ann@corp.example"], "groups": ["a", "b"], "givenName": ["Ann"]})
     trace = Trace()
@@ -86,6 +90,7 @@ async def test_the_operators_word_makes_addresses_verified(services, saml, conne
     assert (found.subject, found.email, found.email_verified) == ("4711", "ann@corp.example", True)
 
 
+@pytest.mark.spec("SAML 2.0 Core §8.3")
 @pytest.mark.parametrize(
     "changed",
     [
@@ -103,6 +108,7 @@ async def test_a_name_that_means_nobody_for_good_is_refused(services, saml, conn
     assert refused.value.refusal is Refusal.BROKEN
 
 
+@pytest.mark.spec("SAML 2.0 Profiles §4.1.4.5")
 @pytest.mark.attack("SAM-09")
 async def test_of_the_same_response_at_two_workers_at_once_one_counts(services, saml, connected, keys):
     connection, another = connected(), parts_of(services)
@@ -136,6 +142,7 @@ async def test_a_refused_response_spends_nothing(services, saml, connected, keys
     assert await saml.connector.complete(connection, KEPT, answer(about, keys), Trace())
 
 
+@pytest.mark.spec("SAML 2.0 Bindings §3.5.4")
 @pytest.mark.parametrize("field", ["", "no base64!", "A" * 900_000])
 async def test_a_form_without_a_response_is_refused(saml, connected, field):
     with pytest.raises(SignInRefused) as refused:

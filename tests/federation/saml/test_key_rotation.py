@@ -70,6 +70,7 @@ class ReadingProvider:
         return found.subject
 
 
+@pytest.mark.spec("SAML 2.0 Metadata §2.4.4")
 async def test_a_key_follows_another_and_every_provider_goes_on(
     api, services, saml, connected, keys, admins: Administrators, events: Events
 ):

@@ -33,6 +33,7 @@ async def session_of_ann(services, saml, connection, keys, **changed) -> str:
     return found.session
 
 
+@pytest.mark.spec("SAML 2.0 Core §3.7.1")
 async def test_a_signed_request_names_the_session_that_is_over(services, saml, connected, keys):
     connection = connected()
     session = await session_of_ann(services, saml, connection, keys)
@@ -52,6 +53,7 @@ async def test_a_request_without_an_index_means_all_sessions_of_the_name(service
     assert {each.session for each in done.sessions} == sessions
 
 
+@pytest.mark.spec("SAML 2.0 Core §2.7.2")
 async def test_another_persons_session_of_the_same_index_is_another_session(services, saml, connected, keys):
     connection = connected()
     ann = await session_of_ann(services, saml, connection, keys)
@@ -59,6 +61,7 @@ async def test_another_persons_session_of_the_same_index_is_another_session(serv
     assert ann not in {each.session for each in done.sessions}
 
 
+@pytest.mark.spec("SAML 2.0 Profiles §4.4.4.1")
 @pytest.mark.attack("SAM-11")
 async def test_an_unsigned_or_forged_request_is_refused(services, saml, connected, keys, attacker):
     connection = connected()
@@ -107,6 +110,8 @@ async def test_a_request_counts_once(services, saml, connected, keys):
     assert [type(each) for each in done].count(SignInRefused) == 3
 
 
+@pytest.mark.spec("SAML 2.0 Core §3.7.2")
+@pytest.mark.spec("SAML 2.0 Bindings §3.4.3")
 async def test_our_answer_goes_back_signed_with_what_came(services, saml, connected, keys):
     connection = connected()
     done = await saml.logout.receive(connection, by_query(services, keys, relay_state="back"), Trace())
@@ -127,6 +132,7 @@ async def test_whoever_signs_out_here_is_named_to_the_provider(services, saml, c
     assert await saml.logout.begin(connection, "unknown", "state") is None
 
 
+@pytest.mark.spec("SAML 2.0 Profiles §4.4.4.2")
 async def test_the_providers_word_on_our_request_is_believed_only_if_signed(services, saml, connected, keys, attacker):
     connection = connected()
     element = logout_response(said(services, request_id="_state"), destination=SLO)

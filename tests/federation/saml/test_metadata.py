@@ -65,6 +65,7 @@ async def test_metadata_is_asked_for_once_and_used_for_many(saml, connected, pub
     assert publisher.asked == 1
 
 
+@pytest.mark.spec("SAML 2.0 Metadata §2.4.1.1")
 async def test_a_new_key_is_found_when_it_first_signs_and_made_up_ones_are_not_chased(
     services, saml, connected, publisher, keys, attacker
 ):
@@ -104,6 +105,7 @@ async def test_a_provider_whose_metadata_is_away_still_signs_in_for_a_day(servic
     assert refused.value.refusal is Refusal.UNREACHABLE
 
 
+@pytest.mark.spec("SAML 2.0 Metadata §2.3.2")
 async def test_metadata_past_its_end_counts_no_more(services, saml, connected, publisher, keys):
     publisher.content = metadata(keys, validUntil=write_moment(services.clock.now() + timedelta(minutes=3)))
     connection = connected(metadata_url=publisher.url)
@@ -160,6 +162,7 @@ def collection(*entities: bytes) -> etree._Element:
     return root
 
 
+@pytest.mark.spec("SAML 2.0 Metadata §2.3.1")
 def test_of_many_providers_one_is_named(keys, attacker):
     content = etree.tostring(collection(metadata(attacker, entity_id="https://other.example"), metadata(keys)))
     found = read_metadata(content, entity_id=ENTITY_ID, now=NOW)
@@ -169,6 +172,7 @@ def test_of_many_providers_one_is_named(keys, attacker):
             read_metadata(content, entity_id=wrong, now=NOW)
 
 
+@pytest.mark.spec("SAML 2.0 Metadata §3")
 def test_signed_metadata_is_read_only_as_it_was_signed(keys, attacker):
     def made(signer: Keys) -> etree._Element:
         root = collection(metadata(keys))

@@ -23,6 +23,7 @@ def inside(keys, own, **how):
     return response(about, encrypted(sign(assertion(about), keys), own.certificate, **how))
 
 
+@pytest.mark.spec("SAML 2.0 Core §2.3.4")
 @pytest.mark.parametrize(
     "how",
     [
@@ -69,11 +70,13 @@ def test_a_plain_assertion_is_refused_where_encryption_is_required(keys):
     assert refused(response(about, sign(assertion(about), keys)), keys, requires_encryption=True) == "encryption"
 
 
+@pytest.mark.spec("XML Encryption 1.1 §5.5")
 @pytest.mark.parametrize("how", [{"wrapping": RSA_15}, {"method": CBC_MODE}, {"wrapping": OAEP, "digest": f"{DS}x"}])
 def test_weak_or_unknown_encryption_is_refused(keys, own, how):
     assert refused(inside(keys, own, **how), keys, keys=[own.key]) == "encryption"
 
 
+@pytest.mark.spec("XML Encryption 1.1 §5.2")
 def test_cbc_opens_only_where_it_is_allowed_and_the_response_signed(keys, own):
     assert refused(inside(keys, own, method=CBC_MODE), keys, keys=[own.key], allows_cbc=True) == "encryption"
     about = said()

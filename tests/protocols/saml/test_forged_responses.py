@@ -29,6 +29,7 @@ XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
 MORE = "http://www.w3.org/2001/04/xmldsig-more#"
 
 
+@pytest.mark.spec("SAML 2.0 Core §5.4")
 @pytest.mark.attack("SAM-01")
 @pytest.mark.parametrize("name", WRAPPED)
 def test_what_is_wrapped_around_a_signed_element_is_refused(keys, name):
@@ -140,6 +141,7 @@ def test_the_public_key_is_no_shared_secret(keys):
         assert refused(response(about, forged), keys) == "signature method"
 
 
+@pytest.mark.spec("SAML 2.0 Core §5.4.4")
 @pytest.mark.attack("SAM-06")
 @pytest.mark.parametrize(
     "transforms", [(ENVELOPED, XSLT, EXC_C14N), (ENVELOPED, XPATH, EXC_C14N), (EXC_C14N,), (ENVELOPED,), ()]
@@ -159,6 +161,9 @@ def test_a_style_sheet_inside_a_transform_is_refused_unrun(keys):
     assert refused(whole, keys) == "shape"
 
 
+@pytest.mark.spec("SAML 2.0 Core §2.4.1.2")
+@pytest.mark.spec("SAML 2.0 Core §2.5.1")
+@pytest.mark.spec("SAML 2.0 Bindings §3.5.5.2")
 @pytest.mark.attack("SAM-07")
 @pytest.mark.parametrize(
     ("changed", "check"),
@@ -182,6 +187,7 @@ def test_what_is_for_another_time_or_place_is_refused(keys, make, changed, check
     assert refused(make(keys, **changed), keys) == check
 
 
+@pytest.mark.spec("SAML 2.0 Core §2.5.1.4")
 @pytest.mark.attack("SAM-07")
 def test_each_of_several_audience_restrictions_must_name_us(keys):
     about = said()
@@ -199,6 +205,7 @@ def test_the_issuer_inside_must_be_the_provider_too(keys):
     assert refused(whole, keys) == "issuer"
 
 
+@pytest.mark.spec("SAML 2.0 Profiles §4.1.4.3")
 @pytest.mark.attack("SAM-08")
 def test_what_answers_another_request_or_none_is_refused(keys):
     for answered in ("_another", None):

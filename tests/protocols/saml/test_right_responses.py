@@ -16,12 +16,14 @@ from tests.protocols.saml.judging import (
 )
 
 
+@pytest.mark.spec("SAML 2.0 Core §2.3.3")
 def test_a_signed_assertion_says_who_it_is(keys):
     found = accepted(signed_assertion(keys), keys)
     assert (found.name_id.value, found.attributes) == ("ann", {"mail": ("ann@corp.example",)})
     assert found.authentication.session == "session-1"
 
 
+@pytest.mark.spec("SAML 2.0 Profiles §4.1.4.2")
 def test_a_signed_response_covers_the_assertion_in_it(keys):
     assert accepted(signed_response(keys), keys).name_id.value == "ann"
 
@@ -44,6 +46,7 @@ def test_any_of_the_providers_keys_will_do(keys, attacker):
     assert accepted(signed_assertion(keys), keys, certificates=[attacker.certificate, keys.certificate])
 
 
+@pytest.mark.spec("SAML 2.0 Metadata Interoperability §2.5.1")
 def test_a_certificate_past_its_date_still_names_the_key():
     old = Keys.rsa(days=-10)
     assert accepted(signed_assertion(old), old)
@@ -58,18 +61,21 @@ def test_white_space_between_elements_means_nothing(keys):
     assert accepted(outer, keys).name_id.value == "ann"
 
 
+@pytest.mark.spec("SAML 2.0 Core §1.3.3")
 @pytest.mark.parametrize("seconds", [-59, 359])
 def test_clocks_may_differ_by_the_skew(keys, seconds):
     later = NOW + timedelta(seconds=seconds)
     assert accepted(signed_assertion(keys, not_before=NOW, confirmed_until=NOW + timedelta(minutes=5)), keys, now=later)
 
 
+@pytest.mark.spec("SAML 2.0 Profiles §4.1.5")
 def test_a_response_that_nobody_asked_for_counts_only_where_that_is_switched_on(keys):
     unasked = signed_assertion(keys, request_id=None)
     assert accepted(unasked, keys, request_id=None, allows_unasked=True)
     assert refused(unasked, keys, request_id=None) == "unasked"
 
 
+@pytest.mark.spec("SAML 2.0 Core §3.2.2")
 def test_a_provider_that_declines_is_told_apart(keys):
     about = said(status="urn:oasis:names:tc:SAML:2.0:status:Responder")
     assert refused(response(about), keys) == "status"
