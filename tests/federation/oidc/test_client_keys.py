@@ -128,7 +128,7 @@ async def test_a_private_key_is_never_sent(provider: Provider, rp: RelyingParty)
     [
         (lambda: pem(rsa.generate_private_key(65537, 1024)), "RSA of 1024 bits"),
         (lambda: pem(ec.generate_private_key(ec.SECP384R1())), "P-256"),
-        (lambda: pem(new_private_key(), passphrase=b"x"), "0 private keys"),
+        (lambda: pem(new_private_key(), passphrase=b"x"), "without a passphrase"),
         (lambda: pem(new_private_key(), passphrase=b"x", form=PrivateFormat.TraditionalOpenSSL), "0 private keys"),
         (lambda: "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "cannot be read"),
         (lambda: pem(new_private_key()) * 5, "5 private keys"),
