@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from joserfc.jwk import ECKey, OKPKey, RSAKey
@@ -154,5 +155,6 @@ def _certificate_of(keys: ClientKeys) -> x509.Certificate:
 
 
 def _jose_key(key: PrivateKey) -> RSAKey | ECKey | OKPKey:
-    kind = {"RS256": RSAKey, "ES256": ECKey, "EdDSA": OKPKey}[algorithm_for(key).value]
-    return kind(key, key)
+    if isinstance(key, RSAPrivateKey):
+        return RSAKey(key, key)
+    return ECKey(key, key) if isinstance(key, EllipticCurvePrivateKey) else OKPKey(key, key)

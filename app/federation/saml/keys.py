@@ -84,7 +84,7 @@ class OwnKeys:
         await store.add_key(tx, key)
         return key
 
-    async def _establish(self) -> Sequence[StoredKey]:
+    async def _establish(self) -> list[StoredKey]:
         made = await self.make()
         async with self._db.transaction() as tx:
             await store.lock(tx)
