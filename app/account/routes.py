@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import Response
 from fastapi.responses import StreamingResponse
+from starlette.requests import Request
 
 from app.account.export import AccountExport
 from app.account.history import SignInHistory
@@ -20,12 +21,13 @@ from app.account.schemas import (
     SignInPage,
 )
 from app.account.service import Account, Change
-from app.foundation.caller import ActingCaller, AnyAudienceActingCaller, Caller, RequestOrigin
+from app.foundation.body import MissingBody, read_value, validated
+from app.foundation.caller import ActingCaller, Caller, RequestOrigin, caller_of, origin_of, refuse_forged
 from app.foundation.clock import rfc3339
 from app.foundation.cookies import Cookies
 from app.foundation.pagination import Cursors, Paging
 from app.foundation.principal import Principal
-from app.foundation.provide import provide
+from app.foundation.provide import provide, provided
 from app.foundation.routing import Router
 from app.lifecycle.closing import AccountClosing
 from app.sessions.listed import ListedSession
@@ -138,20 +140,32 @@ async def end_session(session_id: UUID, account: OwnAccount, caller: Caller, ori
     await account.end_session(caller, session_id, origin)
 
 
-@router.post("/auth/logout", summary="Sign out", status_code=204)
-async def log_out(
-    account: OwnAccount,
-    caller: AnyAudienceActingCaller,
-    origin: RequestOrigin,
-    cookies: BrowserCookies,
-    body: LogoutRequest | None = None,
-) -> Response:
+@router.hot(
+    "POST",
+    "/auth/logout",
+    summary="Sign out",
+    body=LogoutRequest,
+    status=204,
+    openapi_extra={"security": [{"bearer": []}]},
+)
+async def log_out(request: Request) -> Response:
     """End the session of this token or cookie, or with `everywhere` every session of its user.
 
     A token for another audience may end its own session and no other. A browser's cookies are taken away.
     """
-    await account.log_out(caller, everywhere=body is not None and body.everywhere, origin=origin)
-    return _without_cookies(caller, cookies)
+    await refuse_forged(request)
+    asked = await _logout_asked(request)
+    caller = await caller_of(request, own_only=False, acting=True)
+    await provided(request.app, Account).log_out(caller, everywhere=asked.everywhere, origin=origin_of(request))
+    return _without_cookies(caller, provided(request.app, Cookies))
+
+
+async def _logout_asked(request: Request) -> LogoutRequest:
+    try:
+        value = await read_value(request)
+    except MissingBody:
+        value = None
+    return LogoutRequest() if value is None else validated(value, LogoutRequest)
 
 
 def _without_cookies(caller: Principal, cookies: Cookies) -> Response:

@@ -13,7 +13,8 @@ from app.lifecycle.closing import AccountClosing
 from app.recovery.change import PasswordChange
 from app.registration.email_change import EmailChange
 from app.sessions.listed import ListedSession
-from app.sessions.service import Sessions
+from app.sessions.service import Sessions, SignOut
+from app.sessions.sign_outs import SignOuts
 from app.signing_keys.errors import InvalidToken
 from app.users.service import Users
 from app.users.user import User
@@ -45,6 +46,7 @@ class Account:
         self._db = db
         self._users = users
         self._sessions = sessions
+        self._sign_outs = SignOuts(db, sessions)
         self._closing = closing
         self._email_change = email_change
         self._password_change = password_change
@@ -117,20 +119,14 @@ class Account:
             raise InvalidToken("A token for another audience ends only its own session.")
         if everywhere and caller.actor is not None:
             raise NotWhileActing("Only the user ends every session of theirs.")
+        actor = _actor(caller)
+        if not everywhere:
+            await self._sign_outs.end(SignOut(sid=caller.sid, subject=caller.sub, actor=actor, origin=origin))
+            return
         async with self._db.transaction() as tx:
-            if everywhere:
-                await self._sessions.end_all(
-                    tx,
-                    caller.user_id,
-                    subject=caller.sub,
-                    reason="logout_everywhere",
-                    actor=_actor(caller),
-                    origin=origin,
-                )
-            else:
-                await self._sessions.end(
-                    tx, caller.sid, subject=caller.sub, reason="logout", actor=_actor(caller), origin=origin
-                )
+            await self._sessions.end_all(
+                tx, caller.user_id, subject=caller.sub, reason="logout_everywhere", actor=actor, origin=origin
+            )
 
 
 def _actor(caller: Principal) -> Actor:

@@ -106,7 +106,9 @@ class AuditLog:
     async def record_all(self, tx: Transaction, events: Sequence[Event]) -> None:
         """Write many events as `record` writes one; they travel to the database together."""
         if events:
-            await tx.execute(_RECORD, [self.values(event)._asdict() for event in events])
+            values = [self.values(event)._asdict() for event in events]
+            with alarmed():
+                await tx.execute(_RECORD, values if len(values) > 1 else values[0])
 
     def values(self, event: Event) -> EntryValues:
         """The event as parameters, for `recording_ctes`. Long texts are cut and control characters removed."""

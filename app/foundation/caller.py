@@ -79,11 +79,7 @@ async def _own_or_acting(request: Request, _: Annotated[object, Depends(_bearer_
     return await caller_of(request, own_only=True, acting=True)
 
 
-async def _any_or_acting(request: Request, _: Annotated[object, Depends(_bearer_scheme)]) -> Principal:
-    return await caller_of(request, own_only=False, acting=True)
-
-
-_CALLERS = (_own_caller, _any_caller, _own_or_acting, _any_or_acting)
+_CALLERS = (_own_caller, _any_caller, _own_or_acting)
 
 
 def takes_caller(dependant: Dependant) -> bool:
@@ -100,9 +96,6 @@ AnyAudienceCaller = Annotated[Principal, Depends(_any_caller)]
 
 ActingCaller = Annotated[Principal, Depends(_own_or_acting)]
 """`Caller`, or an administrator who acts for the user."""
-
-AnyAudienceActingCaller = Annotated[Principal, Depends(_any_or_acting)]
-"""`AnyAudienceCaller`, or an administrator who acts for the user."""
 
 
 async def signed_in(request: Request) -> str | None:

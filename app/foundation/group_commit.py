@@ -24,7 +24,8 @@ _Waiting = tuple[Entry, asyncio.Future[Outcome]]
 class GroupCommit(Generic[Entry, Outcome]):
     """Writes entries in groups by `write`, which has committed when it returns, with an outcome for each.
 
-    One group is under way at a time, so that entries are written in the order in which they came.
+    One group is under way at a time, so that entries are written in the order in which they came. No two groups begin
+    within `apart_seconds` of each other: for writes of several statements, which are worth more company.
     """
 
     def __init__(
@@ -32,9 +33,12 @@ class GroupCommit(Generic[Entry, Outcome]):
         write: Callable[[Sequence[Entry]], Awaitable[Sequence[Outcome]]],
         *,
         gather_seconds: float = GATHER_SECONDS,
+        apart_seconds: float = 0.0,
     ) -> None:
         self._write = write
         self._gather_seconds = gather_seconds
+        self._apart_seconds = apart_seconds
+        self._next_at = 0.0
         self._waiting: list[_Waiting[Entry, Outcome]] = []
         self._writer: asyncio.Task[None] | None = None
 
@@ -50,11 +54,13 @@ class GroupCommit(Generic[Entry, Outcome]):
         return await written
 
     async def _write_all(self) -> None:
-        busy = False
+        busy, loop = False, asyncio.get_running_loop()
         try:
             while self._waiting:
                 # Alone, an entry waits for nobody; amid others it waits a moment for them.
-                await asyncio.sleep(self._gather_seconds if busy and len(self._waiting) < MOST_AT_ONCE else 0)
+                gathered = self._gather_seconds if busy and len(self._waiting) < MOST_AT_ONCE else 0
+                await asyncio.sleep(max(gathered, self._next_at - loop.time()))
+                self._next_at = loop.time() + self._apart_seconds
                 group, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
                 busy = len(group) > 1
                 await self._write_group(group)

@@ -68,17 +68,25 @@ class Router(APIRouter):
         summary: str,
         body: type[BaseModel] | None = None,
         answer: Any = None,
+        status: int = 200,
         openapi_extra: dict[str, Any] | None = None,
     ) -> Callable[[HotEndpoint], HotEndpoint]:
         """Register `async def endpoint(request) -> Response` as a route, and to be served ahead of FastAPI.
 
-        It reads its body by `read_json`; `body` and `answer` only describe it in OpenAPI. `path` has no parameters.
+        It reads its body by `read_json`; `body`, `answer` and `status` only describe it in OpenAPI. `path` has no
+        parameters.
         """
 
         def register(endpoint: HotEndpoint) -> HotEndpoint:
             described = {**(_request_body(body) if body is not None else {}), **(openapi_extra or {})}
             self.add_api_route(
-                path, endpoint, methods=[method], summary=summary, response_model=answer, openapi_extra=described
+                path,
+                endpoint,
+                methods=[method],
+                summary=summary,
+                response_model=answer,
+                status_code=status,
+                openapi_extra=described,
             )
             self.hot_endpoints[method, self.prefix + path] = endpoint
             return endpoint

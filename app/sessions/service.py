@@ -1,5 +1,6 @@
 """Starting, ending and listing sessions."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -20,6 +21,8 @@ from app.sessions.events import SessionRevoked
 from app.sessions.listed import ListedSession, listed
 from app.sessions.models import Session
 from app.sessions.settings import SessionSettings
+
+_ACTOR_ENDED = "actor_session_ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,16 @@ class StartedSession:
     acr: str
     expires_at: datetime
     cookie: SessionCookie | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignOut:
+    """Who ends a session, whose it is, and from where."""
+
+    sid: str
+    subject: str
+    actor: Actor
+    origin: Origin
 
 
 class Sessions:
@@ -167,9 +180,15 @@ class Sessions:
 
     async def end(self, tx: Transaction, sid: str, *, subject: str, reason: str, actor: Actor, origin: Origin) -> bool:
         """End one session by its `sid`; False where it was not live."""
-        ended = await store.end_by_sid(tx, sid, now=self._clock.now(), reason=reason)
-        await self._record(tx, ended, subject=subject, reason=reason, actor=actor, origin=origin)
-        return bool(ended)
+        asked = SignOut(sid=sid, subject=subject, actor=actor, origin=origin)
+        return sid in await self.end_each(tx, [asked], reason=reason)
+
+    async def end_each(self, tx: Transaction, asked: Sequence[SignOut], *, reason: str) -> frozenset[str]:
+        """End sessions by their `sid`, by as many statements as one takes; the `sid` of those that were live."""
+        asked_for = {each.sid: each for each in asked}
+        ended = await store.end_by_sids(tx, list(asked_for), now=self._clock.now(), reason=reason)
+        await self._record_each(tx, {each: asked_for[each.sid] for each in ended}, reason=reason)
+        return frozenset(each.sid for each in ended)
 
     async def end_listed(
         self,
@@ -252,19 +271,22 @@ class Sessions:
     async def _record(
         self, tx: Transaction, ended: list[store.Ended], *, subject: str, reason: str, actor: Actor, origin: Origin
     ) -> None:
-        for session in ended:
-            event = SessionRevoked(actor=actor, origin=origin, subject=subject, sid=session.sid, reason=reason)
-            await self._audit.record(tx, event)
-        acting = await store.end_acting(
-            tx, [session.id for session in ended], now=self._clock.now(), reason="actor_session_ended"
-        )
-        for session, sub in acting:
-            event = SessionRevoked(
-                actor=actor, origin=origin, subject=sub, sid=session.sid, reason="actor_session_ended"
-            )
-            await self._audit.record(tx, event)
-        sids = [session.sid for session in (*ended, *(session for session, _ in acting))]
+        by = {each: SignOut(sid=each.sid, subject=subject, actor=actor, origin=origin) for each in ended}
+        await self._record_each(tx, by, reason=reason)
+
+    async def _record_each(self, tx: Transaction, ended: Mapping[store.Ended, SignOut], *, reason: str) -> None:
+        """Record the end of sessions, end and record those in which their owners act, and revoke them all."""
+        events = [_revoked(by, sid=each.sid, subject=by.subject, reason=reason) for each, by in ended.items()]
+        by_id = {each.id: by for each, by in ended.items()}
+        acting = await store.end_acting(tx, list(by_id), now=self._clock.now(), reason=_ACTOR_ENDED)
+        events += [_revoked(by_id[each.of], sid=each.sid, subject=each.sub, reason=_ACTOR_ENDED) for each in acting]
+        await self._audit.record_all(tx, events)
+        sids = [each.sid for each in ended] + [each.sid for each in acting]
         await self._revocations.add_all(tx, RevocationKind.SID, sids, reason=reason)
+
+
+def _revoked(by: SignOut, *, sid: str, subject: str, reason: str) -> SessionRevoked:
+    return SessionRevoked(actor=by.actor, origin=by.origin, subject=subject, sid=sid, reason=reason)
 
 
 def _fresh_cookie(lifetime: timedelta) -> SessionCookie:

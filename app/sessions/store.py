@@ -1,5 +1,6 @@
 """Statements on the table of sessions."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -55,17 +56,25 @@ _END_BY_COOKIE = text(
 
 # Signing out is what everybody does at once: as text it is put together once, and not for each of them.
 _LIVE = "s.ended_at IS NULL AND s.expires_at > :now AND s.idle_expires_at > :now"
-_END_BY_SID = text(
+# Held in the order of their ids first, as whoever ends all of a user's comes upon them: else two could wait in a ring.
+# As JSON, because for an array the driver asks the server about the type, on each new connection.
+_END_BY_SIDS = text(
     f"""
-    UPDATE sessions s SET ended_at = :now, end_reason = :reason WHERE s.sid = :sid AND {_LIVE}
+    WITH held AS MATERIALIZED (
+      SELECT s.id FROM sessions s
+      WHERE s.sid IN (SELECT json_array_elements_text(CAST(:sids AS json))) AND {_LIVE}
+      ORDER BY s.id FOR UPDATE
+    )
+    UPDATE sessions s SET ended_at = :now, end_reason = :reason FROM held WHERE s.id = held.id AND {_LIVE}
     RETURNING s.id, s.sid, s.user_id
     """  # noqa: S608 — built from constants; every value is a parameter
 )
 _END_ACTING = text(
     f"""
     UPDATE sessions s SET ended_at = :now, end_reason = :reason FROM users u
-    WHERE s.actor_session_id = ANY(CAST(:ids AS uuid[])) AND u.id = s.user_id AND {_LIVE}
-    RETURNING s.id, s.sid, s.user_id, u.sub
+    WHERE s.actor_session_id IN (SELECT CAST(json_array_elements_text(CAST(:ids AS json)) AS uuid))
+      AND u.id = s.user_id AND {_LIVE}
+    RETURNING s.sid, s.actor_session_id, u.sub
     """  # noqa: S608 — built from constants; every value is a parameter
 )
 
@@ -99,12 +108,22 @@ async def is_live(tx: Transaction, session_id: UUID, *, now: datetime) -> bool:
     return await tx.scalar(select(Session.id).where(Session.id == session_id, live(now))) is not None
 
 
+class EndedActing(NamedTuple):
+    """A session in which somebody acted for the user `sub`, and the session of theirs that it hung from."""
+
+    sid: str
+    of: UUID
+    sub: str
+
+
 async def end_acting(
     tx: Transaction, actor_session_ids: Collection[UUID], *, now: datetime, reason: str
-) -> list[tuple[Ended, str]]:
-    """End the live sessions that hang from these, each with the `sub` of the user in whose name it was."""
-    values = {"ids": [str(each) for each in actor_session_ids], "now": now, "reason": reason}
-    return [(Ended(row.id, row.sid, row.user_id), row.sub) for row in await tx.execute(_END_ACTING, values)]
+) -> list[EndedActing]:
+    """End the live sessions that hang from these."""
+    if not actor_session_ids:
+        return []
+    values = {"ids": json.dumps([str(each) for each in actor_session_ids]), "now": now, "reason": reason}
+    return [EndedActing(row.sid, row.actor_session_id, row.sub) for row in await tx.execute(_END_ACTING, values)]
 
 
 def listed_under(user_id: UUID) -> ColumnElement[bool]:
@@ -159,9 +178,10 @@ async def end(tx: Transaction, condition: ColumnElement[bool], *, now: datetime,
     return [Ended(*row) for row in await tx.execute(statement)]
 
 
-async def end_by_sid(tx: Transaction, sid: str, *, now: datetime, reason: str) -> list[Ended]:
-    """End a live session by its `sid`; empty where there is none."""
-    return [Ended(*row) for row in await tx.execute(_END_BY_SID, {"sid": sid, "now": now, "reason": reason})]
+async def end_by_sids(tx: Transaction, sids: Sequence[str], *, now: datetime, reason: str) -> list[Ended]:
+    """End those of these sessions that are live, and return them."""
+    values = {"sids": json.dumps(sids), "now": now, "reason": reason}
+    return [Ended(*row) for row in await tx.execute(_END_BY_SIDS, values)]
 
 
 class HeldAssurance(NamedTuple):

@@ -1,11 +1,22 @@
 """Ending sessions: logout, everywhere, from the list, and what a token for another audience may end."""
 
+import asyncio
+
 import httpx2
 import pytest
+from sqlalchemy import text
 
+from app.wiring import Services
 from tests.support import Events, People, bearer, claims_of, problem
 
 pytestmark = pytest.mark.anyio
+
+# A row for each, and how many transactions ended them.
+_REVOKED = text(
+    """
+    SELECT (SELECT count(*) FROM revocations WHERE target = ANY(:sids)),
+      (SELECT count(DISTINCT xmin::text) FROM sessions WHERE sid = ANY(:sids))"""
+)
 
 
 async def live(api: httpx2.AsyncClient, tokens: dict[str, str]) -> bool:
@@ -25,6 +36,48 @@ async def test_after_logout_every_token_of_the_session_is_dead(
     problem(refused, 401, "invalid_refresh_token")
     (entry,) = await events.of("session.revoked")
     assert entry["details"] == {"sid": claims_of(tokens["access_token"])["sid"], "reason": "logout"}
+
+
+@pytest.mark.attack("SES-05")
+async def test_sessions_that_are_signed_out_of_at_one_moment_end_together_and_each_once(
+    api: httpx2.AsyncClient, people: People, events: Events, services: Services
+) -> None:
+    mine = [await people.signed_in(), *[await people.log_in() for _ in range(5)]]
+    theirs = [await people.signed_in("bob@example.com"), await people.log_in("bob@example.com")]
+    kept = await people.log_in()
+    every = [*mine, *theirs]
+    asked = [api.post("/auth/logout", headers=bearer(tokens)) for tokens in [*every, *mine]]
+    statuses = [answer.status_code for answer in await asyncio.gather(*asked)]
+    # Of two for one session the later one may find it over already.
+    assert all(204 in (first, second) for first, second in zip(statuses, statuses[len(every) :], strict=False))
+    assert set(statuses) <= {204, 401}
+    assert [await live(api, tokens) for tokens in every] == [False] * len(every)
+    assert await live(api, kept)
+    ended = [claims_of(tokens["access_token"])["sid"] for tokens in every]
+    entries = await events.of("session.revoked")
+    assert sorted(entry["details"]["sid"] for entry in entries) == sorted(ended)
+    subjects = {entry["details"]["sid"]: entry["subject"] for entry in entries}
+    assert [subjects[sid] for sid in ended] == [claims_of(tokens["access_token"])["sub"] for tokens in every]
+    async with services.db.transaction() as tx:
+        found = await tx.execute(_REVOKED, {"sids": ended})
+        rows, commits = found.one()
+    assert rows == len(ended)
+    assert commits < len(ended)
+
+
+async def test_a_body_of_null_or_none_ends_one_session_and_another_is_refused(
+    api: httpx2.AsyncClient, people: People
+) -> None:
+    tokens = await people.signed_in()
+    wrong = await api.post("/auth/logout", headers=bearer(tokens), json={"everywhere": "yes"})
+    problem(wrong, 422, "validation_failed")
+    problem(await api.post("/auth/logout", headers=bearer(tokens), json={"all": True}), 422, "validation_failed")
+    assert await live(api, tokens)
+    answer = await api.post(
+        "/auth/logout", headers={**bearer(tokens), "Content-Type": "application/json"}, content=b"null"
+    )
+    assert answer.status_code == 204
+    assert not await live(api, tokens)
 
 
 async def test_logout_ends_one_session_and_leaves_the_others(api: httpx2.AsyncClient, people: People) -> None:

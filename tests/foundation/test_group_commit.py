@@ -42,6 +42,15 @@ async def test_who_comes_while_others_are_written_goes_with_the_next_group():
     assert [len(group) for group in ledger.groups] == [1, MOST_AT_ONCE, 5]
 
 
+async def test_groups_that_begin_apart_gather_whoever_comes_in_between():
+    ledger = Ledger()
+    ledger.let_go.set()
+    commit = GroupCommit(ledger.write, apart_seconds=0.5)
+    await commit.join(1)
+    assert await asyncio.gather(commit.join(2), commit.join(3)) == [4, 6]
+    assert ledger.groups == [[1], [2, 3]]
+
+
 async def test_each_of_a_group_is_told_that_it_failed_and_the_next_group_is_written():
     ledger = Ledger()
     ledger.let_go.set()
