@@ -13,8 +13,8 @@ from app.revocation.wake import Wake
 
 # The floor: without a cache everybody hears of a revocation after two such looks at most.
 LOOK_SECONDS = 0.1
-# In a storm several revocations share a look.
-LEAST_SECONDS = 0.01
+# In a storm several revocations share a look: its statements, its commit, and a batch for each audience.
+LEAST_SECONDS = 0.025
 _LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 _logger = logging.getLogger(__name__)
@@ -41,7 +41,10 @@ class Feed:
                     failing = False
                     await self._work(connection)
             except _LOST as error:
-                if not failing:
+                if self.publisher.lost_its_turn() and not isinstance(error, OSError | TimeoutError):
+                    # The driver calls the server's goodbye an InternalClientError, which tells nobody anything.
+                    _logger.warning("this process was held up and lost its turn to publish; it follows on")
+                elif not failing:
                     _logger.warning("the feed of revocations is interrupted (%s)", type(error).__name__)
                 failing = True
             finally:

@@ -8,6 +8,7 @@ connection, and with it the lock, for as long as it likes.
 
 import asyncio
 import logging
+import os
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -76,6 +77,11 @@ class Publisher:
     def __init__(self) -> None:
         self.leads = False
         self._trip_seconds: float | None = None
+        self._heard_at = 0.0
+
+    def lost_its_turn(self) -> bool:
+        """Whether the server must have ended the session for its silence: this process was starved for so long."""
+        return self.leads and asyncio.get_running_loop().time() - self._heard_at > SILENCE_SECONDS
 
     def reset(self) -> None:
         """The connection is gone, and with it the lock."""
@@ -92,6 +98,7 @@ class Publisher:
             if not self.leads:
                 return position, 0
         row = await connection.fetchrow(_NUMBER, BATCH)
+        self._heard_at = asyncio.get_running_loop().time()
         if row is None:
             return await self._begin(connection), 0
         return Position(row["epoch"], row["last_seq"], row["as_of"]), row["numbered"]
@@ -107,7 +114,7 @@ class Publisher:
         if row["leads"]:
             self.leads = True
             _LEADS.set(1)
-            _logger.info("this process publishes revocations")
+            _logger.info("this process publishes revocations", extra={"pid": os.getpid()})
         return Position(row["epoch"], row["last_seq"], row["as_of"])
 
     async def _begin(self, connection: "asyncpg.Connection") -> Position:
