@@ -5,7 +5,7 @@ import logging
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.foundation.errors import StartupRefused, Unavailable
-from app.foundation.problems import internal_error
+from app.foundation.problems import internal_error, render
 
 _logger = logging.getLogger(__name__)
 
@@ -13,6 +13,7 @@ _logger = logging.getLogger(__name__)
 class LastResort:
     """ASGI middleware: an unexpected exception becomes a 500 that tells nothing, and an entry that tells all.
 
+    Where memory ran out, it is a 503 that may be tried again.
     A start that is refused ends in its words instead of a traceback.
     """
 
@@ -37,6 +38,11 @@ class LastResort:
             if answered:
                 # Too late for another answer: the server cuts the connection, so that none takes it for whole.
                 raise
+            if isinstance(error, MemoryError):
+                # No fault of the request's: others that are going on will soon have given some back.
+                _logger.warning("there was no memory to serve a request with")
+                await render(scope, Unavailable(detail="out of memory"))(scope, receive, send)
+                return
             _logger.exception("an unexpected exception: %s", type(error).__name__)
             await internal_error(scope)(scope, receive, send)
 

@@ -1,6 +1,7 @@
 """Argon2id in a bounded pool of threads, so that a flood of logins never stalls the event loop."""
 
 import asyncio
+import errno
 import os
 import sys
 import threading
@@ -10,7 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+from nacl._sodium import ffi
 from nacl.exceptions import InvalidkeyError
+from nacl.exceptions import RuntimeError as HashingFailed
 from nacl.pwhash import argon2id
 
 from app.factors.password import foreign
@@ -30,7 +33,7 @@ _REJECTED = Counter("hashing_rejections", "Passwords for which there was no plac
 
 
 class HashingBusy(Unavailable):
-    """More passwords are waiting to be hashed than we let wait."""
+    """More passwords are waiting to be hashed than we let wait, or there is no memory to hash one in."""
 
     code, title = "hashing_busy", "Too many sign-ins at this moment"
 
@@ -88,7 +91,12 @@ class PasswordHasher:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _hash(self, password: bytes) -> str:
-        return argon2id.str(password, opslimit=self._cost.passes, memlimit=self._cost.memory_kib * 1024).decode()
+        ffi.errno = 0
+        try:
+            return argon2id.str(password, opslimit=self._cost.passes, memlimit=self._cost.memory_kib * 1024).decode()
+        except HashingFailed:
+            _refuse_without_memory()
+            raise
 
     async def _run(self, work: Callable[[], _Result]) -> _Result:
         if not self._places.acquire(blocking=False):
@@ -112,14 +120,29 @@ class PasswordHasher:
 def _timed(work: Callable[[], _Result], asked_at: float) -> _Result:
     """Do the work in a thread, and count how long it waited for one."""
     _WAIT.observe(time.perf_counter() - asked_at)
-    return work()
+    try:
+        return work()
+    except MemoryError as error:
+        raise HashingBusy("Try again in a moment.", detail="no memory to hash a password in") from error
 
 
 def _verify(password_hash: str, password: bytes) -> bool:
+    ffi.errno = 0
     try:
         return argon2id.verify(password_hash.encode(), password)
     except (InvalidkeyError, ValueError):
+        _refuse_without_memory()
         return False
+
+
+def _refuse_without_memory() -> None:
+    """Raise MemoryError where the library's call failed for want of it.
+
+    The library says "wrong password" of that too: an honest user would be refused, and the failure counted against
+    them. What the C function left in `errno`, which each thread has its own of, tells one from the other.
+    """
+    if ffi.errno == errno.ENOMEM:
+        raise MemoryError
 
 
 def _stand_back() -> None:
