@@ -7,11 +7,10 @@ service itself needs for it is in it, and up to `PROBE_EVERY` that lies between 
 
 import asyncio
 import contextlib
-import re
+import os
 import time
 from dataclasses import dataclass
 
-import httpx2
 import uvloop
 
 from app.factors.password.factor import PASSWORD_EVIDENCE
@@ -23,6 +22,7 @@ from app.settings import Settings
 from app.users.email import find_key
 from app.wiring import build
 from bench.apps import AUDIENCE
+from bench.costs import Costs, cache_processes, costs, unchained
 from bench.followers import settings_of
 from bench.machines import register_client
 from bench.probing import (
@@ -37,14 +37,15 @@ from bench.probing import (
     probe_of,
     refuse_all,
 )
-from bench.processes import BenchError, cpu_seconds
+from bench.processes import BenchError
 from bench.report import plain_table, verdict
 from bench.run import Run
 from bench.service import Backend, application, free_port, service
 from bench.service import Service as AuthService
 
 RATE, SECONDS, QUICK_SECONDS, SERVICES = 200.0, 20.0, 4.0, 3
-_EMAIL = "delay@example.com"
+# Whose sessions end, each of them some: what is revoked is a session, not a person.
+_PEOPLE = 50
 _SIGN_INS_AT_ONCE, _SIGN_OUTS_AT_ONCE = 6, 32
 _MOST_WAIT_SECONDS = 15.0
 # The whole bench shares two cores with what it measures: the database is slow then, not gone.
@@ -54,8 +55,7 @@ _WARM_UP = 40
 # Tokens are probed out of step, so that a delay is not always a multiple of the pause between probes.
 _PHASES = 10
 _SIGN_OUT, _FEED = "POST /auth/logout", "GET /auth/revocations"
-_COUNTED = re.compile(r"(?m)^auth_service_request_seconds_count\{([^}]*)\} (\S+)$")
-_LABEL = re.compile(r'(\w+)="([^"]*)"')
+_SETTLE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,8 @@ def take(base: Backend, plan: Plan) -> tuple[str, dict[str, object]]:
             stack.enter_context(application("bench.apps:guarded_with_identity", core=None, folder=base.folder, env=env))
             for _ in range(plan.services)
         ]
-        auth.sign_up(_EMAIL)
+        for number in range(_PEOPLE):
+            auth.sign_up(_email(number))
         tokens = asyncio.run(_sign_in(auth, int(plan.rate * plan.seconds) + 1 + _WARM_UP))
         services = [Service(pid, port) for pid, port in started]
         try:
@@ -100,19 +101,27 @@ def _first(failed: BaseExceptionGroup[BenchError]) -> BenchError:
     return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
 
 
+def _email(number: int) -> str:
+    return f"delay{number}@example.com"
+
+
 async def _sign_in(auth: AuthService, count: int) -> list[str]:
-    """So many sessions of one user, each opened as a sign-in does once the password was found right."""
+    """So many sessions, of one user after the other, each opened as a sign-in does once the password was right."""
     own = build(Settings(**(settings_of(auth.backend) | {"public_url": auth.url})))
     await own.db.open()
     try:
-        row = await own.db.fetchrow(store.FIND_BY_EMAIL, find_key(_EMAIL), 1000, repeatable=True)
-        candidate = None if row is None else store.candidate_in(row)
-        if candidate is None:
-            raise BenchError("nobody signed up")
-        user, target = candidate.user, Target(audience=await own.audiences.resolve(AUDIENCE), requested=None)
+        people = []
+        for number in range(_PEOPLE):
+            row = await own.db.fetchrow(store.FIND_BY_EMAIL, find_key(_email(number)), 1000, repeatable=True)
+            candidate = None if row is None else store.candidate_in(row)
+            if candidate is None:
+                raise BenchError("nobody signed up")
+            people.append(candidate.user)
+        target = Target(audience=await own.audiences.resolve(AUDIENCE), requested=None)
         turns = asyncio.Semaphore(_SIGN_INS_AT_ONCE)
 
-        async def sign_in() -> str:
+        async def sign_in(number: int) -> str:
+            user = people[number % _PEOPLE]
             async with turns:
                 async with own.db.transaction() as tx:
                     evidence = assurance_of(PASSWORD_EVIDENCE)
@@ -121,7 +130,7 @@ async def _sign_in(auth: AuthService, count: int) -> list[str]:
                     raise BenchError("no session was opened")
                 return (await own.sign_in.sign(grant, user, target)).access_token
 
-        return list(await asyncio.gather(*(sign_in() for _ in range(count))))
+        return list(await asyncio.gather(*(sign_in(number) for number in range(count))))
     finally:
         await own.close()
 
@@ -134,8 +143,16 @@ async def _measure(
     every = [each.request for each in ended]
     await accept_all(services, [kept.request, *every])
     await _sign_out(auth.port, plan, [(token, Ended(b"")) for token in spent], [])
-    pids = {"service": [auth.pid], "database": [auth.backend.postgres_pid], "services": [each.pid for each in services]}
-    before, cpu, load_cpu = await _requests_counted(scrape), _cpu(pids), time.process_time()
+    pids = {
+        "the service": [auth.pid],
+        "PostgreSQL": [auth.backend.postgres_pid],
+        "Valkey": cache_processes(os.getpid()),
+        "the services": [each.pid for each in services],
+    }
+    async with asyncio.timeout(_SETTLE_SECONDS):
+        while await unchained(auth.backend):
+            await asyncio.sleep(0.2)
+    before = await costs(auth.backend, pids, scrape)
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(probe(each)) for each in services]
         running += [tasks.create_task(keep_asking(each, kept.request)) for each in services]
@@ -143,20 +160,25 @@ async def _measure(
         await wait_for_refusals(services, len(ended))
         for task in running:
             task.cancel()
-    used = {name: value - cpu[name] for name, value in _cpu(pids).items()} | {"load": time.process_time() - load_cpu}
+    spent_on_it = (await costs(auth.backend, pids, scrape)).since(before)
     await refuse_all(services, every)
-    calls = {name: int(count - before.get(name, 0)) for name, count in (await _requests_counted(scrape)).items()}
     reached = {"rate": plan.rate, "rate_reached": len(ended) / took, "seconds": plan.seconds, "sessions": len(ended)}
     return (
         reached
-        | {"cores": {name: value / took for name, value in used.items()}}
+        | _cost_of_one(spent_on_it, len(ended), took)
         | _found(services, len(ended))
-        | _calls(calls)
+        | _calls({name: int(count) for name, count in spent_on_it.requests.items()})
     )
 
 
-def _cpu(pids: dict[str, list[int]]) -> dict[str, float]:
-    return {name: sum(map(cpu_seconds, each)) for name, each in pids.items()}
+def _cost_of_one(spent: Costs, count: int, took: float) -> dict[str, object]:
+    """Per revocation: milliseconds of CPU of each kind of process, commits and batches."""
+    return {
+        "cores": {name: value / took for name, value in spent.cpu.items()},
+        "cpu_ms_each": {name: value * 1000 / count for name, value in spent.cpu.items()},
+        "commits_each": spent.commits / count,
+        "batches_each": spent.batches / count,
+    }
 
 
 def _found(services: list[Service], count: int) -> dict[str, object]:
@@ -221,18 +243,6 @@ async def wait_for_refusals(services: list[Service], count: int) -> None:
                 await asyncio.sleep(PROBE_EVERY)
 
 
-async def _requests_counted(port: int) -> dict[str, float]:
-    """How many requests the service has answered, by method and route, from its own metrics."""
-    async with httpx2.AsyncClient(timeout=10, trust_env=False) as client:
-        text = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
-    found: dict[str, float] = {}
-    for labels, value in _COUNTED.findall(text):
-        named = dict(_LABEL.findall(labels))
-        name = f"{named['method']} {named['route']}"
-        found[name] = found.get(name, 0.0) + float(value)
-    return found
-
-
 def _milliseconds(values: list[float]) -> list[float]:
     return sorted(round(value * 1000, 1) for value in values)
 
@@ -264,16 +274,17 @@ def _table(plan: Plan, found: dict[str, object]) -> str:
         f"Accepted more than {PROMISED_SECONDS:g} s after the answer, or once it was refused: "
         f"{found['wrongly_accepted']} (goal 0); never refused: {found['never_refused']}; a live session's token "
         f"refused: {found['wrongly_refused']} of {found['kept_probes']:,}.\n"
-        f"Cores at work meanwhile: {_cores(found['cores'])}.\n"
+        f"CPU per revocation: {_named(found['cpu_ms_each'])} ms; cores at work: {_named(found['cores'])}; "
+        f"{found['commits_each']:.2f} commits and {found['batches_each']:.2f} signed batches for each.\n"
         f"Requests that reached the service meanwhile, beside {found['calls_to_end']:,} that ended a session and "
         f"{found['calls_of_the_feed']} of the feed: {_told(found['calls_for_requests'])} (goal 0)."
     )
     return plain_table("Revoked → refused elsewhere", ("", "p50 ms", "p99 ms", "most ms"), rows, note)
 
 
-def _cores(used: object) -> str:
-    assert isinstance(used, dict)
-    return ", ".join(f"{name} {value:.2f}" for name, value in used.items())
+def _named(figures: object) -> str:
+    assert isinstance(figures, dict)
+    return ", ".join(f"{name} {value:.2f}" for name, value in figures.items())
 
 
 def _told(calls: object) -> str:
