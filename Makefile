@@ -2,7 +2,7 @@
 # Data of `make run` live in .data/ and are never touched here; `auth-service dev --reset` starts them anew.
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test drills screenshots lint format bench docs lock clean
+.PHONY: help install run test drills soak screenshots lint format bench docs lock clean
 
 # The first interpreter that is new enough; `make install BASE_PYTHON=/path/to/python` names another.
 BASE_PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.14 python; do \
@@ -14,6 +14,8 @@ WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
 	n=$$((n + 1)); [ "$$n" -le 8 ] || n=8; echo "$$n")
 
 PYTHON := .venv/bin/python
+# Half an hour by itself: longer than all others together.
+SOAK := tests/faults/test_soak.py
 # Named after the checkout's path: an environment that was copied along with its folder still points at the old one.
 STAMP := .venv/installed-$(shell printf '%s' "$(CURDIR)" | cksum | cut -d ' ' -f 1)
 EXPORT := .venv/bin/uv export --quiet --no-emit-workspace --no-header --format requirements-txt
@@ -47,8 +49,11 @@ run: install ## the service and two examples on real embedded engines; PORT=8000
 test: install ## the whole suite on real embedded engines; ARGS="-k login" narrows it
 	$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
-drills: install ## every fault drill at full length, a line of figures each; nothing else should run meanwhile
-	FULL_DRILLS=1 $(PYTHON) -m pytest tests/faults -q -s $(ARGS)
+drills: install ## every fault drill at full length but the soak, a line of figures each; nothing else should run meanwhile
+	FULL_DRILLS=1 $(PYTHON) -m pytest tests/faults tests/signals/test_downstream_faults.py -q -s --deselect $(SOAK) $(ARGS)
+
+soak: install ## half an hour of steady load on one process, which must not grow
+	FULL_DRILLS=1 $(PYTHON) -m pytest $(SOAK) -q -s $(ARGS)
 
 lint: install ## style, types, contracts between modules, dependencies
 	.venv/bin/ruff check .

@@ -21,6 +21,12 @@ def folder(path: str) -> str:
     return path if Path(path).is_dir() else _missing(path)
 
 
+def fake_time() -> str:
+    """The library that lets a process live at another time; where it is missing as with `program`."""
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    return str(found[0]) if found else _missing("faketime")
+
+
 def _missing(name: str) -> NoReturn:
     words = f"{name} is not installed; tools/system_packages.sh brings it"
     if os.environ.get("CI") == "true":

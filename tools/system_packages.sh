@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Installs what single tests need beside the locked packages: a browser, two proxies, Node, Apache with its OpenID
-# Connect module, SAML's judges, and Java with Maven for Keycloak. Debian and Ubuntu, as root; elsewhere it says what is
+# Connect module, SAML's judges, libfaketime, and Java with Maven for Keycloak. Debian and Ubuntu, as root; elsewhere it says what is
 # missing, and those tests skip with that reason.
 set -euo pipefail
 
 declare -A package_of=([chromium]=chromium [nginx]=nginx-light [haproxy]=haproxy [node]=nodejs [npm]=npm [xmlsec1]=xmlsec1
-  [php]=php-cli [java]=default-jre-headless [mvn]=maven)
+  [php]=php-cli [faketime]=faketime [java]=default-jre-headless [mvn]=maven)
 # Brings Apache itself with it, but no site and no service of the system.
 openidc=/usr/lib/apache2/modules/mod_auth_openidc.so
 missing=()

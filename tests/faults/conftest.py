@@ -21,6 +21,8 @@ from tests.faults.deployment import FULL, Deployment, Engine, dsn
 from tests.faults.proxy import Proxy
 from tests.servers import database_named, execute
 
+# Those of the second need what the tests beside them need, and no processes.
+DRILLS = ("tests/faults/", "tests/signals/test_downstream_faults.py")
 Deploy = Callable[..., Awaitable[Deployment]]
 
 
@@ -87,7 +89,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not FULL:
         return
     reports = [report for found in terminalreporter.stats.values() for report in found if hasattr(report, "when")]
-    found = list(table.lines(report for report in reports if "tests/faults/" in report.nodeid))
+    found = list(table.lines(report for report in reports if any(place in report.nodeid for place in DRILLS)))
     terminalreporter.section("drills")
     for line in table.table(found):
         terminalreporter.line(line)
@@ -118,7 +120,12 @@ async def deploy(platform: Platform, tmp_path: Path) -> AsyncIterator[Deploy]:
     with ExitStack() as stack:
 
         async def begin(
-            *, workers: int = 1, through: Proxy | None = None, open_files: int | None = None, **changes: str
+            *,
+            workers: int = 1,
+            through: Proxy | None = None,
+            open_files: int | None = None,
+            health: int = 200,
+            **changes: str,
         ) -> Deployment:
             url, port = await platform.database(), free_ports(3)
             name = url.partition("?")[0].rpartition("/")[2]
@@ -131,6 +138,7 @@ async def deploy(platform: Platform, tmp_path: Path) -> AsyncIterator[Deploy]:
                 workers=workers,
                 database=dsn(url),
                 open_files=open_files,
+                health=health,
             )
             stack.callback(deployment.stop)
             deployment.start()

@@ -39,6 +39,7 @@ class Deployment:
         workers: int = 1,
         database: str = "",
         open_files: int | None = None,
+        health: int = 200,
     ) -> None:
         self.environment = environment
         self.port = port
@@ -47,6 +48,8 @@ class Deployment:
         self.database = database
         self._log = log
         self._workers = workers
+        # What `/health/ready` answers once it has started.
+        self._health = health
         # Both limits, and before the program starts: it would raise the soft one.
         self._under = [] if open_files is None else ["sh", "-c", f'ulimit -n {open_files} && exec "$@"', "sh"]
         self._service: subprocess.Popen[bytes] | None = None
@@ -109,7 +112,7 @@ class Deployment:
     def _is_ready(self) -> bool:
         try:
             # Past any proxy.
-            return get(f"http://localhost:{self.port}/health/ready")[0] == 200
+            return get(f"http://localhost:{self.port}/health/ready")[0] == self._health
         except OSError:
             return False
 

@@ -24,14 +24,14 @@ async def test_a_stopped_database_costs_503_and_is_found_again_at_once(deploy: D
         verifying(deployment, bearer(load.reader), staleness=60) as drill,
     ):
         async with load.running():
-            await asyncio.sleep(length(2, 10))
+            await asyncio.sleep(length(2, 5))
             down = time.monotonic()
             await platform.engine.stop()
             await asyncio.sleep(length(3, 5))
             up = time.monotonic()
             await platform.engine.start()
             back = time.monotonic()
-            await asyncio.sleep(length(3, 10))
+            await asyncio.sleep(length(3, 5))
         found = await report("F4", load, deployment, healed_at=back)
     # A service that follows the feed verifies on, and asks nobody.
     assert set(drill.statuses) == {200}

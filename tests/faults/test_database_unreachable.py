@@ -26,13 +26,13 @@ async def test_a_database_that_swallows_packets_holds_nobody_for_long(deploy: De
     deployment = await deploy(workers=2, through=proxy)
     async with Load(deployment.url, rate=length(60, 100)) as load:
         async with load.running():
-            await asyncio.sleep(length(1.5, 10))
+            await asyncio.sleep(length(1.5, 5))
             swallowed = time.monotonic()
             proxy.set(Fault.BLACKHOLE)
             await asyncio.sleep(length(5, 30))
             healed = time.monotonic()
             proxy.set(Fault.PASS)
-            await asyncio.sleep(length(5, 10))
+            await asyncio.sleep(length(5, 5))
         found = await report("F7", load, deployment, healed_at=healed)
     slowest = max(sample.seconds for sample in load.samples)
     print(f"F7: the slowest answer took {slowest:.2f} s")
@@ -58,7 +58,7 @@ async def test_a_slower_database_slows_what_asks_it_and_breaks_nothing(deploy: D
         verifying(deployment, bearer(load.reader), staleness=60) as drill,
     ):
         async with load.running():
-            await asyncio.sleep(length(1.5, 10))
+            await asyncio.sleep(length(1.5, 5))
             before = list(load.samples)
             key_times = [await time_of_keys(load) for _ in range(10)]
             proxy.set(Fault.DELAY, seconds=SLOWER_SECONDS)

@@ -81,7 +81,7 @@ async def test_a_full_disk_costs_503_for_changes_and_nothing_else(
     try:
         async with Load(deployment.url, rate=length(25, 60), mix=MIX) as load:
             async with load.running():
-                await asyncio.sleep(length(2, 10))
+                await asyncio.sleep(length(2, 5))
                 filler = fill(disk)
                 async with asyncio.timeout(120):
                     while sum(not sample.ok for sample in load.samples) < length(20, 200):
@@ -91,7 +91,7 @@ async def test_a_full_disk_costs_503_for_changes_and_nothing_else(
                 assert not (disk / "log").exists()
                 healed = time.monotonic()
                 filler.unlink()
-                await asyncio.sleep(length(6, 10))
+                await asyncio.sleep(length(6, 8))
             found = await report("F20", load, deployment, healed_at=healed)
         check_refusals(load.samples)
         assert all(sample.ok for sample in load.samples if sample.kind == "verify")

@@ -42,7 +42,7 @@ async def test_excess_over_the_pool_is_refused_in_time_and_leaks_nothing(deploy:
         async with httpx2.AsyncClient(base_url=deployment.url, timeout=20, limits=limits) as crowd:
             await asyncio.gather(*(crowd.get("/health/live") for _ in range(AT_ONCE)))
             statuses, live, slowest = [], [], 0.0
-            for _ in range(int(length(2, 20))):
+            for _ in range(int(length(2, 10))):
                 proxy.set(Fault.DELAY, seconds=SLOW_SECONDS)
                 with Watch(deployment.port, "/health/live") as watch:
                     samples = await asyncio.gather(*(ask(crowd, load, number) for number in range(AT_ONCE)))
@@ -120,7 +120,7 @@ async def test_checking_passwords_does_not_starve_the_rest(deploy: Deploy) -> No
         crowd_at_work = [asyncio.create_task(sign_in(crowd)) for _ in range(PASSWORDS)]
         with Watch(deployment.port, "/.well-known/jwks.json") as keys:
             async with load.running():
-                await asyncio.sleep(length(5, 20))
+                await asyncio.sleep(length(5, 15))
         over.set()
         await asyncio.gather(*crowd_at_work)
     slow, median = percentile(load.samples, SHARE), percentile(load.samples, 0.5)

@@ -35,7 +35,7 @@ async def test_a_synchronous_standby_takes_over_and_no_acknowledged_write_is_los
     deployment = await deploy(through=proxy)
     async with Standby(platform.engine) as standby, Load(deployment.url, rate=length(40, 150), mix=MIX) as load:
         async with load.running():
-            await asyncio.sleep(length(1, 10))
+            await asyncio.sleep(length(1, 5))
             acknowledged = load.ledger.written
             killed = time.monotonic()
             await platform.engine.kill()
@@ -44,7 +44,7 @@ async def test_a_synchronous_standby_takes_over_and_no_acknowledged_write_is_los
             await asyncio.sleep(length(0.5, 3))
             await standby.promote()
             promoted = time.monotonic()
-            await asyncio.sleep(length(2, 15))
+            await asyncio.sleep(length(2, 10))
         deployment.database = deployment.database.replace(
             quote(str(platform.engine.sockets)), quote(str(standby.sockets))
         )

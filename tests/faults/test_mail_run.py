@@ -15,9 +15,9 @@ from tests.faults.deployment import FULL
 from tests.mailbox import sink_running
 from tests.support import ISSUER
 
-MAILS = 10_000 if FULL else 400
+MAILS = 3_000 if FULL else 400
 KILLS = 2
-WAIT_SECONDS = 1200 if FULL else 240
+WAIT_SECONDS = 300 if FULL else 240
 
 
 def start(settings, port):

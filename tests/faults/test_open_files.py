@@ -79,14 +79,14 @@ async def test_more_connections_than_open_files_are_refused_and_leave_nothing_be
     before, most = process.num_fds(), 0
     async with Load(deployment.url, rate=length(15, 50)) as load:
         async with load.running():
-            await asyncio.sleep(length(0.5, 5))
+            await asyncio.sleep(length(0.5, 3))
             async with Crowd(deployment.port).pressing() as crowd:
                 async with asyncio.timeout(30):
                     while not crowd.refused:
                         await asyncio.sleep(0.02)
                 # From now on it needs files that it cannot have.
                 cut = await cut_off(deployment)
-                over = time.monotonic() + length(2, 30)
+                over = time.monotonic() + length(2, 15)
                 while time.monotonic() < over:
                     most = max(most, process.num_fds())
                     await asyncio.sleep(0.02)
@@ -95,7 +95,7 @@ async def test_more_connections_than_open_files_are_refused_and_leave_nothing_be
                 while (await asyncio.to_thread(health, deployment.port)) != 200:
                     await asyncio.sleep(0.02)
             back = time.monotonic() - left
-            await asyncio.sleep(length(2.5, 10))
+            await asyncio.sleep(length(2.5, 5))
         found = await report("F24", load, deployment, healed_at=left)
     print(
         f"F24: {crowd.served} of the crowd served, {crowd.refused} refused, {cut} database connections cut, "

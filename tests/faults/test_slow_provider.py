@@ -20,9 +20,9 @@ from tests.support import PASSWORD
 
 pytestmark = [pytest.mark.anyio, pytest.mark.fault("F17")]
 
-SIGN_INS = 500 if FULL else 40
+SIGN_INS = 300 if FULL else 40
 SLOW_SECONDS = 3.0
-LOGINS = 60 if FULL else 8
+LOGINS = 30 if FULL else 8
 BODY = {"email": "sal@example.com", "password": PASSWORD}
 
 

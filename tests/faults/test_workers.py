@@ -28,12 +28,12 @@ async def test_a_killed_worker_takes_only_its_own_requests_along(deploy: Deploy)
     deployment = await deploy(workers=WORKERS)
     async with Load(deployment.url, rate=length(80, 150)) as load:
         async with load.running():
-            await asyncio.sleep(length(2, 10))
+            await asyncio.sleep(length(2, 5))
             starts = deployment.starts()
             killed = time.monotonic()
             os.kill(deployment.pids()[0], signal.SIGKILL)
             replaced = await replacement(deployment, starts) - killed
-            await asyncio.sleep(length(3, 10))
+            await asyncio.sleep(length(3, 5))
         found = await report("F1 (one of three killed)", load, deployment, healed_at=killed)
     print(f"F1: the next worker was there after {replaced:.2f} s")
     failed = [sample for sample in load.samples if not sample.ok]
@@ -48,12 +48,12 @@ async def test_a_rolling_restart_refuses_nobody(deploy: Deploy) -> None:
     deployment = await deploy(workers=WORKERS, HTTP__DRAIN_SECONDS="1")
     async with Load(deployment.url, rate=length(50, 150)) as load:
         async with load.running():
-            await asyncio.sleep(length(1, 10))
+            await asyncio.sleep(length(1, 5))
             for worker in deployment.pids()[: int(length(2, WORKERS))]:
                 starts = deployment.starts()
                 os.kill(worker, signal.SIGTERM)
                 await replacement(deployment, starts)
-                await asyncio.sleep(length(0.5, 5))
+                await asyncio.sleep(length(0.5, 3))
         found = await report("F2", load, deployment)
     assert [sample for sample in load.samples if not sample.ok] == []
     assert (found.lost, found.doubled, found.half) == (0, 0, {})
@@ -66,16 +66,16 @@ async def test_a_stopped_worker_holds_nothing_hostage(deploy: Deploy) -> None:
     # Each request on a connection of its own, which a stopped process does not accept.
     async with Load(deployment.url, rate=length(50, 100), keeps_connections=False) as load:
         async with load.running():
-            for _ in range(int(length(1, 3))):
+            for _ in range(int(length(1, 2))):
                 start = time.monotonic()
-                await asyncio.sleep(length(3, 10))
+                await asyncio.sleep(length(3, 5))
                 stopped = time.monotonic()
                 worker = deployment.pids()[0]
                 os.kill(worker, signal.SIGSTOP)
                 await asyncio.sleep(length(4, 10))
                 os.kill(worker, signal.SIGCONT)
                 woken = time.monotonic()
-                await asyncio.sleep(length(1, 5))
+                await asyncio.sleep(length(1, 3))
         found = await report("F3", load, deployment)
     usual = percentile(within(load.samples, start, stopped), 0.99)
     # What had reached the stopped process waits for it; nobody else does.

@@ -101,8 +101,8 @@ def ids(batch: dict[str, Any]) -> list[str]:
     return [entry["id"] for entry in batch["entries"]]
 
 
-@pytest.fixture
-async def server(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
+@contextlib.asynccontextmanager
+async def serving(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
     """The service on a real socket: only there does a stream flow."""
     app = create_app(services=services)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -120,6 +120,12 @@ async def server(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
         finally:
             running.should_exit = True
             await task
+
+
+@pytest.fixture
+async def server(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
+    async with serving(services) as client:
+        yield client
 
 
 @pytest.fixture
