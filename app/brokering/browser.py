@@ -1,7 +1,5 @@
 """What a browser brings to a federated sign-in, and every form in which it is answered."""
 
-from urllib.parse import urlsplit
-
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,6 +11,7 @@ from app.foundation.pages import Pages
 from app.foundation.problems import trace_id_of
 from app.foundation.provide import provided
 from app.foundation.secrets import is_random_secret, random_secret
+from app.foundation.self_posting import self_posting
 from app.grants.answer import put_tokens
 
 _RETRY_SECONDS = 30
@@ -68,25 +67,9 @@ def bare_answer_of(request: Request, outcome: Outcome) -> Response:
                 headers={"Location": url, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"},
             )
         case Leave(url=url, fields=fields):
-            return _post(request, pages, url, fields or {})
+            return self_posting(request, pages, "pages/provider_post.html", action=url, members=fields or {})
         case Failed():
             return _failed(request, pages, outcome)
-
-
-def _post(request: Request, pages: Pages, url: str, fields: object) -> Response:
-    """A form that sends itself, or is sent by its reader."""
-    parts = urlsplit(url)
-    response = pages.render(
-        request,
-        "pages/provider_post.html",
-        headers={"Cache-Control": "no-store"},
-        scripts=["submit.js"],
-        form_target=f"{parts.scheme}://{parts.netloc}",
-        action=url,
-        members=fields,
-    )
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
 
 
 def _failed(request: Request, pages: Pages, failed: Failed) -> Response:

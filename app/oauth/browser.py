@@ -13,6 +13,7 @@ from app.foundation.pages import Pages
 from app.foundation.problems import trace_id_of
 from app.foundation.provide import provided
 from app.foundation.secrets import is_random_secret, random_secret
+from app.foundation.self_posting import self_posting
 from app.oauth.case import Answer, Failure, GoTo, Outcome, Question, Visit
 from app.oauth.explanations import Explanations
 from app.protocols.oauth.authorization_parameters import ResponseMode
@@ -43,7 +44,10 @@ def _answer(request: Request, outcome: Outcome, visit: Visit) -> Response:
     pages = provided(request.app, Pages)
     match outcome:
         case Answer(target=target) if target.mode is ResponseMode.FORM_POST:
-            return _form_post(request, pages, outcome)
+            # Spec: OAuth 2.0 Form Post Response Mode §2.
+            return self_posting(
+                request, pages, "pages/form_post.html", action=target.redirect_uri, members=outcome.members
+            )
         case Answer(target=target, members=members):
             # As it is: a registered URI is never encoded anew.
             return Response(status_code=303, headers={"Location": target.url(members)})
@@ -53,22 +57,6 @@ def _answer(request: Request, outcome: Outcome, visit: Visit) -> Response:
             return _failure(request, pages, outcome)
         case Question():
             return _question(request, pages, outcome, visit)
-
-
-def _form_post(request: Request, pages: Pages, answer: Answer) -> Response:
-    """The answer as a form that sends itself, or is sent by its reader. Spec: OAuth 2.0 Form Post Response Mode §2."""
-    response = pages.render(
-        request,
-        "pages/form_post.html",
-        headers={"Cache-Control": "no-store"},
-        scripts=["submit.js"],
-        form_target=origin_of_uri(answer.target.redirect_uri),
-        action=answer.target.redirect_uri,
-        members=answer.members,
-    )
-    # The client is told no more than what stands in the form.
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
 
 
 def _failure(request: Request, pages: Pages, failure: Failure) -> Response:
