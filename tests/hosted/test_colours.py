@@ -7,6 +7,7 @@ import pytest
 
 from app.foundation.colours import DARK, ENOUGH, LIGHT, Scheme, contrast
 from app.foundation.page_settings import PagesSettings
+from app.foundation.pages import TEMPLATES
 from app.foundation.static import FILES
 from app.foundation.theme import Theme
 
@@ -97,5 +98,13 @@ def test_every_pair_holds_under_the_theme_of_any_operator():
 def test_the_style_sheet_stays_small_and_has_no_colour_outside_its_tokens():
     assert len(SHEET.encode()) < 20_000
     rules = SHEET[SHEET.index("@layer base {") :]
-    # The shade behind a dialog.
-    assert set(re.findall(r"#[0-9a-f]{3,8}\b", rules)) == {"#0007"}
+    assert set(re.findall(r"#[0-9a-f]{3,8}\b", rules)) == set()
+
+
+def test_every_class_of_the_style_sheet_is_one_that_a_page_has():
+    selectors = re.sub(r"\{[^{}]*\}", "{}", re.sub(r"/\*.*?\*/", "", SHEET, flags=re.DOTALL))
+    styled = set(re.findall(r"\.([a-z][a-z0-9-]*)", selectors))
+    written = [path.read_text("utf-8") for path in TEMPLATES.rglob("*.html")]
+    written += [file.content.decode() for name, file in FILES.items() if name.endswith(".js") and "/" not in name]
+    # Whole words: what is put together from two halves would be found by nobody.
+    assert sorted(styled - set(re.findall(r"[a-z][a-z0-9-]*", "".join(written)))) == []
