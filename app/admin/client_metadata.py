@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from app.clients.address import MAX_URI_CHARACTERS
 from app.clients.check_metadata import MAX_CLAIM_MAPPINGS, MAX_EXPRESSION_CHARACTERS, MAX_ORIGINS, MAX_URIS
 from app.clients.metadata import NAMES, ApplicationType, read_metadata
+from app.clients.rules import MAX_NAME_CHARACTERS
 from app.protocols.jose.algorithms import Algorithm
 
 URI = Annotated[str, Field(max_length=MAX_URI_CHARACTERS)]
@@ -34,6 +35,7 @@ class MetadataFields(BaseModel):
     default_max_age: int | None = None
     claim_mappings: dict[ClaimName, Expression] = Field(default={}, max_length=MAX_CLAIM_MAPPINGS)
     allowed_origins: list[URI] = Field(default=[], max_length=MAX_ORIGINS)
+    verified_publisher: str | None = Field(default=None, max_length=MAX_NAME_CHARACTERS)
 
     def metadata(self) -> dict[str, Any]:
         """The arguments of `ClientMetadata`."""

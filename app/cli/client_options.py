@@ -46,6 +46,15 @@ WithoutPKCE = Annotated[
     bool, typer.Option("--without-pkce", help="It cannot do PKCE; then its requests need a nonce. Recorded.")
 ]
 Trusted = Annotated[bool, typer.Option("--trusted", help="You vouch for it: people are not asked for their consent.")]
+VerifiedPublisher = Annotated[
+    str | None,
+    typer.Option(
+        "--verified-publisher",
+        metavar="N",
+        help="Whose it is: you have checked it, and people read it where they are asked for consent.",
+        show_default=False,
+    ),
+]
 DefaultMaxAge = Annotated[
     int | None,
     typer.Option("--default-max-age", metavar="N", help="Sign-ins older than this many seconds do not do."),

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli import end_everything
+from app.cli.client_options import VerifiedPublisher
 from app.cli.context import opened
 from app.cli.create_client import print_credentials
 from app.cli.operator import Acting, explained
@@ -100,10 +101,14 @@ def update(
     ] = None,
     add_origin: Annotated[list[str] | None, _uris("--add-origin", "Whose scripts may read its answers too.")] = None,
     remove_origin: Annotated[list[str] | None, _uris("--remove-origin", "Whose scripts may no more.")] = None,
+    verified_publisher: VerifiedPublisher = None,
+    unverified: Annotated[bool, typer.Option("--unverified", help="Nobody vouches any more for whose it is.")] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change where a client may have codes sent, and whose scripts may read its answers. Tokens that it has stay good.
+    """Change where a client may have codes sent, whose scripts may read its answers, and who is told to be behind it.
+
+    Tokens that it has stay good.
 
     Example: auth-service clients update c_0123456789abcdefABCDEF --add-redirect-uri http://localhost:3000/cb
     """
@@ -117,12 +122,15 @@ def update(
                 present,
                 redirect_uris=_changed("redirect URI", present.redirect_uris, add, remove),
                 allowed_origins=_changed("origin", present.allowed_origins, add_origin, remove_origin),
+                verified_publisher=None if unverified else verified_publisher or present.verified_publisher,
             )
             return await services.clients.update(tx, client_id, changed, actor=acting.actor, origin=acting.origin)
 
     with explained():
-        if not (add or remove or add_origin or remove_origin):
+        if not (add or remove or add_origin or remove_origin or verified_publisher is not None or unverified):
             raise ServiceError("Say what shall change: --add-redirect-uri, --remove-redirect-uri, --add-origin …")
+        if unverified and verified_publisher is not None:
+            raise ServiceError("--verified-publisher and --unverified say opposite things.")
         _print_one(asyncio.run(work()), as_json=as_json)
 
 

@@ -143,6 +143,7 @@ def create_client(  # noqa: PLR0917 — typer hands them over by name
     id_token_alg: client_options.IDTokenAlgorithm = Algorithm.RS256,
     without_pkce: client_options.WithoutPKCE = False,
     trusted: client_options.Trusted = False,
+    verified_publisher: client_options.VerifiedPublisher = None,
     default_max_age: client_options.DefaultMaxAge = None,
     claim: client_options.ClaimMappings = None,
     data_dir: DataDir = None,
@@ -184,6 +185,7 @@ def create_client(  # noqa: PLR0917 — typer hands them over by name
             default_max_age=default_max_age,
             claim_mappings=client_options.claims_of(claim),
             allowed_origins=tuple(allowed_origin or ()),
+            verified_publisher=verified_publisher,
         ),
     )
     definition = asked.definition()

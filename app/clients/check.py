@@ -8,7 +8,7 @@ from app.clients.address import is_address
 from app.clients.check_metadata import metadata_faults
 from app.clients.errors import InvalidClientDefinition
 from app.clients.metadata import ApplicationType
-from app.clients.rules import MAX_NAME_CHARACTERS, ClientDefinition, ServiceScope
+from app.clients.rules import MAX_NAME_CHARACTERS, ClientDefinition, ServiceScope, is_one_line
 from app.protocols.jose.jwk import UnsuitableKey
 from app.protocols.jose.key_set import read_key_set
 from app.protocols.oauth import redirect_uri
@@ -38,8 +38,7 @@ def check(definition: ClientDefinition) -> None:
 
 
 def _name_faults(definition: ClientDefinition) -> Iterator[Fault]:
-    name = definition.name
-    if not 0 < len(name) <= MAX_NAME_CHARACTERS or not name.isprintable() or name != name.strip():
+    if not is_one_line(definition.name):
         yield "/name", f"one line of 1 to {MAX_NAME_CHARACTERS} printable characters"
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from app.audiences.rules import RESERVED_CLAIMS, USER_CLAIMS
 from app.clients.address import is_address
 from app.clients.metadata import ApplicationType
-from app.clients.rules import ClientDefinition
+from app.clients.rules import MAX_NAME_CHARACTERS, ClientDefinition, is_one_line
 from app.foundation.settings import web_origin
 from app.protocols.oauth import redirect_uri
 from app.protocols.oidc import claim_expression
@@ -96,6 +96,9 @@ def _trust_faults(definition: ClientDefinition) -> Iterator[Fault]:
         yield "/application_type", "private-use schemes are for native applications"
     if definition.application_type is ApplicationType.NATIVE and not definition.is_public:
         yield "/application_type", "a native application can keep no secret: it is a public client"
+    publisher = definition.verified_publisher
+    if publisher is not None and not is_one_line(publisher):
+        yield "/verified_publisher", f"one line of 1 to {MAX_NAME_CHARACTERS} printable characters"
     age = definition.default_max_age
     if age is not None and not 0 <= age <= MAX_AGE_SECONDS:
         yield "/default_max_age", f"seconds from 0 to {MAX_AGE_SECONDS}"

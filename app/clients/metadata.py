@@ -23,7 +23,8 @@ class ClientMetadata:
     `application_type` None follows from the rest: native for a public client. Without `pkce_required` a confidential
     client's requests need a nonce instead. Without `consent_required` an operator vouches for it and nobody is asked.
     `claim_mappings` maps further claims to the expressions that fill them. Scripts of `allowed_origins` may read
-    answers about it. `id_token_signed_response_alg` signs its ID tokens and logout tokens.
+    answers about it. `id_token_signed_response_alg` signs its ID tokens and logout tokens. `verified_publisher` is the
+    organization that it is from: the word of an operator who has checked it, and never the client's own.
     """
 
     post_logout_redirect_uris: tuple[str, ...] = ()
@@ -43,6 +44,7 @@ class ClientMetadata:
     default_max_age: int | None = None
     claim_mappings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     allowed_origins: tuple[str, ...] = ()
+    verified_publisher: str | None = None
 
     def metadata_as_json(self) -> dict[str, Any]:
         """Every field in the form of JSON, in the order above."""

@@ -28,6 +28,11 @@ def is_client_id(text: str) -> bool:
     return _CLIENT_ID.fullmatch(text) is not None
 
 
+def is_one_line(text: str) -> bool:
+    """Whether people can read a text as a name: one line that begins and ends with what is seen."""
+    return 0 < len(text) <= MAX_NAME_CHARACTERS and text.isprintable() and text == text.strip()
+
+
 def application_type_of(auth_method: AuthMethod) -> ApplicationType:
     """Where a client runs that does not say: on a device, where it has nothing to prove itself by."""
     return ApplicationType.NATIVE if auth_method is AuthMethod.NONE else ApplicationType.WEB

@@ -92,12 +92,18 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the consent page shows."""
+    """What the consent page shows. `publisher` is whose the app is, where an operator has checked that.
+
+    `home` is where the app says that it is at home, and `home_place` what people call that; `next_place` is where the
+    browser goes in fact.
+    """
 
     app: str
     user: str
     client_id: str
-    host: str | None
+    publisher: str | None
+    home: str | None
+    home_place: str | None
     logo_uri: str | None
     policy_uri: str | None
     tos_uri: str | None
@@ -158,7 +164,9 @@ class Explanations:
             app=client.name,
             user=question.caller.email,
             client_id=client.client_id,
-            host=client.client_uri,
+            publisher=client.verified_publisher,
+            home=client.client_uri,
+            home_place=None if client.client_uri is None else _place(client.client_uri),
             logo_uri=client.logo_path,
             policy_uri=client.policy_uri,
             tos_uri=client.tos_uri,

@@ -30,6 +30,7 @@ SAID = {
     "default_max_age": 3600,
     "claim_mappings": {"department": "user.attributes.department"},
     "allowed_origins": ("https://app.example.com",),
+    "verified_publisher": "Parcel Lens Ltd",
 }
 
 DANGEROUS = ("javascript:alert(1)", "data:text/html,x", "vbscript:x")
@@ -58,6 +59,7 @@ WRONG = [
     ({"auth_method": AuthMethod.NONE, "pkce_required": False}, "/pkce_required"),
     ({"application_type": ApplicationType.NATIVE}, "/application_type"),
     ({"default_max_age": -1}, "/default_max_age"),
+    *(({"verified_publisher": name}, "/verified_publisher") for name in ("", " Ltd", "A\u202eB", "A\nB", "x" * 129)),
     ({"claim_mappings": {"sub": "user.email"}}, "/claim_mappings"),
     ({"claim_mappings": {"department": "two\nlines"}}, "/claim_mappings"),
 ]

@@ -48,6 +48,21 @@ async def browser(browser: Browser) -> Browser:
     return browser
 
 
+async def test_consent_says_whose_the_app_is_where_an_operator_has_checked_it(
+    browser: Browser, make_client: MakeClient
+):
+    unknown = await app_of(make_client, client_uri="https://parcel-lens.example.com/about")
+    page = await browser.get((await browser.go(unknown.client_id)).headers["location"])
+    assert "<b><bdi>client.example.com</bdi></b> Nobody here has checked whose app this is." in page.text
+    assert ">parcel-lens.example.com</bdi></a>" in page.text
+    assert "Verified" not in page.text
+    known = await app_of(make_client, verified_publisher="Parcel <Lens> Ltd")
+    page = await browser.get((await browser.go(known.client_id)).headers["location"])
+    assert "by <bdi>Parcel &lt;Lens&gt; Ltd</bdi>" in page.text
+    assert "Verified" in page.text
+    assert "Nobody here has checked" not in page.text
+
+
 async def app_of(make_client: MakeClient, **stated: Any) -> NewCredentials:
     return await make_client(
         **{

@@ -71,12 +71,13 @@ def test_what_signing_people_in_needs_is_told_and_kept(run):
         *("create-client", "--name", "shop", "--redirect-uri", f"{app}/cb", "--grant", "authorization_code"),
         *("--post-logout-redirect-uri", f"{app}/bye", "--backchannel-logout-uri", f"{app}/out"),
         *("--allowed-origin", app, "--claim", "department=user.attributes.department", "--trusted", "--json"),
+        *("--verified-publisher", "Shop Ltd"),
         *("--scope", "openid", "--scope", "email"),
     ).json()
     shown = run("clients", "show", made["client_id"], "--json").json()
     assert shown["post_logout_redirect_uris"] == [f"{app}/bye"]
     assert shown["backchannel_logout_uri"] == f"{app}/out"
-    assert shown["allowed_origins"] == [app]
+    assert (shown["allowed_origins"], shown["verified_publisher"]) == ([app], "Shop Ltd")
     assert shown["claim_mappings"] == {"department": "user.attributes.department"}
     assert (shown["consent_required"], shown["pkce_required"], shown["application_type"]) == (False, True, "web")
     refused = run("create-client", "--name", "x", "--redirect-uri", f"{app}/cb", "--logo-uri", "javascript:alert(1)")
@@ -88,11 +89,14 @@ def test_where_codes_may_be_sent_is_changed_and_what_is_wrong_is_said(run):
     first, second, origin = "http://localhost:3000/cb", "https://app.example.com/cb", "https://app.example.com"
     client_id = run("create-client", "--name", "app", "--public", "--redirect-uri", first, "--json").json()["client_id"]
     update = ("clients", "update", client_id)
-    changed = run(*update, "--add-redirect-uri", second, "--add-origin", origin, "--json").json()
+    publisher = ("--verified-publisher", "App Ltd")
+    changed = run(*update, "--add-redirect-uri", second, "--add-origin", origin, *publisher, "--json").json()
     assert changed["redirect_uris"] == [first, second]
-    assert changed["allowed_origins"] == [origin]
-    changed = run(*update, "--remove-redirect-uri", first, "--remove-origin", origin, "--json").json()
+    assert (changed["allowed_origins"], changed["verified_publisher"]) == ([origin], "App Ltd")
+    changed = run(*update, "--remove-redirect-uri", first, "--remove-origin", origin, "--unverified", "--json").json()
     assert (changed["redirect_uris"], changed["allowed_origins"]) == ([second], [])
+    assert changed["verified_publisher"] is None
+    assert "opposite" in run(*update, *publisher, "--unverified").refusal()
     assert f"no such redirect URI: {first}. It has: {second}" in run(*update, "--remove-redirect-uri", first).refusal()
     assert "redirect_uris" in run(*update, "--add-redirect-uri", "http://evil.test/cb").refusal()
     assert "Say what shall change" in run(*update).refusal()
