@@ -21,12 +21,10 @@ from app.account.mfa import routes as second_factors
 from app.admin import user_transfer
 from app.admin.routers import ADMIN_ROUTERS
 from app.audit.pending import sample_pending
-from app.brokering import identity_pages
-from app.brokering import pages as brokering_pages
-from app.brokering import routes as brokering
-from app.brokering.saml import pages as saml
+from app.brokering.routers import BROKERING_ROUTERS
+from app.brokering.saml.pages import ACS_BODY
+from app.foundation import failure_page, home, static, style_page, theme
 from app.foundation import health as health_routes
-from app.foundation import home, static, style_page, theme
 from app.foundation.background import Background
 from app.foundation.client_address import ClientAddresses
 from app.foundation.cors import CORS
@@ -79,6 +77,7 @@ ROUTERS: tuple[Router, ...] = (
     static.router,
     theme.router,
     home.router,
+    failure_page.router,
     signing_keys.router,
     registration.router,
     registration_pages.router,
@@ -89,11 +88,7 @@ ROUTERS: tuple[Router, ...] = (
     hosted_sign_up.router,
     email_codes.router,
     grants.router,
-    brokering.router,
-    brokering_pages.router,
-    saml.router,
-    saml.open_router,
-    identity_pages.router,
+    *BROKERING_ROUTERS,
     *OAUTH_ROUTERS,
     principals.router,
     signals.router,
@@ -188,7 +183,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         drain=drain,
         traced=spans is not None,
         streamed=frozenset({("POST", user_transfer.IMPORT_PATH)}),
-        large=(saml.ACS_BODY,),
+        large=(ACS_BODY,),
     )
 
     @asynccontextmanager
@@ -213,7 +208,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     development = () if settings.is_production else (style_page.router,)
     app = Application(*ROUTERS, *optional, *development, policy=policy, lifespan=lifespan, spans=spans)
     install(app, *services.each(), health, drain)
-    show_errors_by(app, ErrorPages(services.pages))
+    show_errors_by(app, ErrorPages(services.hosted.failures))
     name_metadata(app, services.registry.resource.metadata_address)
     return app
 

@@ -7,12 +7,14 @@ from app.brokering.case import Failed, GoTo, Leave, Outcome, Visit
 from app.brokering.failure import Failure, status_of, words_of
 from app.foundation.caller import origin_of
 from app.foundation.cookies import Cookies
+from app.foundation.failure_page import FailurePages, Told
 from app.foundation.pages import Pages
 from app.foundation.problems import trace_id_of
 from app.foundation.provide import provided
 from app.foundation.secrets import is_random_secret, random_secret
 from app.foundation.self_posting import self_posting
 from app.grants.answer import put_tokens
+from app.hosted.accounts import KnownAccounts
 
 _RETRY_SECONDS = 30
 
@@ -35,9 +37,14 @@ def answer_of(request: Request, outcome: Outcome, visit: Visit) -> Response:
     """The answer to a browser. A redirect is 303, so that no form is ever sent on. Spec: RFC 9700 §4.12."""
     response = bare_answer_of(request, outcome)
     put_cookies(request, response, visit)
-    issued = None if isinstance(outcome, Failed) else outcome.issued
-    if issued is not None:
-        put_tokens(request, response, issued)
+    if isinstance(outcome, Failed):
+        return response
+    if outcome.issued is not None:
+        put_tokens(request, response, outcome.issued)
+    if outcome.came_by is not None:
+        provided(request.app, KnownAccounts).remember_provider(
+            outcome.came_by, response, provided(request.app, Cookies)
+        )
     return response
 
 
@@ -69,30 +76,25 @@ def bare_answer_of(request: Request, outcome: Outcome) -> Response:
         case Leave(url=url, fields=fields):
             return self_posting(request, pages, "pages/provider_post.html", action=url, members=fields or {})
         case Failed():
-            return _failed(request, pages, outcome)
+            return _failed(request, outcome)
 
 
-def _failed(request: Request, pages: Pages, failed: Failed) -> Response:
-    language = pages.language(request)
-    heading, words = words_of(failed.failure, failed.provider, language)
+def _failed(request: Request, failed: Failed) -> Response:
+    heading, words = words_of(failed.failure)
     headers = {"Cache-Control": "no-store"}
     if failed.failure is Failure.UNREACHABLE:
         headers["Retry-After"] = str(_RETRY_SECONDS)
-    # Nothing that came with the request is repeated, in the page's own links neither.
-    plain = Request({**request.scope, "query_string": b""})
-    response = pages.render(
-        plain,
-        "pages/federation_failed.html",
-        status=status_of(failed.failure),
-        headers=headers,
-        language=language,
-        scripts=["copy.js"],
+    told = Told(
         heading=heading,
         words=words,
+        named={"provider": failed.provider or ""},
+        reference=trace_id_of(request.scope),
         again=failed.again,
         back=failed.back,
-        client_name=failed.client_name,
-        reference=trace_id_of(request.scope),
+        client=failed.client_name,
+    )
+    response = provided(request.app, FailurePages).show(
+        request, told, status=status_of(failed.failure), headers=headers
     )
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from app.federation.connector import Refusal
 from app.federation.identities.decide import Reason
-from app.foundation.language import N_, Language
+from app.foundation.language import N_
 
 
 class Failure(StrEnum):
@@ -106,11 +106,12 @@ _STATUS = {
 }
 
 
-def words_of(failure: Failure, provider: str | None, language: Language) -> tuple[str, str]:
-    """The heading of a failure's page and the sentence below it."""
-    heading, sentence = _WORDS[failure]
-    named = {"provider": provider or language.gettext(N_("the sign-in provider"))}
-    return language.gettext(heading) % named, language.gettext(sentence) % named
+def words_of(failure: Failure) -> tuple[str, str]:
+    """The heading of a failure's page and the sentence below it, as they are translated, with `provider` in them.
+
+    Where no provider may be known, neither names one.
+    """
+    return _WORDS[failure]
 
 
 def status_of(failure: Failure) -> int:

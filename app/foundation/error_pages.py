@@ -10,8 +10,9 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from app.foundation.csrf import CSRFFailed
-from app.foundation.language import N_, Language
-from app.foundation.pages import ForeignForm, Pages
+from app.foundation.failure_page import FailurePages, Told
+from app.foundation.language import N_
+from app.foundation.pages import SAFE_METHODS, ForeignForm
 from app.foundation.problems import Refusal, trace_id_of
 
 _BY_CODE = {
@@ -61,29 +62,23 @@ _NOT_RIGHT = (
 class ErrorPages:
     """Renders refusals for readers."""
 
-    def __init__(self, pages: Pages) -> None:
-        self._pages = pages
+    def __init__(self, failures: FailurePages) -> None:
+        self._failures = failures
 
     def __call__(self, scope: Scope, refusal: Refusal) -> Response:
         """The page of a refusal, with the headers that its kind needs."""
-        connection = HTTPConnection(scope)
-        language = self._pages.language(connection)
-        heading, words = _words(language, refusal)
-        return self._pages.render(
-            connection,
-            "pages/error.html",
+        heading, words = _words(refusal)
+        return self._failures.show(
+            HTTPConnection(scope),
+            Told(heading=heading, words=words, reference=trace_id_of(scope)),
             status=refusal.status,
             headers={**refusal.headers, "Vary": "Accept"},
-            language=language,
-            scripts=["copy.js"],
-            heading=heading,
-            words=words,
-            reference=trace_id_of(scope),
+            # A form is not sent again for the sake of another language.
+            repeatable=scope["method"] in SAFE_METHODS,
         )
 
 
-def _words(language: Language, refusal: Refusal) -> tuple[str, str]:
+def _words(refusal: Refusal) -> tuple[str, str]:
     """What happened, and what can be done about it."""
     otherwise = _OUR_FAULT if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR else _NOT_RIGHT
-    heading, words = _BY_CODE.get(refusal.code) or _BY_STATUS.get(refusal.status, otherwise)
-    return language.gettext(heading), language.gettext(words)
+    return _BY_CODE.get(refusal.code) or _BY_STATUS.get(refusal.status, otherwise)

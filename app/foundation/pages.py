@@ -30,7 +30,7 @@ THEMES = ("auto", "light", "dark")
 LOCALE_COOKIE = "locale"
 THEME_COOKIE = "theme"
 
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # An origin, or the scheme of a native app with its colon. Spec: CSP3 §2.3.1.
 _SOURCE = re.compile(
     r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
@@ -62,6 +62,7 @@ class Page:
     nonce: str
     scripts: Sequence[str]
     prefix: str
+    place: str
     query: Sequence[tuple[str, str]]
 
     def url(self, path: str) -> str:
@@ -74,8 +75,9 @@ class Page:
 
     def here(self, **changed: str) -> str:
         """A link to this same page with other values in its query; the others stay."""
-        # Only a query: a path that somebody else wrote, such as //example.com, is never repeated.
-        return "?" + urlencode([pair for pair in self.query if pair[0] not in changed] + [*changed.items()])
+        # A path only where it is ours: one that somebody else wrote, such as //example.com, is never repeated.
+        kept = [pair for pair in self.query if pair[0] not in changed]
+        return f"{self.place}?{urlencode([*kept, *changed.items()])}"
 
 
 class Pages:
@@ -123,15 +125,17 @@ class Pages:
         language: Language | None = None,
         scripts: Sequence[str] = (),
         form_target: str | None = None,
+        at: str | None = None,
         **values: object,
     ) -> Response:
         """A template as an answer. `scripts` are modules of `app/static` that make it nicer, and never possible.
 
-        `form_target` is the one foreign origin to which its forms may lead in the end. A choice of language or
-        appearance in the query is kept in a cookie.
+        `form_target` is the one foreign origin to which its forms may lead in the end. `at` is the path of ours, with
+        its query, that the page's links to itself lead to where that is not the address asked for. A choice of
+        language or appearance in the query is kept in a cookie.
         """
         chosen = language or self.language(connection)
-        page = self._page(connection, scripts)
+        page = self._page(connection, scripts, at)
         words = self._environments[chosen.tag].get_template(template).render(page=page, **values)
         response = HTMLResponse(words, status_code=status, headers=dict(headers or {}))
         response.headers["Content-Language"] = chosen.tag
@@ -172,7 +176,7 @@ class Pages:
         if not is_ours:
             raise ForeignForm(detail=f"Sec-Fetch-Site {sites}")
 
-    def _page(self, connection: HTTPConnection, scripts: Sequence[str]) -> Page:
+    def _page(self, connection: HTTPConnection, scripts: Sequence[str], at: str | None = None) -> Page:
         asked = connection.query_params.get("theme")
         theme = asked if asked in THEMES else connection.cookies.get(THEME_COOKIE)
         return Page(
@@ -188,7 +192,8 @@ class Pages:
             nonce=random_secret(),
             scripts=tuple(scripts),
             prefix=self._prefix,
-            query=_query(connection),
+            place="" if at is None else self._prefix + at.partition("?")[0],
+            query=_query(connection.scope["query_string"].decode("latin-1") if at is None else at.partition("?")[2]),
         )
 
     def _remember(self, connection: HTTPConnection, response: Response) -> None:
@@ -235,7 +240,7 @@ class PageRoute(StrictRoute):
 
         async def serve(request: Request) -> Response:
             request.scope["state"]["page"] = True
-            if request.method not in _SAFE_METHODS:
+            if request.method not in SAFE_METHODS:
                 provided(request.app, Pages).require_own_form(request)
             return await handle(request)
 
@@ -279,8 +284,7 @@ def _sources(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*.html")}
 
 
-def _query(connection: HTTPConnection) -> list[tuple[str, str]]:
-    query: str = connection.scope["query_string"].decode("latin-1")
+def _query(query: str) -> list[tuple[str, str]]:
     try:
         return parse_qsl(query, keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS)
     except ValueError:

@@ -2,17 +2,13 @@
 
 from dataclasses import dataclass
 
+from app.foundation.failure_page import FailurePages
+from app.foundation.offers import Offers
+from app.foundation.pages import Pages
 from app.foundation.parts import Parts
 from app.foundation.theme import Theme
 from app.hosted.accounts import KnownAccounts
 from app.hosted.begin import SignInPages
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offers:
-    """What pages may offer in this deployment. `mail`: whether a mail would reach anybody."""
-
-    mail: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,3 +19,5 @@ class HostedParts(Parts):
     accounts: KnownAccounts
     offers: Offers
     theme: Theme
+    pages: Pages
+    failures: FailurePages

@@ -15,9 +15,9 @@ from app.foundation.pages import PageRouter, Pages
 from app.foundation.provide import provide
 from app.oauth.authorization import Authorization
 from app.oauth.browser import answer_of, visit_of
+from app.oauth.paths import AUTHORIZE_PATH
 from app.oauth.progress import RESUME_PATH
 
-AUTHORIZE_PATH = "/oauth/authorize"
 # Within what a browser and every proxy on the way take as an address.
 MAX_QUERY_CHARACTERS = 8000
 # What the links of a failure's page ask for: the same words in another language or light.

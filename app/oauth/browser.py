@@ -16,6 +16,7 @@ from app.foundation.secrets import is_random_secret, random_secret
 from app.foundation.self_posting import self_posting
 from app.oauth.case import Answer, Failure, GoTo, Outcome, Question, Visit
 from app.oauth.explanations import Explanations
+from app.oauth.paths import AUTHORIZE_PATH
 from app.protocols.oauth.authorization_parameters import ResponseMode
 from app.protocols.oauth.redirect_uri import origin_of_uri
 
@@ -65,16 +66,16 @@ def _failure(request: Request, pages: Pages, failure: Failure) -> Response:
     if failure.was_told and not explanations.development:
         # What a client was told is between it and us.
         raise FlowNotFound
-    # Nothing that came with the request is repeated, in the page's own links neither.
+    # Nothing that came with the request is repeated, in the page's own links neither: they ask for the flow alone.
     kept = {"flow": failure.flow_id} if failure.flow_id else {}
-    plain = Request({**request.scope, "query_string": urlencode(kept).encode()})
     response = pages.render(
-        plain,
+        request,
         "pages/authorization_failed.html",
         status=400,
         headers={"Cache-Control": "no-store"},
         language=language,
         scripts=["copy.js"],
+        at=f"{AUTHORIZE_PATH}?{urlencode(kept)}",
         explanation=explanations.of(failure, language),
         reference=trace_id_of(request.scope),
     )

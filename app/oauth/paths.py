@@ -1,5 +1,7 @@
 """The addresses of OAuth's endpoints that more than one module needs."""
 
+AUTHORIZE_PATH = "/oauth/authorize"
+
 BROWSER_CLIENT_PATHS = frozenset(
     {
         "/oauth/token",

@@ -27,7 +27,6 @@ from app.foundation.language import Languages
 from app.foundation.mail.composition import Composer
 from app.foundation.mail.outbox import Outbox
 from app.foundation.mail.sent import SentMails
-from app.foundation.pages import Pages
 from app.foundation.pagination import Cursors
 from app.foundation.principal import ResolverSlot
 from app.grants.by_cookie import BrowserInspection
@@ -184,7 +183,7 @@ def build(settings: Settings) -> Services:
         keyring=keyring,
         outbound=ground.outbound,
         languages=languages,
-        pages=Pages(Languages(texts=settings.pages.texts), settings.pages, public_url=issuer, theme=hosted.theme),
+        pages=hosted.pages,
         hosted=hosted,
         authorization=build_authorization(ground, oauth, codes, browsers=browsers, pages=hosted.sign_in),
         audit=audit,

@@ -120,6 +120,15 @@ async def test_a_providers_failure_is_a_page_with_a_reference_and_a_way_on(
     assert jo.page.heading == "Corp does not answer"
     assert answer.headers["x-trace-id"] in jo.page.words
     assert "/login" in jo.page.links
+    # The same in another language: nothing is tried again, and the way on is the same.
+    german = next(link for link in jo.page.links if link.startswith("/failed?") and "ui_locales=de" in link)
+    reference, links = answer.headers["x-trace-id"], set(jo.page.links)
+    assert (await jo.open(german)).status_code == 200
+    assert jo.page.heading == "Corp antwortet nicht"
+    assert reference in jo.page.words
+    assert {link for link in links if link == "/login" or link.startswith(APP)} <= set(jo.page.links)
+    await jo.open(f"/failed{next(link for link in jo.page.links if 'ui_locales=en' in link)}")
+    assert jo.page.heading == "Corp does not answer"
     assert any(link.startswith(f"{APP}?error=server_error") and "state=mine" in link for link in jo.page.links)
     assert answer.headers["cache-control"] == "no-store"
     refused = (await events.of("user.federated_sign_in_refused"))[-1]

@@ -1,5 +1,6 @@
 """What every page carries, which forms act, and what a reader sees of a refusal."""
 
+import html
 import re
 from typing import Annotated
 
@@ -8,11 +9,13 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from app.foundation import home, static
+from app.foundation import failure_page, home, static
 from app.foundation.client_address import ClientAddresses
 from app.foundation.cors import CORS
+from app.foundation.encryption import Keyring
 from app.foundation.error_pages import ErrorPages
 from app.foundation.errors import ServiceError, TooManyRequests, Unavailable
+from app.foundation.failure_page import FailurePages
 from app.foundation.form import read_form
 from app.foundation.language import Languages
 from app.foundation.middleware import EdgePolicy
@@ -59,9 +62,10 @@ async def reader(pages: Pages):
         raise FAULTS[name]
 
     policy = EdgePolicy(addresses=ClientAddresses([]), cors=CORS([]), https=True)
-    app = Application(static.router, home.router, router, policy=policy)
-    install(app, pages)
-    show_errors_by(app, ErrorPages(pages))
+    app = Application(static.router, home.router, failure_page.router, router, policy=policy)
+    failures = FailurePages(pages, Keyring([bytes(32)]))
+    install(app, pages, failures)
+    show_errors_by(app, ErrorPages(failures))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=ORIGIN, headers=BROWSER) as client:
         yield client
 
@@ -159,6 +163,24 @@ async def test_a_form_of_another_page_is_refused_in_words(reader, headers):
     answer = await reader.post("/things/act", data={"name": "Ann"}, headers=headers)
     assert answer.status_code == 403
     assert "We can’t tell that this form came from here" in answer.text
+
+
+async def test_a_refused_form_is_told_again_in_another_language_and_not_sent_again(reader):
+    answer = await reader.post("/things/act", data={"name": "Ann"}, headers={"Origin": "https://evil.example"})
+    links = re.findall(r'<a href="([^"]+)" lang="de"', html.unescape(answer.text))
+    (link,) = links
+    assert link.startswith("/id/failed?said=")
+    again = await reader.get(link.removeprefix("/id"))
+    assert again.status_code == 200
+    assert again.headers["content-language"] == "de"
+    assert "dass dieses Formular von hier kam" in again.text
+    assert f"<code>{answer.headers['x-trace-id']}</code>" in again.text
+    # From there on, too, and in the dark.
+    (further,) = re.findall(r'<a href="([^"]+)" lang="ar"', html.unescape(again.text))
+    assert further.startswith("?said=")
+    assert (await reader.get(f"/failed{further}")).headers["content-language"] == "ar"
+    for forged in ("", "x", "AAAA", link.partition("said=")[2].partition("&")[0][:-6] + "AAAA%3D%3D"):
+        assert (await reader.get(f"/failed?said={forged}")).status_code == 404
 
 
 OURS = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}
