@@ -11,15 +11,25 @@ from app.foundation.origin import Origin
 from app.protocols.oidc.logout import frontchannel_address
 from app.sessions.service import Sessions
 
-_FRONT = text(
+# Each client that was allowed something in this very session.
+_CLIENTS = text(
     """
-    SELECT DISTINCT c.client_metadata ->> 'frontchannel_logout_uri' AS uri
+    SELECT DISTINCT c.client_id, c.name, c.client_metadata ->> 'frontchannel_logout_uri' AS front,
+      c.client_metadata ->> 'backchannel_logout_uri' AS back
     FROM grants g JOIN oauth_clients c ON c.client_id = g.client_id
     WHERE g.browser_sid = :sid AND c.disabled_at IS NULL
-      AND c.client_metadata ->> 'frontchannel_logout_uri' IS NOT NULL
-    ORDER BY uri
+    ORDER BY c.name, c.client_id
     """
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReachedClient:
+    """A client to which somebody was signed in by a session. `is_told` says that it hears of the session's end."""
+
+    client_id: str
+    name: str
+    is_told: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +37,18 @@ class SignedOut:
     """A session that is over. `frames` are the addresses by which the browser tells clients of it."""
 
     frames: Sequence[str] = ()
+    clients: Sequence[ReachedClient] = ()
+
+    @property
+    def told(self) -> Sequence[str]:
+        """The names of the clients that are told, by the browser or by us."""
+        return tuple(dict.fromkeys(client.name for client in self.clients if client.is_told))
+
+    def untold(self, *, but: str | None = None) -> Sequence[str]:
+        """The names of those that have no address for it, save the one of this id."""
+        return tuple(
+            dict.fromkeys(client.name for client in self.clients if not client.is_told and client.client_id != but)
+        )
 
 
 class BrowserSignOut:
@@ -44,7 +66,14 @@ class BrowserSignOut:
     async def sign_out(self, sid: str, *, sub: str, origin: Origin) -> SignedOut:
         """End the session of this `sid` and all that hangs from it. Idempotent. Raises DatabaseUnavailable."""
         async with self._db.transaction() as tx:
-            addresses = [row.uri for row in await tx.execute(_FRONT, {"sid": sid})]
+            found = (await tx.execute(_CLIENTS, {"sid": sid})).all()
             actor = Actor(ActorKind.USER, sub)
             await self._sessions.end(tx, sid, subject=sub, reason="logout", actor=actor, origin=origin)
-        return SignedOut(frames=[frontchannel_address(uri, issuer=self._issuer, sid=sid) for uri in addresses])
+        fronts = sorted({row.front for row in found if row.front is not None})
+        return SignedOut(
+            frames=[frontchannel_address(uri, issuer=self._issuer, sid=sid) for uri in fronts],
+            clients=[
+                ReachedClient(client_id=row.client_id, name=row.name, is_told=bool(row.front or row.back))
+                for row in found
+            ],
+        )

@@ -7,10 +7,10 @@ the user; and a browser is sent on only to an address that the client registered
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -23,14 +23,15 @@ from app.foundation.pages import PageRouter, Pages
 from app.foundation.provide import provide
 from app.foundation.routing import Router
 from app.grants.by_cookie import BrowserCaller, BrowserInspection
+from app.logout.elsewhere import Elsewhere, SignOutElsewhere
+from app.logout.goodbye import goodbye, place_of
 from app.logout.request import LogoutRequest, LogoutRequests
-from app.logout.service import BrowserSignOut
+from app.logout.service import BrowserSignOut, SignedOut
 
 LOGOUT_PATH = "/oauth/logout"
 CONFIRM_PATH = "/oauth/logout/confirm"
 _PURPOSE = "logout request"
 _CARRIED = "request"
-_APPEARANCE = frozenset({"ui_locales", "theme"})
 _NO_STORE = {"Cache-Control": "no-store"}
 
 router = PageRouter(visited=True)
@@ -42,6 +43,7 @@ Browsers = Annotated[BrowserInspection, provide(BrowserInspection)]
 BrowserCookies = Annotated[Cookies, provide(Cookies)]
 Requests = Annotated[LogoutRequests, provide(LogoutRequests)]
 SignOut = Annotated[BrowserSignOut, provide(BrowserSignOut)]
+Providers = Annotated[SignOutElsewhere, provide(SignOutElsewhere)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,38 +53,22 @@ class Screens:
     request: Request
     pages: Pages
     cookies: Cookies
-    seconds: int
 
-    def ask(self, asked: LogoutRequest, sealed: str) -> Response:
+    def ask(self, asked: LogoutRequest, sealed: str, elsewhere: Elsewhere | None) -> Response:
         """The page that puts the request to the user."""
         return self.pages.render(
             self.request,
             "pages/logout.html",
             headers=_NO_STORE,
-            form_target=_origin_of(asked.redirect_uri),
+            form_target=place_of(asked.redirect_uri),
             client_name=asked.client_name,
             sealed=sealed,
+            elsewhere=elsewhere,
         )
 
-    def goodbye(self, frames: Sequence[str], redirect_uri: str | None, client_name: str | None) -> Response:
-        """The page after: it tells the clients that are told in the browser, and then goes on by itself."""
-        # The page's own links repeat nothing of the request, such as an ID token that is spent by now.
-        kept = {name: value for name, value in self.request.query_params.items() if name in _APPEARANCE}
-        plain = Request({**self.request.scope, "query_string": urlencode(kept).encode()})
-        response = self.pages.render(
-            plain,
-            "pages/logged_out.html",
-            headers=_NO_STORE,
-            frames=frames,
-            redirect_uri=redirect_uri,
-            client_name=client_name,
-        )
-        if frames:
-            origins = " ".join(sorted({origin for uri in frames if (origin := _origin_of(uri)) is not None}))
-            response.headers["Content-Security-Policy"] += f"; frame-src {origins}"
-            if redirect_uri is not None:
-                # The frames need a moment, and the page works without a script.
-                response.headers["Refresh"] = f"{self.seconds};url={redirect_uri}"
+    def goodbye(self, done: SignedOut, asked: LogoutRequest) -> Response:
+        """The page after."""
+        response = goodbye(self.request, done, asked, at=LOGOUT_PATH)
         self.cookies.clear(response)
         return response
 
@@ -103,18 +89,20 @@ async def log_out(
     browsers: Browsers,
     requests: Requests,
     sign_out: SignOut,
+    providers: Providers,
     origin: RequestOrigin,
 ) -> Response:
     """End the session that a hint of now names, else ask the user; without a session there is nothing to end."""
-    screens = Screens(request=request, pages=pages, cookies=cookies, seconds=sign_out.forward_seconds)
+    screens = Screens(request=request, pages=pages, cookies=cookies)
     asked = await requests.judge(_parameters(request, keyring))
     caller = await _live(request, cookies, browsers)
     if caller is None:
         if asked.is_vouched and asked.redirect_uri is not None:
             return screens.send_on(asked.redirect_uri)
-        return screens.goodbye((), asked.redirect_uri, asked.client_name)
+        return screens.goodbye(SignedOut(), asked)
     if asked.vouched_sid != caller.context.sid:
-        return screens.ask(asked, _seal(keyring, asdict(asked), bound_to=caller.context.sid))
+        sealed = _seal(keyring, asdict(asked), bound_to=caller.context.sid)
+        return screens.ask(asked, sealed, await providers.of(caller.context.sid))
     return await _end(screens, sign_out, caller, asked, origin)
 
 
@@ -138,10 +126,10 @@ async def confirm(
     origin: RequestOrigin,
 ) -> Response:
     """End the session: its user said so on a page of ours."""
-    screens = Screens(request=request, pages=pages, cookies=cookies, seconds=sign_out.forward_seconds)
+    screens = Screens(request=request, pages=pages, cookies=cookies)
     caller = await _live(request, cookies, browsers)
     if caller is None:
-        return screens.goodbye((), None, None)
+        return screens.goodbye(SignedOut(), LogoutRequest())
     fields = await read_form(request)
     opened = _open(keyring, fields.get(_CARRIED, ""), bound_to=caller.context.sid)
     asked = LogoutRequest(**opened) if opened is not None else LogoutRequest()  # type: ignore[arg-type] # sealed by us
@@ -153,7 +141,7 @@ async def _end(
 ) -> Response:
     done = await sign_out.sign_out(caller.context.sid, sub=caller.sub, origin=origin)
     if done.frames or asked.redirect_uri is None:
-        return screens.goodbye(done.frames, asked.redirect_uri, asked.client_name)
+        return screens.goodbye(done, asked)
     return screens.send_on(asked.redirect_uri)
 
 
@@ -182,11 +170,3 @@ def _open(keyring: Keyring, text: str, *, bound_to: str) -> dict[str, str] | Non
     except (binascii.Error, ValueError, DecryptionFailed):
         return None
     return opened
-
-
-def _origin_of(uri: str | None) -> str | None:
-    if uri is None:
-        return None
-    parts = urlsplit(uri)
-    # A native app's address has no host; a policy names it by its scheme.
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else f"{parts.scheme}:"

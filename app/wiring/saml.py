@@ -7,6 +7,7 @@ from app.brokering.saml.sign_out import SAMLSignOut
 from app.federation.providers.parts import FederationParts
 from app.federation.saml.parts import SAMLParts
 from app.grants.by_cookie import BrowserInspection
+from app.logout.elsewhere import SignOutElsewhere
 from app.logout.service import BrowserSignOut
 from app.wiring.ground import Ground
 
@@ -43,4 +44,5 @@ def build_saml(
             sign_out=sign_out,
             limits=ground.limits,
         ),
+        elsewhere=SignOutElsewhere(ground.db, ground.identities, federation.providers, saml.logout),
     )

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import httpx2
 import pytest
 
+from app.audit.event import SYSTEM
 from app.clients.service import NewCredentials
 from app.foundation.engines.lock import Engines
 from app.logout import queue
@@ -22,8 +23,9 @@ from app.settings import Settings
 from app.wiring import Services
 from app.worker import Worker
 from tests.conftest import settings_for
+from tests.hosted.conftest import read
 from tests.mailbox import working
-from tests.oauth.conftest import MakeClient
+from tests.oauth.conftest import ORIGIN, MakeClient
 from tests.oauth.people_at_browsers import CALLBACK, FROM_OUR_PAGE, Browser, redeemed, refreshed
 from tests.signing_keys.support import until
 from tests.support import ISSUER, Events
@@ -267,6 +269,38 @@ async def test_clients_told_in_the_browser_are_framed_by_the_page_that_says_good
     assert "script-src" not in policy
     assert page.headers["refresh"] == f"3;url={BYE}"
     assert not await is_signed_in(browser)
+
+
+async def test_the_page_that_says_goodbye_names_the_clients_of_this_session_and_no_others(
+    browser: Browser, make_client: MakeClient, services: Services
+):
+    back = await made_client(make_client, name="By Back", backchannel_logout_uri="http://127.0.0.1:9/out")
+    front = await made_client(make_client, name="By Front", frontchannel_logout_uri=FRONT)
+    never = await made_client(make_client, name="By Nothing")
+    gone = await made_client(make_client, name="Switched Off")
+    await made_client(make_client, name="Never Used", backchannel_logout_uri="http://127.0.0.1:9/out")
+    asking = await made_client(make_client)
+    for made in (back, front, never, gone):
+        await tokens_of(browser, made)
+    other = Browser(services)
+    await other.sign_in()
+    await tokens_of(other, await made_client(make_client, name="Of Another Session"))
+    async with services.db.transaction() as tx:
+        await services.clients.disable(tx, gone.client_id, actor=SYSTEM, origin=ORIGIN)
+    hint = (await tokens_of(browser, asking))["id_token"]
+    page = read(await ask(browser, id_token_hint=hint))
+    assert page.heading == "You are signed out of Parcel Lens"
+    told, _, untold = page.words.partition("These apps can’t be told")
+    assert "These apps sign you out as well By Back By Front" in told
+    assert "By Nothing" in untold
+    for name in ("Switched Off", "Never Used", "Of Another Session"):
+        assert name not in page.words
+    assert page.words.count("Parcel Lens") == 1
+    # Whoever comes again, or in another language, learns of nobody's clients.
+    assert all(link.startswith(f"{LOGOUT_PATH}?") for link in page.links if "ui_locales" in link)
+    again = read(await ask(browser, ui_locales="de"))
+    assert (again.heading, "By Back" in again.words) == ("Sie sind abgemeldet", False)
+    await other.http.aclose()
 
 
 @pytest.mark.attack("OIP-03")

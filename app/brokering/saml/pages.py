@@ -1,7 +1,7 @@
 """`/auth/saml/{connection}/…`: the addresses that a SAML provider knows us by."""
 
 from typing import Annotated
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,6 +10,7 @@ from app.brokering.browser import answer_of, bare_answer_of, visit_of
 from app.brokering.departure import Departures
 from app.brokering.saml.answers import RELAY_STATE, SAMLAnswers
 from app.brokering.saml.sign_out import InvalidLogoutMessage, SAMLSignOut
+from app.federation.connector import Connection
 from app.federation.saml.connector import SAMLConnector
 from app.federation.saml.logout import Incoming
 from app.federation.saml.sending import REQUEST, RESPONSE
@@ -20,6 +21,10 @@ from app.foundation.middleware import LargeBody
 from app.foundation.open_pages import OpenPageRouter
 from app.foundation.pages import PageRouter, Pages
 from app.foundation.provide import provide, provided
+from app.logout.elsewhere import LOGOUT_AT
+from app.logout.goodbye import goodbye, place_of
+from app.logout.request import LogoutRequest
+from app.logout.service import SignedOut
 
 _PREFIX = "/auth/saml/"
 ACS_BODY = LargeBody(prefix=_PREFIX, suffix="/acs", limit=512 * 1024)
@@ -76,39 +81,46 @@ async def metadata(
     return Response(content, media_type=_METADATA_TYPE, headers={"Cache-Control": "public, max-age=300"})
 
 
-@router.get(f"{_PREFIX}{{connection}}/logout")
+@router.get(LOGOUT_AT)
 async def ask_to_log_out(
     request: Request, connection: str, answers: Answers, pages: Renderer, sign_out: SignOut
 ) -> Response:
     """Ask whether the session here and the one at the provider shall end."""
     found = await answers.connection(connection)
     if not await sign_out.is_signed_in(visit_of(request).raw_session):
-        return _signed_out(request, pages)
-    parts = urlsplit(await sign_out.place(found) or "")
+        return _goodbye(request, found)
     return pages.render(
         request,
         "pages/saml_logout.html",
         headers={"Cache-Control": "no-store"},
         # Browsers hold the redirect after the form to it.
-        form_target=f"{parts.scheme}://{parts.netloc}" if parts.netloc else None,
+        form_target=place_of(await sign_out.place(found)),
         provider=found.name,
     )
 
 
-@router.post(f"{_PREFIX}{{connection}}/logout")
+@router.post(LOGOUT_AT)
 async def log_out(
-    request: Request, connection: str, answers: Answers, pages: Renderer, *, sign_out: SignOut, origin: RequestOrigin
+    request: Request, connection: str, answers: Answers, *, sign_out: SignOut, origin: RequestOrigin
 ) -> Response:
     """End the session here, and go on to end the one at the provider. Spec: SAML 2.0 Profiles §4.4.3.1."""
-    left = await sign_out.leave(await answers.connection(connection), visit_of(request).raw_session, origin)
-    response = _signed_out(request, pages) if left is None else bare_answer_of(request, left)
+    found = await answers.connection(connection)
+    left = await sign_out.leave(found, visit_of(request).raw_session, origin)
+    there = left.there
+    if there is None:
+        response = _goodbye(request, found, left.done)
+    elif left.done.frames and there.fields is None:
+        # The clients that are told in the browser come first, and the provider by an address after them.
+        response = _goodbye(request, found, left.done, LogoutRequest(redirect_uri=there.url))
+    else:
+        response = bare_answer_of(request, there)
     provided(request.app, Cookies).clear(response)
     return response
 
 
 @open_router.get(f"{_PREFIX}{{connection}}/slo")
 async def log_out_by_address(
-    request: Request, connection: str, answers: Answers, pages: Renderer, *, sign_out: SignOut, origin: RequestOrigin
+    request: Request, connection: str, answers: Answers, *, sign_out: SignOut, origin: RequestOrigin
 ) -> Response:
     """A logout message in the address. Spec: SAML 2.0 Bindings §3.4."""
     query = request.scope["query_string"].decode("latin-1")
@@ -117,16 +129,16 @@ async def log_out_by_address(
     found = await answers.connection(connection)
     if REQUEST in fields:
         left = await sign_out.hear(found, incoming, origin)
-        return _signed_out(request, pages) if left is None else bare_answer_of(request, left)
+        return _goodbye(request, found) if left is None else bare_answer_of(request, left)
     if RESPONSE in fields:
         await sign_out.answered(found, incoming, origin)
-        return _signed_out(request, pages)
+        return _goodbye(request, found)
     raise InvalidLogoutMessage("The address carries no logout message.")
 
 
 @open_router.post(f"{_PREFIX}{{connection}}/slo")
 async def log_out_by_form(
-    request: Request, connection: str, answers: Answers, pages: Renderer, *, sign_out: SignOut, origin: RequestOrigin
+    request: Request, connection: str, answers: Answers, *, sign_out: SignOut, origin: RequestOrigin
 ) -> Response:
     """A logout message in a form. Spec: SAML 2.0 Bindings §3.5."""
     fields = await read_form(request)
@@ -135,19 +147,16 @@ async def log_out_by_form(
     if REQUEST in fields:
         incoming = Incoming(field=fields[REQUEST], relay_state=relay_state)
         left = await sign_out.hear(found, incoming, origin)
-        return _signed_out(request, pages) if left is None else bare_answer_of(request, left)
+        return _goodbye(request, found) if left is None else bare_answer_of(request, left)
     if RESPONSE in fields:
         await sign_out.answered(found, Incoming(field=fields[RESPONSE], relay_state=relay_state), origin)
-        return _signed_out(request, pages)
+        return _goodbye(request, found)
     raise InvalidLogoutMessage("The form carries no logout message.")
 
 
-def _signed_out(request: Request, pages: Pages) -> Response:
-    return pages.render(
-        request,
-        "pages/logged_out.html",
-        headers={"Cache-Control": "no-store"},
-        frames=(),
-        redirect_uri=None,
-        client_name=None,
-    )
+def _goodbye(
+    request: Request, connection: Connection, done: SignedOut | None = None, asked: LogoutRequest | None = None
+) -> Response:
+    """Goodbye to whoever has been signed out by then."""
+    at = LOGOUT_AT.format(connection=connection.id)
+    return goodbye(request, done or SignedOut(), asked or LogoutRequest(), at=at)

@@ -7,6 +7,7 @@ from app.brokering.saml.sign_out import SAMLSignOut
 from app.federation.saml.connector import SAMLConnector
 from app.federation.saml.rotation import SAMLKeyRotation
 from app.foundation.parts import Parts
+from app.logout.elsewhere import SignOutElsewhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,3 +18,4 @@ class SAMLSignInParts(Parts):
     answers: SAMLAnswers
     sign_out: SAMLSignOut
     key_rotation: SAMLKeyRotation
+    elsewhere: SignOutElsewhere

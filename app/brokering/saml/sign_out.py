@@ -16,7 +16,7 @@ from app.foundation.origin import Origin
 from app.foundation.secrets import random_id
 from app.grants.by_cookie import BrowserInspection
 from app.limits.service import Limits
-from app.logout.service import BrowserSignOut
+from app.logout.service import BrowserSignOut, SignedOut
 from app.protocols.trace import Trace
 
 
@@ -24,6 +24,14 @@ class InvalidLogoutMessage(BadRequest):
     """A logout message was not the provider's, or not for here and now. It changed nothing."""
 
     code, title = "invalid_saml_logout", "This logout message does not count"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """Somebody has signed out here. `there` is where the browser goes so that the provider's session ends too."""
+
+    done: SignedOut
+    there: Leave | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,21 +87,21 @@ class SAMLSignOut:
         """Whether the browser has a live session."""
         return raw_session is not None and await self._browsers.find_live(raw_session) is not None
 
-    async def leave(self, connection: Connection, raw_session: str | None, origin: Origin) -> Leave | None:
-        """End the browser's session, and say where it goes so that the one there ends too; None for nowhere."""
+    async def leave(self, connection: Connection, raw_session: str | None, origin: Origin) -> Left:
+        """End the browser's session, and say where it goes so that the one there ends too."""
         caller = None if raw_session is None else await self._browsers.find_live(raw_session)
         if caller is None:
-            return None
+            return Left(done=SignedOut())
         async with self._db.transaction() as tx:
             behind = await self._identities.session_behind(tx, caller.context.sid)
-        await self._sign_out.sign_out(caller.context.sid, sub=caller.sub, origin=origin)
+        done = await self._sign_out.sign_out(caller.context.sid, sub=caller.sub, origin=origin)
         if behind is None or behind[0] != connection.id:
-            return None
+            return Left(done=done)
         try:
-            return _leave(await self._logout.begin(connection, behind[1], random_id()))
+            return Left(done=done, there=_leave(await self._logout.begin(connection, behind[1], random_id())))
         except SignInRefused:
             # Whoever signs out is signed out here, whatever becomes of the provider.
-            return None
+            return Left(done=done)
 
     async def answered(self, connection: Connection, incoming: Incoming, origin: Origin) -> SignedOutThere:
         """What a provider says became of our request. Raises InvalidLogoutMessage."""
