@@ -219,9 +219,9 @@ class Arrivals:
             await self._conclusions.grant(tx, case, visit, subject=user.sub)
         flow = await self._pages_flow(case, visit)
         if flow is None:
-            return GoTo(path=HOME, issued=issued)
+            return GoTo(path=HOME, issued=issued, came_by=case.connection.id)
         await self._pages.keep(flow, visit.raw_sign_in, Progress(chosen=True, ui_locales=flow.progress.ui_locales))
-        return GoTo(path=path_of(flow.id), issued=issued)
+        return GoTo(path=path_of(flow.id), issued=issued, came_by=case.connection.id)
 
     async def _with_code(self, case: Case, caller: BrowserCaller, visit: Visit, issued: IssuedTokens | None) -> Leave:
         """Back to the app, with the code that it exchanges."""
@@ -239,7 +239,8 @@ class Arrivals:
                 await self._flows.take(tx, case.flow_id, KIND, visit.raw_browser)
             raw_code = await self._codes.issue(tx, what_for)
             await self._conclusions.grant(tx, case, visit, subject=caller.sub)
-        return Leave(url=self._conclusions.answer(wanted, {"code": raw_code}), issued=issued)
+        back = self._conclusions.answer(wanted, {"code": raw_code})
+        return Leave(url=back, issued=issued, came_by=case.connection.id)
 
     async def _to_second_factor(
         self, case: Case, user: User, required: MFARequired, visit: Visit, *, since: str
@@ -259,7 +260,7 @@ class Arrivals:
             async with self._db.transaction() as tx:
                 await self._conclusions.grant(tx, case, visit, subject=user.sub)
             await self._pages.keep(flow, visit.raw_sign_in, progress)
-            return GoTo(path=path_of(flow.id))
+            return GoTo(path=path_of(flow.id), came_by=case.connection.id)
         resume_at = HOME
         client = None
         if wanted.purpose is Purpose.RETURN:
@@ -276,7 +277,7 @@ class Arrivals:
                 await self._conclusions.grant(tx, case, visit, subject=user.sub)
         requirements = SignInRequirements(sub=user.sub, client=client)
         begun = await self._pages.start(visit.raw_sign_in, requirements, progress, resume_at=resume_at)
-        return GoTo(path=path_of(begun.id))
+        return GoTo(path=path_of(begun.id), came_by=case.connection.id)
 
     async def _pages_flow(self, case: Case, visit: Visit) -> HostedFlow | None:
         pages = case.wanted.pages

@@ -101,19 +101,27 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class GoTo:
-    """The browser goes on at a page of ours, with the cookies of its new session where it has one."""
+    """The browser goes on at a page of ours, with the cookies of its new session where it has one.
+
+    `came_by` is the provider that has just vouched for somebody.
+    """
 
     path: str
     issued: IssuedTokens | None = None
+    came_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Leave:
-    """The browser goes to a place that was checked beforehand, by address or by a form with these `fields`."""
+    """The browser goes to a place that was checked beforehand, by address or by a form with these `fields`.
+
+    `came_by` as in `GoTo`.
+    """
 
     url: str
     fields: Mapping[str, str] | None = None
     issued: IssuedTokens | None = None
+    came_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -17,12 +17,12 @@ from app.federation.identities.errors import IdentityNotFound, LastWayIn
 from app.federation.providers.errors import IdentityProviderNotFound
 from app.federation.providers.service import IdentityProviders
 from app.flows.errors import FlowOver
-from app.foundation.clock import rfc3339
 from app.foundation.csrf import CSRF, CSRFFailed, refuse_forgery
 from app.foundation.form import read_form
 from app.foundation.language import N_
 from app.foundation.pages import PageRouter, Pages
 from app.foundation.provide import provide, provided
+from app.hosted.providers import mark_of
 from app.lifecycle.identities import IdentityUnlinking
 
 router = PageRouter(visited=True)
@@ -116,12 +116,14 @@ async def _show(
     linked = await provided(request.app, IdentityUnlinking).list_of(caller.user_id)
     shown = await provided(request.app, IdentityProviders).shown()
     names = {connection.id: connection.name for connection in shown}
+    marks = {connection.id: mark_of(connection) for connection in shown}
     taken = {one.connection_id for one in linked}
     return pages.render(
         request,
         "pages/identities.html",
         status=status,
         headers=_HEADERS,
+        at=LINKS_PATH,
         language=language,
         user=caller.email,
         alarm=language.gettext(alarm) if alarm else "",
@@ -129,12 +131,13 @@ async def _show(
             {
                 "id": str(one.id),
                 "provider": names.get(one.connection_id, one.connection_id),
+                "mark": marks.get(one.connection_id, "company"),
                 "email": one.email,
-                "since": rfc3339(one.created_at)[:10],
+                "since": one.created_at,
             }
             for one in linked
         ],
-        offered=[connection for connection in shown if connection.id not in taken],
+        offered=[{"id": one.id, "name": one.name, "mark": marks[one.id]} for one in shown if one.id not in taken],
         csrf_token=provided(request.app, CSRF).token(visit.raw_session or ""),
     )
 
@@ -160,7 +163,7 @@ def _answer(request: Request, outcome: Outcome, visit: Visit) -> Response:
         return answer_of(request, outcome, visit)
     # Browsers hold the redirects after a form to the places that its page named: a page in between leads anywhere.
     response = provided(request.app, Pages).render(
-        request, "login/leaving.html", headers=_HEADERS, provider="", url=outcome.url
+        request, "login/leaving.html", headers=_HEADERS, at=LINKS_PATH, provider="", url=outcome.url
     )
     put_cookies(request, response, visit)
     response.headers["Refresh"] = f"0; url={outcome.url}"

@@ -28,6 +28,8 @@ class Cookies:
         self.flow = f"{prefix}flow"
         self.trusted = f"{prefix}trusted"
         self.accounts = f"{prefix}accounts"
+        self.provider = f"{prefix}provider"
+        self.factor = f"{prefix}factor"
 
     def sessions(self, connection: HTTPConnection) -> tuple[str, ...]:
         """Every session cookie of the request that has our shape; whatever else bears the name counts as none."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from app.factors.factor import FactorName
 from app.foundation.cookies import Cookies
 from app.foundation.encryption import DecryptionFailed, Keyring
 from app.users.email import find_key
@@ -20,6 +21,7 @@ from app.users.user import User
 _PURPOSE, _PLACE = "accounts of a browser", "cookie"
 _KEPT_SECONDS = 90 * 86_400
 _MAX_NAME_CHARACTERS = 80
+_EVERYDAY = frozenset({FactorName.TOTP, FactorName.PASSKEY, FactorName.EMAIL_CODE})
 # A browser keeps 4096 characters of a cookie with its name and attributes.
 _MAX_CHARACTERS = 3000
 
@@ -56,6 +58,16 @@ class KnownAccounts:
         name = None if user.name is None else user.name[:_MAX_NAME_CHARACTERS]
         others = (each for each in known if not is_same(each.email, user.email))
         self.put((KnownAccount(email=user.email, name=name), *others), response, cookies)
+
+    def remember_provider(self, provider_id: str, response: Response, cookies: Cookies) -> None:
+        """Have the browser keep by which provider it came last, for the mark beside its button."""
+        if self._most:
+            cookies.put(response, cookies.provider, provider_id, max_age_seconds=_KEPT_SECONDS)
+
+    def remember_factor(self, name: str, response: Response, cookies: Cookies) -> None:
+        """Have the browser keep by which factor somebody confirmed here last. Recovery codes are for emergencies."""
+        if self._most and name in _EVERYDAY:
+            cookies.put(response, cookies.factor, name, max_age_seconds=_KEPT_SECONDS)
 
     def put(self, accounts: Iterable[KnownAccount], response: Response, cookies: Cookies) -> None:
         """Have the browser keep these, as many as fit."""

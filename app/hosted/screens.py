@@ -8,6 +8,7 @@ from starlette.responses import Response
 from app.factors.factor import FactorName
 from app.federation.connector import Connection
 from app.foundation.clock import Clock
+from app.foundation.cookies import Cookies
 from app.hosted.faults import OVER, Fault
 from app.hosted.progress import Progress, Screen
 from app.hosted.providers import buttons_of, start_path
@@ -15,6 +16,7 @@ from app.hosted.visit import Visit
 from app.login.errors import InvalidMFAToken
 from app.login.second_step import SecondStep
 from app.stepup.reauthenticate import Reauthentication
+from app.users.email import masked
 
 WAY = "way"
 OTHER = "other"
@@ -112,7 +114,11 @@ async def _again(visit: Visit, fault: Fault | None) -> Response:
 
 async def _verify(visit: Visit, fault: Fault | None) -> Response:
     progress = visit.progress
-    factor = _factor(visit, progress.factors)
+    cookies = visit.service(Cookies)
+    last = cookies.find(visit.request, cookies.factor)
+    # What this browser confirmed by last comes first, the rest in their order.
+    offered = sorted(progress.factors, key=lambda name: name != last)
+    factor = _factor(visit, offered)
     options: Mapping[str, object] = {}
     if factor == FactorName.PASSKEY:
         try:
@@ -127,10 +133,12 @@ async def _verify(visit: Visit, fault: Fault | None) -> Response:
         scripts=(*_SCRIPTS, *RESEND_SCRIPTS),
         email=visit.email,
         factor=factor,
-        others=[name for name in progress.factors if name != factor],
+        others=[name for name in offered if name != factor],
         wait=resend_after(visit),
         options=_as_text(options),
         mailed=is_mailed,
+        # Of what was typed in this sign-in, or of whoever a provider vouched for: nothing that they do not know.
+        masked=masked(visit.email),
         trusted_for=visit.language.duration(progress.trust_seconds) if progress.trust_seconds else "",
     )
 

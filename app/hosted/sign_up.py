@@ -40,6 +40,8 @@ _FIELDS: Mapping[type[ServiceError], tuple[str, str]] = {
 }
 _REFUSALS: tuple[type[ServiceError], ...] = (PasswordRefused, *_FIELDS, SignUpClosed, TooManyAttempts)
 _SCRIPTS = ("password.js",)
+# As the page has them.
+_ORDER = ("name", "email", "password")
 
 
 @router.get("")
@@ -64,7 +66,7 @@ async def sign_up(visit: ThisVisit) -> Response:
     try:
         user = await visit.service(Registration).sign_up(wanted, visit.origin)
     except _REFUSALS as refusal:
-        return _refused(visit, fields, refusal)
+        return _refused(visit, fields, refusal, wanted)
     was, now = visit.progress, visit.service(Clock).now().timestamp()
     await visit.note(Progress(email=email, chosen=True, other=was.other, ui_locales=was.ui_locales, mailed_at=now))
     sent = visit.go_on(visit.path_at(f"{SIGN_UP_PATH}/sent"))
@@ -99,16 +101,24 @@ async def _sign_in(visit: Visit, email: str, password: str) -> Response | None:
         return None
 
 
-def _refused(visit: Visit, fields: Mapping[str, str], refusal: ServiceError) -> Response:
-    """The form again, with what was typed and what is wrong with it."""
-    if isinstance(refusal, PasswordRefused):
-        return _form(visit, fields, status=refusal.status, errors={"password": said_of(refusal, visit.language)})
-    if type(refusal) in _FIELDS:
-        name, words = _FIELDS[type(refusal)]
-        return _form(visit, fields, status=refusal.status, errors={name: visit.language.gettext(words)})
+def _refused(visit: Visit, fields: Mapping[str, str], refusal: ServiceError, wanted: SignUp) -> Response:
+    """The form again, with what was typed and all that is wrong with it."""
+    if isinstance(refusal, PasswordRefused) or type(refusal) in _FIELDS:
+        found = visit.service(Registration).faults_of(wanted) or (refusal,)
+        told = dict(_field_of(visit, each) for each in found)
+        errors = {name: told[name] for name in _ORDER if name in told}
+        return _form(visit, fields, status=refusal.status, errors=errors)
     if isinstance(refusal, SignUpClosed):
         return _form(visit, fields, fault=Fault(words=_CLOSED, status=refusal.status, beside=False))
     return _form(visit, fields, fault=fault_of(refusal))
+
+
+def _field_of(visit: Visit, refusal: ServiceError) -> tuple[str, str]:
+    """The field that a refusal is about, and what is said beside it."""
+    if isinstance(refusal, PasswordRefused):
+        return "password", said_of(refusal, visit.language)
+    name, words = _FIELDS[type(refusal)]
+    return name, visit.language.gettext(words)
 
 
 def _form(

@@ -127,7 +127,9 @@ async def _second(visit: Visit, fields: Fields) -> Response:
         visit.origin,
         browser=replace(browser_sign_in(visit.request), is_to_be_trusted=fields.get("trust") == "1"),
     )
-    return await visit.sign_in(issued)
+    response = await visit.sign_in(issued)
+    visit.service(KnownAccounts).remember_factor(fields.get("factor", ""), response, visit.service(Cookies))
+    return response
 
 
 async def _enrol(visit: Visit, fields: Fields) -> Response:

@@ -17,6 +17,7 @@ from app.foundation.csrf import CSRF, FIELD, CSRFFailed
 from app.foundation.db import Database
 from app.foundation.errors import BadRequest, NotAuthenticated
 from app.foundation.language import Language
+from app.foundation.offers import Offers
 from app.foundation.origin import Origin
 from app.foundation.pages import Pages
 from app.foundation.principal import Credentials, MissingToken, Principal, ResolverSlot
@@ -27,8 +28,7 @@ from app.grants.mint import IssuedTokens
 from app.hosted.accounts import KnownAccount, KnownAccounts, is_same
 from app.hosted.again import ways_again
 from app.hosted.begin import LOGIN_PATH, SIGN_UP_PATH, HostedFlow, SignInPages, SignInRequirements, path_of
-from app.hosted.faults import Fault
-from app.hosted.parts import Offers
+from app.hosted.faults import Fault, said
 from app.hosted.progress import Progress, Screen, Standing, screen_of
 from app.users.service import Users
 from app.users.user import User
@@ -170,7 +170,7 @@ class Visit:
     ) -> Response:
         """A page of this sign-in. What a `fault` says stands beside the field, or above the form."""
         client = self.requirements.client
-        words = "" if fault is None else self.language.gettext(fault.words)
+        words = "" if fault is None else said(fault, self.language)
         beside = fault is not None and fault.beside
         response = self.service(Pages).render(
             self.request,
@@ -180,9 +180,12 @@ class Visit:
             language=self.language,
             scripts=scripts,
             form_target=None if client is None else client.redirect_origin,
+            at=None,
             client=client,
             error=words if beside else "",
             alarm="" if beside else words,
+            # Not a fault of what was typed: it is announced calmly.
+            calm=fault is not None and fault.wait_seconds > 0,
             csrf_token=self.csrf_token,
             here=self.here,
             mails=self.offers_mail,

@@ -26,6 +26,8 @@ from app.limits.settings import LimitSettings
 from app.limits.sources import network_of, source_of
 
 DEVELOPMENT_WIDTH = 100
+LOGIN_OF_ACCOUNT = "login-account"
+"""The limit of one account from one source: whoever meets it may still sign in without naming the account."""
 
 _MINUTE, _QUARTER, _HOUR = 60, 15 * 60, 60 * 60
 _SPRAYING_WINDOW = 10 * _MINUTE
@@ -191,7 +193,7 @@ class Limits:
         source = source_of(origin.ip)
         return [
             self._of_address(source),
-            self._quota("login-account", self._settings.login_per_account, _MINUTE, attempt.account, source),
+            self._quota(LOGIN_OF_ACCOUNT, self._settings.login_per_account, _MINUTE, attempt.account, source),
             *self._while_spraying(attempt),
         ]
 

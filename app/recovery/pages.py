@@ -1,6 +1,7 @@
 """The pages of recovery: ask for a link, set a new password, and "this was not me"."""
 
 from typing import Annotated
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,6 +11,7 @@ from app.factors.password.service import Passwords
 from app.factors.password.words import hint, said_of
 from app.foundation.caller import RequestOrigin
 from app.foundation.form import read_form
+from app.foundation.offers import Offers
 from app.foundation.pages import PageRouter, Pages
 from app.foundation.provide import provide
 from app.links.errors import InvalidLink
@@ -18,21 +20,28 @@ from app.recovery.service import PasswordRecovery
 
 router = PageRouter()
 
+NEW_PASSWORD_PATH = "/password/new"  # noqa: S105 — an address
+
 Renderer = Annotated[Pages, provide(Pages)]
 Recovery = Annotated[PasswordRecovery, provide(PasswordRecovery)]
 Interruptions = Annotated[OwnersInterruption, provide(OwnersInterruption)]
 Rules = Annotated[Passwords, provide(Passwords)]
+Offered = Annotated[Offers, provide(Offers)]
 
 
 @router.get("/password/forgot")
-async def ask(request: Request, pages: Renderer) -> Response:
-    """Ask for the address."""
-    return pages.render(request, "pages/password_forgot.html")
+async def ask(request: Request, pages: Renderer, offers: Offered) -> Response:
+    """Ask for the address, or say that no mail is sent from here."""
+    return pages.render(request, "pages/password_forgot.html", mails=offers.mail)
 
 
 @router.post("/password/forgot")
-async def send(request: Request, pages: Renderer, recovery: Recovery, origin: RequestOrigin) -> Response:
+async def send(
+    request: Request, pages: Renderer, recovery: Recovery, offers: Offered, *, origin: RequestOrigin
+) -> Response:
     """Have a link sent, if the address has an account. The same for every address."""
+    if not offers.mail:
+        return pages.go_on("/password/forgot")
     fields = await read_form(request)
     await recovery.request(fields.get("email", ""), origin)
     return pages.go_on("/password/sent")
@@ -44,14 +53,14 @@ async def sent(request: Request, pages: Renderer) -> Response:
     return pages.render(request, "pages/password_sent.html")
 
 
-@router.get("/password/new")
+@router.get(NEW_PASSWORD_PATH)
 async def show(request: Request, pages: Renderer, recovery: Recovery, rules: Rules) -> Response:
     """Ask for the new password."""
     raw_token = request.query_params.get("token", "")
     return await _choose(request, pages, recovery, rules, raw_token)
 
 
-@router.post("/password/new")
+@router.post(NEW_PASSWORD_PATH)
 async def set_password(
     request: Request, pages: Renderer, recovery: Recovery, rules: Rules, origin: RequestOrigin
 ) -> Response:
@@ -117,6 +126,8 @@ async def _choose(
         "pages/password_new.html",
         status=200 if refusal is None else refusal.status,
         language=language,
+        # What brought the link here: after a refusal it stands in the form alone.
+        at=f"{NEW_PASSWORD_PATH}?{urlencode({'token': raw_token})}",
         email=email,
         token=raw_token,
         hint=hint(rules.min_length, language),

@@ -7,11 +7,12 @@ from app.audit.service import AuditLog
 from app.factors.password.errors import PasswordRefused
 from app.factors.password.service import PasswordContext, Passwords
 from app.foundation.db import Database, Transaction
+from app.foundation.errors import ServiceError
 from app.foundation.origin import Origin
 from app.limits.service import Limits
 from app.registration.events import RegistrationRefused
-from app.users.email import parse_email
-from app.users.errors import EmailTaken
+from app.users.email import EmailRefused, parse_email
+from app.users.errors import EmailTaken, NameRefused
 from app.users.service import Users
 from app.users.user import Entry, User, parse_name
 
@@ -48,6 +49,24 @@ class Registration:
         self._audit = audit
         self._limits = limits
         self._hide_existence = hide_existence
+
+    def faults_of(self, wanted: SignUp) -> tuple[ServiceError, ...]:
+        """Every rule that breaks by itself what was filled in, one refusal for a field; no account is looked at."""
+        found: list[ServiceError] = []
+        name = None
+        try:
+            parse_email(wanted.email)
+        except EmailRefused as refusal:
+            found.append(refusal)
+        try:
+            name = parse_name(wanted.name)
+        except NameRefused as refusal:
+            found.append(refusal)
+        try:
+            self._passwords.check_choice(wanted.password, PasswordContext(email=wanted.email, name=name))
+        except PasswordRefused as refusal:
+            found.append(refusal)
+        return tuple(found)
 
     async def sign_up(self, wanted: SignUp, origin: Origin) -> User | None:
         """Make an account and return its user; None where existence is hidden, whether one was made or not.

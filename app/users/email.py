@@ -14,6 +14,7 @@ EmailKey = NewType("EmailKey", str)
 
 MAX_OCTETS = 254
 _QUOTED = re.compile("[(:]")
+_SHOWN = 2
 
 
 class EmailRefused(Unprocessable):
@@ -72,3 +73,9 @@ def find_key(raw: str) -> EmailKey | None:
 def fold(text: str) -> str:
     """Text with case and composition taken away. Casefolding can decompose, so composition comes last as well."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def masked(email: str) -> str:
+    """An address as it is shown to whoever has typed it: `an…@example.com`. At least one character is left out."""
+    local, at, domain = email.rpartition("@")
+    return f"{local[: min(_SHOWN, len(local) - 1)]}…{at}{domain}" if local else "…"

@@ -41,9 +41,11 @@ async def test_the_sign_in_page_has_a_button_for_each_provider_that_is_shown(bro
     email = someone(provider)
     jo = browsers()
     await jo.open(await begin(services, SignInRequirements(client=ClientShown(name="Orders"))))
-    assert "Continue with Corp" in jo.page.words
+    assert "Sign in with your company account" in jo.page.words
+    assert "Sign in with More1" in jo.page.words
     assert "More ways" in jo.page.words
-    assert "Continue with Secret" not in jo.page.words
+    assert "Secret" not in jo.page.words
+    assert "last used" not in jo.page.words
     await jo.open(await choose(jo))
     await jo.follow()
     assert jo.last.headers.get("location") is None or jo.last.url.path.startswith("/oauth/resume")
@@ -54,6 +56,12 @@ async def test_the_sign_in_page_has_a_button_for_each_provider_that_is_shown(bro
     await ann.open(await choose(ann))
     assert ann.last.headers["location"] == "/"
     assert (await ann.who())["email"] == email
+    # The one that the browser came back from stands at once where it is found, and is marked.
+    await ann.open(await ann.start("more4"))
+    ann.client.cookies.delete("session")
+    await ann.open("/login")
+    assert "Sign in with More4 last used" in ann.page.words.partition("More ways")[0]
+    assert ann.page.words.count("last used") == 1
 
 
 async def test_people_of_a_providers_domain_are_sent_there_by_their_address(browsers, provider, services):
@@ -164,7 +172,7 @@ async def test_who_has_no_password_proves_it_again_at_their_provider(browsers, p
     jo = browsers()
     await jo.sign_in()
     await jo.open(await begin(services, SignInRequirements(signed_in_after=services.clock.now())))
-    assert "Continue with Corp" in jo.page.words
+    assert "Sign in with your company account" in jo.page.words
     assert (await jo.who())["email"] == email
 
 

@@ -3,9 +3,9 @@
 import httpx2
 import pytest
 
+from app.foundation.offers import Offers
 from app.hosted.accounts import KnownAccount, KnownAccounts
 from app.hosted.begin import SignInRequirements
-from app.hosted.parts import Offers
 from app.main import create_app
 from app.wiring import Services, build
 from tests.conftest import settings_for
@@ -136,7 +136,14 @@ async def test_without_mail_nothing_is_offered_that_needs_it(database_url: str, 
         page = await reader.submit("identify", email=ROSA)
         assert page.heading == "Enter your password"
         assert "Mail me" not in page.words
-        assert "Forgot" not in page.words
+        # Whom to ask, and no field for an address.
+        page = await reader.open(next(link for link in page.links if "/password/forgot" in link))
+        assert "This service sends no mail" in page.words
+        assert page.forms == []
+        answer = await client.post("/password/forgot", data={"email": ROSA}, headers={"Sec-Fetch-Site": "same-origin"})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/password/forgot")
+        page = await reader.open(next(link for link in page.links if "/login" in link))
+        assert page.heading == "Enter your password"
         assert "Use a passkey" in page.words
         by_passkey = next(link for link in page.links if "way=passkey" in link)
         page = await reader.open(by_passkey.replace("way=passkey", "way=forgot"))

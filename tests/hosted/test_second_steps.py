@@ -8,10 +8,14 @@ from datetime import timedelta
 import pyotp
 import pytest
 
+from app.foundation.engines.lock import Engines
 from app.hosted.begin import ClientShown, SignInRequirements
 from app.protocols.assurance import ACR
+from app.settings import Settings
+from app.users.email import masked
 from app.wiring import Services
 from tests.authenticator import Authenticator
+from tests.conftest import settings_for
 from tests.hosted.conftest import Surfer, Surfers
 from tests.second_factors.support import Ann
 from tests.support import PASSWORD, People
@@ -83,6 +87,24 @@ async def test_a_passkey_confirms_and_signs_in_by_itself(ann: Ann, surfers: Surf
     await other.submit("passkey", credential=json.dumps(key.get(options)))
     assert other.went_to == "/"
     assert (await acr_of(services))[0] == ("phr", False)
+
+
+async def test_the_factor_that_a_browser_confirmed_by_last_is_offered_first(
+    ann: Ann, surfers: Surfers, services: Services
+):
+    key = Authenticator()
+    await ann.enrols_totp()
+    await ann.adds(key)
+    reader = surfers.open()
+    await to_the_second_step(reader, await surfers.begin())
+    assert reader.at.heading == "Enter the code from your app"
+    await reader.open(next(link for link in reader.at.links if "way=passkey" in link))
+    await reader.submit("second", credential=json.dumps(key.get(options_of(reader, "second"))))
+    assert reader.went_to == "/resume?flow=f"
+    reader.client.cookies.delete("session")
+    for browser, heading in ((reader, "Confirm with a passkey"), (surfers.open(), "Enter the code from your app")):
+        await to_the_second_step(browser, await surfers.begin())
+        assert browser.at.heading == heading
 
 
 async def test_whoever_lacks_a_factor_that_an_app_asks_for_sets_one_up(ann: Ann, surfers: Surfers, services: Services):
@@ -173,3 +195,27 @@ async def test_only_the_account_that_is_asked_for_leads_back(ann: Ann, people: P
     await reader.submit("identify", email="rosa@example.com")
     await reader.submit("password", password=PASSWORD)
     assert reader.went_to == "/resume?flow=f"
+
+
+class TestWhereAMailedCodeConfirms:
+    @pytest.fixture
+    def settings(self, database_url: str, engines: Engines) -> Settings:
+        return settings_for(database_url, engines, mfa={"email_code": True})
+
+    async def test_where_the_code_goes_is_shown_in_part_to_whoever_typed_it(
+        self, surfers: Surfers, people: People, services: Services
+    ):
+        await people.sign_up(ANN)
+        async with services.db.transaction() as tx:
+            await tx.exec_driver_sql("UPDATE users SET email_verified_at = now()")
+        reader = surfers.open()
+        await to_the_second_step(reader, await surfers.begin(SignInRequirements(acr=ACR.AAL2)))
+        assert reader.at.heading == "Confirm by mail"
+        page = await reader.submit("mail")
+        assert "is on its way to an…@example.com" in " ".join(page.words.split())
+
+
+def test_a_masked_address_always_leaves_something_out():
+    shown = {email: masked(email) for email in ("ann@example.com", "an@example.com", "a@example.com", "", "@x.org")}
+    assert list(shown.values()) == ["an…@example.com", "a…@example.com", "…@example.com", "…", "…"]
+    assert masked('"a@b"@example.com') == '"a…@example.com'

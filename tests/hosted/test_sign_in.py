@@ -1,16 +1,24 @@
 """Signing in on the pages, without JavaScript."""
 
+import re
+
 import httpx2
 import pytest
 
+from app.foundation.engines.lock import Engines
+from app.foundation.origin import Origin
 from app.hosted.begin import ClientShown, SignInRequirements
+from app.main import create_app
+from app.settings import Settings
 from app.wiring import Services
-from tests.hosted.conftest import Surfers
+from tests.conftest import settings_for
+from tests.hosted.conftest import Surfer, Surfers
 from tests.support import PASSWORD, People
 
 pytestmark = pytest.mark.anyio
 
 ROSA = "rosa@example.com"
+PUBLIC = "https://auth.example.com"
 
 
 async def who(client: httpx2.AsyncClient) -> str | None:
@@ -116,3 +124,33 @@ async def test_what_is_kept_between_two_pages_cannot_be_read_in_the_table(
     assert row is not None
     assert row["sealed"] is None
     assert row["finished_at"] is not None
+
+
+class TestUnderALimit:
+    @pytest.fixture
+    def settings(self, database_url: str, engines: Engines) -> Settings:
+        narrow = {"environment": "production", "public_url": PUBLIC, "limits": {"login_per_account": 1}}
+        return settings_for(database_url, engines, accounts={"hide_existence": False}, **narrow)
+
+    async def test_when_it_ends_is_said_of_every_address_alike(self, services: Services):
+        origin = Origin(ip="127.0.0.1", user_agent=None, trace_id="0" * 32)
+        said = []
+        transport = httpx2.ASGITransport(create_app(services=services))
+        for email in (ROSA, "nobody@example.com"):
+            async with httpx2.AsyncClient(transport=transport, base_url=PUBLIC) as client:
+                if email == ROSA:
+                    await People(client).sign_up(ROSA)
+                reader = Surfer(client)
+                await reader.open("/login")
+                await reader.submit("identify", email=email)
+                await services.limits.login(email, origin)
+                # Nor is the right password looked at.
+                page = await reader.submit("password", password=PASSWORD)
+            assert page.answer.status_code == 429
+            seconds = int(page.answer.headers["retry-after"])
+            assert f"Wait {'1 minute' if seconds == 60 else f'{seconds} second'}" in page.words
+            assert "or use a passkey now" in page.words
+            assert 'role="status" tabindex="-1" autofocus' in page.answer.text
+            words = re.sub(r"Wait \d+ \w+", "", page.words)
+            said.append(words.replace(email, "").replace(email[:2].upper(), ""))
+        assert said[0] == said[1]

@@ -29,6 +29,16 @@ async def test_a_new_account_is_signed_in_and_led_back(surfers: Surfers, people:
         assert words in page.words
         assert page.form("sign_up").fields["password"] == ""
         assert page.form("sign_up").fields["email"] == fields["email"]
+    # One fault stands beside its field alone; several are listed first, each with a link to its field.
+    for fields, summed in (
+        ({"email": ROSA, "password": "password"}, []),
+        ({"email": "rosa", "password": "password", "name": "a\u202eb"}, ["#name", "#email", "#password"]),
+        ({"email": "rosa", "password": PASSWORD, "name": "a\u202eb"}, ["#name", "#email"]),
+    ):
+        page = await reader.submit("sign_up", **{"name": "", **fields})
+        assert [link for link in page.links if link.startswith("#")] == summed
+        assert ("things need another look" in page.words) is bool(summed)
+        assert page.answer.text.count("<title>Error: ") == 1
     await reader.submit("sign_up", email=ROSA, password=PASSWORD, name="Rosa")
     assert reader.went_to == "/resume?flow=f"
     assert (await reader.client.get("/auth/me")).json()["name"] == "Rosa"
