@@ -1,8 +1,5 @@
 """What the OpenID conformance suite asks for with small variations of one good request: see docs/conformance.md."""
 
-import html
-import re
-
 import httpx2
 import pytest
 
@@ -58,18 +55,6 @@ async def test_small_variations_of_a_good_request_succeed(
     # The hint of the last sign-in, without a question: oidcc-id-token-hint, oidcc-prompt-none-logged-in.
     again = await browser.go(client.client_id, prompt="none", id_token_hint=tokens["id_token"])
     assert claims_of((await redeemed(api, client, members(again)["code"]))["id_token"])["sub"] == identity["sub"]
-
-
-async def test_an_answer_by_form_post_brings_the_same_code(
-    browser: Browser, client: NewCredentials, api: httpx2.AsyncClient
-) -> None:
-    await browser.sign_in()
-    page = await browser.go(client.client_id, response_mode="form_post")
-    assert page.status_code == 200
-    assert f'action="{CALLBACK}"' in html.unescape(page.text)
-    fields = {name: html.unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', page.text)}
-    assert (fields["state"], fields["iss"]) == ("af0ifjsldkj", ISSUER)
-    assert (await redeemed(api, client, fields["code"]))["id_token"]
 
 
 async def test_a_request_by_post_is_as_good(browser: Browser, client: NewCredentials, api: httpx2.AsyncClient) -> None:
