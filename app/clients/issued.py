@@ -10,7 +10,7 @@ from app.clients.events import ClientTokenIssued
 from app.clients.registered import ClientDirectory, RegisteredClient
 from app.foundation.clock import Clock
 from app.foundation.db import Database
-from app.foundation.group_commit import GroupCommit
+from app.foundation.gathering import WRITING, Gathering
 from app.foundation.ids import new_id
 from app.revocation.kinds import RevocationKind
 from app.revocation.service import Revocations
@@ -28,7 +28,7 @@ class IssuedTokens:
         self._db = db
         self._clock = clock
         self._directory = directory
-        self._commit = GroupCommit[dict[str, object], bool](self._write)
+        self._commit = Gathering[dict[str, object], bool](self._write, WRITING)
 
     async def record(self, client: RegisteredClient, event: ClientTokenIssued, *, issued_at: int) -> bool:
         """Record one token; False where the client is no longer what was read, or its audience's tokens were ended.
@@ -47,7 +47,7 @@ class IssuedTokens:
             "issued_at": issued_at,
             "details": {"audience": event.audience, "scope": event.scope, "jti": event.jti},
         }
-        granted = await self._commit.join(entry)
+        granted = await self._commit.ask(entry)
         if not granted:
             self._directory.forget(client.client_id)
             await self._revocations.let_pass(self._db, RevocationKind.AUD, event.audience)

@@ -1,14 +1,15 @@
 """Whether anything that a token names is revoked: one question to Valkey for many requests of one moment."""
 
-import asyncio
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from app.foundation.cache import CacheUnavailable
+from app.foundation.gathering import Gathering, Pace
 from app.foundation.metrics import Counter
 from app.protocols.jose.claims import TokenClaims
 from app.revocation.bloom import NAME_BYTES, pack
-from app.revocation.filter import Found, RevocationFilter
+from app.revocation.filter import RevocationFilter
 from app.revocation.follow import Follower
 from app.revocation.kinds import RevocationKind
 
@@ -16,8 +17,7 @@ ANSWER_SECONDS = 0.02
 """Whoever gets no answer within that asks PostgreSQL."""
 FRESH_SECONDS = 1.0
 """A process that has not heard of revocations for so long does not know how new a filter must be."""
-MAX_AT_ONCE = 2
-MAX_TOKENS = 200
+_PACE = Pace(at_once=2, most=200)
 _FAILURES = 5
 _PAUSE_SECONDS = 1.0
 
@@ -30,15 +30,11 @@ _LOOKUPS = Counter(
 )
 
 
-class _Batch:
-    """Tokens that are asked about together."""
+class _Told(NamedTuple):
+    """The position of the filter that was asked, and whether it knows none of a token's names."""
 
-    __slots__ = ("answer", "names", "tokens")
-
-    def __init__(self) -> None:
-        self.names = bytearray()
-        self.tokens = 0
-        self.answer: asyncio.Task[Found | None] | None = None
+    seq: int
+    is_clear: bool
 
 
 class RevocationLookup:
@@ -52,9 +48,7 @@ class RevocationLookup:
     def __init__(self, stored: RevocationFilter, follower: Follower) -> None:
         self._filter = stored
         self._follower = follower
-        self._turns = asyncio.Semaphore(MAX_AT_ONCE)
-        self._gathering: _Batch | None = None
-        self._asking: set[asyncio.Task[Found | None]] = set()
+        self._gathering = Gathering[bytes, _Told | None](self._ask, _PACE)
         self._failures = 0
         self._paused_until = 0.0
 
@@ -64,41 +58,34 @@ class RevocationLookup:
         if not self._filter.exists or age is None or age > FRESH_SECONDS or time.monotonic() < self._paused_until:
             _LOOKUPS.add("unknown")
             return False
-        names = pack(names_of(verified))
-        batch = self._gathering
-        if batch is None or batch.answer is None or batch.tokens >= MAX_TOKENS:
-            batch = self._gathering = _Batch()
-            batch.answer = asyncio.get_running_loop().create_task(self._ask(batch))
-            self._asking.add(batch.answer)
-            batch.answer.add_done_callback(self._asking.discard)
-        start = len(batch.names) // NAME_BYTES
-        batch.names += names
-        batch.tokens += 1
-        # Shielded: a client that hangs up must not take the answer away from the others.
-        found = await asyncio.shield(batch.answer)
-        if found is None or found.seq < position:
+        told = await self._gathering.ask(pack(names_of(verified)))
+        if told is None or told.seq < position:
             _LOOKUPS.add("unknown")
             return False
-        is_clear = b"1" not in found.maybe[start : start + len(names) // NAME_BYTES]
-        _LOOKUPS.add("clear" if is_clear else "found")
-        return is_clear
+        _LOOKUPS.add("clear" if told.is_clear else "found")
+        return told.is_clear
 
-    async def _ask(self, batch: _Batch) -> Found | None:
-        async with self._turns:
-            if self._gathering is batch:
-                self._gathering = None
-            epoch = self._follower.epoch
-            try:
-                found = None
-                if epoch is not None:
-                    found = await self._filter.ask(epoch, bytes(batch.names), seconds=ANSWER_SECONDS)
-            except CacheUnavailable:
-                found = None
+    async def _ask(self, tokens: Sequence[bytes]) -> Sequence[_Told | None]:
+        """What the filter says of each token's names; nothing of any where it cannot be asked."""
+        epoch = self._follower.epoch
+        try:
+            found = None
+            if epoch is not None:
+                found = await self._filter.ask(epoch, b"".join(tokens), seconds=ANSWER_SECONDS)
+        except CacheUnavailable:
+            found = None
         self._failures = 0 if found is not None else self._failures + 1
         if self._failures >= _FAILURES:
             # A cache that is slow, or has no filter, costs nobody its time but one in a second.
             self._failures, self._paused_until = _FAILURES - 1, time.monotonic() + _PAUSE_SECONDS
-        return found
+        if found is None:
+            return [None] * len(tokens)
+        told, start = [], 0
+        for names in tokens:
+            end = start + len(names) // NAME_BYTES
+            told.append(_Told(found.seq, b"1" not in found.maybe[start:end]))
+            start = end
+        return told
 
 
 def names_of(verified: TokenClaims) -> Sequence[tuple[str, str]]:

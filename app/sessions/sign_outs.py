@@ -5,9 +5,10 @@ audit entry, an event and a revocation. Together they cost one commit and four s
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from app.foundation.db import Database
-from app.foundation.group_commit import GroupCommit
+from app.foundation.gathering import WRITING, Gathering
 from app.sessions.service import Sessions, SignOut
 
 # What a second sign-out of one moment waits for others: of the second in which everybody refuses it, a fiftieth.
@@ -21,11 +22,11 @@ class SignOuts:
     def __init__(self, db: Database, sessions: Sessions) -> None:
         self._db = db
         self._sessions = sessions
-        self._commit = GroupCommit[SignOut, bool](self._write, apart_seconds=APART_SECONDS)
+        self._commit = Gathering[SignOut, bool](self._write, replace(WRITING, apart_seconds=APART_SECONDS))
 
     async def end(self, asked: SignOut) -> bool:
         """End a session; False where it was not live. Committed when it returns. Raises DatabaseUnavailable."""
-        return await self._commit.join(asked)
+        return await self._commit.ask(asked)
 
     async def _write(self, asked: Sequence[SignOut]) -> Sequence[bool]:
         async with self._db.transaction() as tx:
