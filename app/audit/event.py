@@ -54,5 +54,16 @@ class Event:
 
     def details(self) -> Mapping[str, object]:
         """The fields that the subclass added and that are set."""
-        own = (item.name for item in fields(self) if item.name not in {"actor", "origin", "subject"})
-        return {name: value for name in own if (value := getattr(self, name)) is not None}
+        return {name: value for name in _own_fields(type(self)) if (value := getattr(self, name)) is not None}
+
+
+# Asked for each event, and the same for each of its kind.
+_OWN_FIELDS: dict[type[Event], tuple[str, ...]] = {}
+
+
+def _own_fields(kind: type[Event]) -> tuple[str, ...]:
+    known = _OWN_FIELDS.get(kind)
+    if known is None:
+        known = tuple(item.name for item in fields(kind) if item.name not in {"actor", "origin", "subject"})
+        _OWN_FIELDS[kind] = known
+    return known

@@ -39,7 +39,8 @@ class EntryValues(NamedTuple):
     details: str
 
 
-COLUMNS = ", ".join(EntryValues._fields)
+_FIELDS = EntryValues._fields
+COLUMNS = ", ".join(_FIELDS)
 _TYPES = ("uuid", "timestamptz", "text", "text", "text", "text", "text", "text", "text", "text", "jsonb")
 
 
@@ -49,16 +50,18 @@ def recording_ctes(first_parameter: int, *, source: str, columns: Mapping[str, s
     The statement's parameters from `$first_parameter` on are the fields of `EntryValues`; `columns` maps a
     field that is known only inside the statement to the SQL expression that yields it.
     """
-    names = EntryValues._fields
-    values = [
-        f"coalesce({columns[name]}, ${first_parameter + n}::{kind})"
-        if name in columns
-        else f"${first_parameter + n}::{kind}"
-        for n, (name, kind) in enumerate(zip(names, _TYPES, strict=True))
-    ]
+    parameters = {
+        name: f"${first_parameter + n}::{kind}" for n, (name, kind) in enumerate(zip(_FIELDS, _TYPES, strict=True))
+    }
+    told = {name: f"coalesce({columns[name]}, {parameters[name]})" for name in columns}
+    return recording_all_ctes(source=source, columns={**parameters, **told})
+
+
+def recording_all_ctes(*, source: str, columns: Mapping[str, str]) -> str:
+    """The same where the statement knows every field of each event: `columns` has an expression for each."""
     return f"""
     recorded AS (
-      INSERT INTO audit_entries ({COLUMNS}) SELECT {", ".join(values)} FROM {source}
+      INSERT INTO audit_entries ({COLUMNS}) SELECT {", ".join(columns[name] for name in _FIELDS)} FROM {source}
       RETURNING id, type, subject, at, details
     ), announced AS (
       INSERT INTO events (id, type, subject, created_at, payload)

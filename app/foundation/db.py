@@ -148,20 +148,25 @@ class Database:
                 yield connection
 
     async def fetchrow(self, statement: str, *arguments: object, repeatable: bool = False) -> asyncpg.Record | None:
-        """Run one statement on the hot pool, in a transaction of its own, and return its first row.
+        """Run one statement as `fetch` does, and return its first row."""
+        rows = await self.fetch(statement, *arguments, repeatable=repeatable)
+        return rows[0] if rows else None
+
+    async def fetch(self, statement: str, *arguments: object, repeatable: bool = False) -> list[asyncpg.Record]:
+        """Run one statement on the hot pool, in a transaction of its own, and return its rows.
 
         One that is `repeatable`, because it changes nothing, is run again where its connection broke.
         Raises DatabaseUnavailable.
         """
         with translated():
             try:
-                return await self._fetchrow(statement, arguments)
+                return await self._fetch(statement, arguments)
             except _CUT:
                 if not repeatable:
                     raise
-            return await self._fetchrow(statement, arguments)
+            return await self._fetch(statement, arguments)
 
-    async def _fetchrow(self, statement: str, arguments: tuple[object, ...]) -> asyncpg.Record | None:
+    async def _fetch(self, statement: str, arguments: tuple[object, ...]) -> list[asyncpg.Record]:
         if self._hot is None:
             raise DatabaseUnavailable(detail="the hot pool is not open")
         await self._take_turn()
@@ -169,12 +174,12 @@ class Database:
         try:
             for _ in range(self._pool_size):
                 try:
-                    return await self._hot.fetchrow(statement, arguments)
+                    return await self._hot.fetch(statement, arguments)
                 except asyncpg.InternalClientError:
                     # The server has said goodbye and not yet hung up: the driver refuses to send anything on this
                     # connection, so nothing was sent. Every other one may be in the same state.
                     continue
-            return await self._hot.fetchrow(statement, arguments)
+            return await self._hot.fetch(statement, arguments)
         finally:
             self._at_work -= 1
             self._turns.release()

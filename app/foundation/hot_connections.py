@@ -39,17 +39,18 @@ class HotConnections:
         self._open: set[asyncpg.Connection] = set()
         self._closed = False
 
-    async def fetchrow(self, statement: str, arguments: tuple[object, ...]) -> asyncpg.Record | None:
-        """Run one statement, in a transaction of its own, and return its first row."""
+    async def fetch(self, statement: str, arguments: tuple[object, ...]) -> list[asyncpg.Record]:
+        """Run one statement, in a transaction of its own, and return its rows."""
         connection = await self._take()
         try:
-            return await connection.fetchrow(statement, *arguments)
+            rows: list[asyncpg.Record] = await connection.fetch(statement, *arguments)
         except _SPOILT:
             # Kept, it would wait for the server to confirm the cancellation.
             connection.terminate()
             raise
         finally:
             self._give_back(connection)
+        return rows
 
     def close(self) -> None:
         """Cut every connection."""

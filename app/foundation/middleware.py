@@ -106,6 +106,7 @@ class Edge:
         if method == "HEAD":
             # Whoever answers GET answers HEAD with the same headers. Spec: RFC 9110 §9.3.2.
             scope["method"] = "GET"
+        limit, is_streamed = self._limit(scope)
         added = self._added_headers(origin.trace_id)
         reader = _Reader(cors=self._policy.cors, origin=_first(seen, b"origin"), path=scope["path"])
         answer = _Answer(send, added, reader, without_body=method == "HEAD")
@@ -113,12 +114,11 @@ class Edge:
         headers_token = answer_headers.set(added)
         reader_token = speaker.set(reader.client)
         try:
-            early = self._early_answer(scope, size, seen)
+            early = self._early_answer(scope, size, seen, limit=limit)
             if early is not None:
                 await early(scope, receive, answer)
             else:
-                is_streamed = self._is_streamed(scope)
-                body = StreamedBody(receive) if is_streamed else BoundedBody(receive, limit=self._limit(scope))
+                body = StreamedBody(receive) if is_streamed else BoundedBody(receive, limit=limit)
                 await self._app(scope, body, answer)
         finally:
             route = state.get("route") or getattr(scope.get("route"), "path", None)
@@ -138,18 +138,16 @@ class Edge:
             answer_headers.reset(headers_token)
             current_trace_id.reset(token)
 
-    def _is_streamed(self, scope: Scope) -> bool:
-        return (scope["method"], scope["path"]) in self._policy.streamed
-
-    def _limit(self, scope: Scope) -> int:
-        """How long this request's body may be."""
-        if self._is_streamed(scope):
-            return MAX_STREAM_BYTES
-        if scope["method"] == "POST":
+    def _limit(self, scope: Scope) -> tuple[int, bool]:
+        """How long this request's body may be, and whether it is read piece by piece."""
+        method, path = scope["method"], scope["path"]
+        if (method, path) in self._policy.streamed:
+            return MAX_STREAM_BYTES, True
+        if method == "POST":
             for large in self._policy.large:
-                if scope["path"].startswith(large.prefix) and scope["path"].endswith(large.suffix):
-                    return large.limit
-        return MAX_BODY_BYTES
+                if path.startswith(large.prefix) and path.endswith(large.suffix):
+                    return large.limit, False
+        return MAX_BODY_BYTES, False
 
     def _origin(self, scope: Scope, seen: dict[bytes, list[bytes]]) -> Origin:
         peer = scope.get("client")
@@ -168,12 +166,12 @@ class Edge:
             added.append((b"connection", b"close"))
         return added
 
-    def _early_answer(self, scope: Scope, size: int, seen: dict[bytes, list[bytes]]) -> Response | None:
+    def _early_answer(self, scope: Scope, size: int, seen: dict[bytes, list[bytes]], *, limit: int) -> Response | None:
         """What is answered before any route is looked for: refusals by size, and preflights."""
         if size > MAX_HEADER_BYTES or len(scope["headers"]) > MAX_HEADERS:
             return render(scope, HeadersTooLarge())
         try:
-            check_length(seen.get(b"content-length", ()), limit=self._limit(scope))
+            check_length(seen.get(b"content-length", ()), limit=limit)
         except ServiceError as error:
             return render(scope, error)
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in seen:

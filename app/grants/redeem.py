@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 import asyncpg
 
@@ -21,8 +22,9 @@ from app.foundation.secrets import hash_secret, random_id, random_secret
 from app.grants.delegated import DelegatedTokens, RefreshPart
 from app.grants.end import GrantEnding
 from app.grants.events import CodeRedeemed, CodeRefused, CodeReused
-from app.grants.redeem_statements import JUDGE_CODE, REDEEM
+from app.grants.redeem_statements import JUDGE_CODE, REDEEM, REDEEM_MANY
 from app.grants.refresh_token import format_token
+from app.grants.spending import SharedSpending
 from app.protocols.oauth.registration import GrantType
 
 # Tokens of before a whole second were ended in it: the next ones wait for it, and for clocks that differ a little.
@@ -77,6 +79,8 @@ class CodeRedemption:
         self._tokens = tokens
         self._ending = ending
         self._lifetimes = lifetimes
+        both = [lifetimes.refresh, lifetimes.absolute]
+        self._shared = SharedSpending(db, clock, REDEEM_MANY, key="code_hash", lifetimes=both)
 
     async def redeem(self, client: RegisteredClient, presented: CodePresented) -> dict[str, object] | None:
         """The members of the token response; None where the client has changed meanwhile: read it anew.
@@ -106,32 +110,34 @@ class CodeRedemption:
         )
 
     async def _claim(
-        self, client: RegisteredClient, presented: CodePresented, token_id: object, raw_secret: str
+        self, client: RegisteredClient, presented: CodePresented, token_id: UUID, raw_secret: str
     ) -> asyncpg.Record | None:
-        now, origin = self._clock.now(), presented.origin
-        event = CodeRedeemed(actor=Actor(ActorKind.CLIENT, client.client_id), origin=origin)
+        """Spend the code with those of other requests or alone; None where it was spent, or the client has changed."""
+        now, actor = self._clock.now(), Actor(ActorKind.CLIENT, client.client_id)
+        entry = self._audit.values(CodeRedeemed(actor=actor, origin=presented.origin))
+        # In the order of the parameters of REDEEM.
+        asked = {
+            "code_hash": hash_secret(presented.raw_code),
+            "asking": client.client_id,
+            "version": client.version,
+            "redirect_uri": presented.redirect_uri,
+            "challenge": presented.challenge,
+            "may_refresh": GrantType.REFRESH_TOKEN.value in client.grant_types,
+            "grant_row_id": new_id(now),
+            "grant_id": random_id(),
+            "token_id": token_id,
+            "token_hash": hash_secret(raw_secret),
+            "own_session_id": new_id(now),
+            "own_sid": random_id(),
+            "ip": entry.ip,
+            "user_agent": entry.user_agent,
+        }
         with alarmed():
-            return await self._db.fetchrow(
-                REDEEM,
-                hash_secret(presented.raw_code),
-                client.client_id,
-                client.version,
-                now,
-                presented.redirect_uri,
-                presented.challenge,
-                GrantType.REFRESH_TOKEN.value in client.grant_types,
-                self._lifetimes.refresh,
-                self._lifetimes.absolute,
-                new_id(now),
-                random_id(),
-                token_id,
-                hash_secret(raw_secret),
-                new_id(now),
-                random_id(),
-                origin.ip,
-                origin.user_agent,
-                *self._audit.values(event),
-            )
+            row = await self._shared.spend({**asked, "entry_id": entry.id, "trace_id": entry.trace_id})
+            if row is None:
+                lifetimes = self._lifetimes.refresh, self._lifetimes.absolute
+                row = await self._db.fetchrow(REDEEM, *asked.values(), self._clock.now(), *lifetimes, *entry)
+        return row
 
     async def _judge(self, client: RegisteredClient, presented: CodePresented) -> None:
         """What it means that a code could not be claimed. Raises InvalidGrant unless the client has changed."""

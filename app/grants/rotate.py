@@ -1,81 +1,34 @@
 """Refreshing: rotating refresh tokens, and what happens when a spent one comes back."""
 
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from uuid import UUID
+from dataclasses import replace
 
 import asyncpg
 
 from app.audiences.service import Audiences, AudienceView
 from app.audit.event import ANONYMOUS, Actor, ActorKind, Event
-from app.audit.service import AuditLog, alarmed
+from app.audit.service import AuditLog
 from app.foundation.clock import Clock
 from app.foundation.db import Database
-from app.foundation.encryption import Keyring, UnknownKey
-from app.foundation.ids import new_id
 from app.foundation.metrics import Counter
 from app.foundation.oauth_errors import InvalidTarget
 from app.foundation.origin import Origin
-from app.foundation.secrets import equal, hash_secret, random_bytes
+from app.foundation.secrets import equal
 from app.grants import store
 from app.grants.access_token import FIRST_PARTY_CLIENT
 from app.grants.end import GrantEnding
 from app.grants.errors import InsufficientAuthentication, InvalidRefreshToken, InvalidScope, RefreshTokenReused
-from app.grants.events import RefreshRefused, RefreshReplayed, RefreshReused, TokenRefreshed
+from app.grants.events import RefreshRefused, RefreshReplayed, RefreshReused
 from app.grants.mint import AccessTokenMinter, IssuedTokens
-from app.grants.refresh_token import SUCCESSOR_PURPOSE, PresentedToken, format_token, parse_token, successor_secret
-from app.grants.settings import TokenSettings
+from app.grants.refresh_token import PresentedToken, format_token, parse_token
+from app.grants.rotation import RefreshRequest, Rotated, RotationLifetimes
+from app.grants.spend_refresh_token import RefreshTokenSpending
 from app.protocols.assurance import best, satisfies
 from app.roles.rules import Held
 from app.roles.service import Roles
 from app.sessions.service import Sessions
 
-SALT_BYTES = 32
-
 _RESULTS = ("rotated", "replayed", "reused", "malformed", "unknown", "foreign", "expired", "session_over")
 _REFRESHES = Counter("refreshes", "Refresh tokens presented, by what came of it.", unit="tokens", result=_RESULTS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefreshRequest:
-    """Who refreshes, for which audience, from where. Without an audience it is the grant's own.
-
-    A client that is not ours comes with the `version` that it was read at. It may narrow the one access token to a
-    `scope` of its grant, and name the grant's `target`, by any of that audience's URIs.
-    """
-
-    client_id: str
-    audience: str | None
-    origin: Origin
-    version: int | None = None
-    scope: tuple[str, ...] | None = None
-    target: AudienceView | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Rotated:
-    """A refresh token's grant, as its row said no earlier than `read_at`, and the successor of the token."""
-
-    row: asyncpg.Record
-    read_at: datetime
-    refresh_token: str
-    refresh_expires_in: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RotationLifetimes:
-    """`refresh` is the life of each successor, `grace` how long a repeated rotation gets the same answer."""
-
-    refresh: timedelta
-    grace: timedelta
-
-    @classmethod
-    def of(cls, settings: TokenSettings) -> "RotationLifetimes":
-        """What the settings say."""
-        return cls(
-            refresh=timedelta(seconds=settings.refresh_token_seconds),
-            grace=timedelta(seconds=settings.refresh_grace_seconds),
-        )
 
 
 class RefreshTokenRotation:
@@ -87,7 +40,7 @@ class RefreshTokenRotation:
         clock: Clock,
         *,
         audit: AuditLog,
-        keyring: Keyring,
+        spending: RefreshTokenSpending,
         audiences: Audiences,
         roles: Roles,
         sessions: Sessions,
@@ -98,7 +51,7 @@ class RefreshTokenRotation:
         self._db = db
         self._clock = clock
         self._audit = audit
-        self._keyring = keyring
+        self._spending = spending
         self._audiences = audiences
         self._roles = roles
         self._sessions = sessions
@@ -133,24 +86,21 @@ class RefreshTokenRotation:
             await self._require_acr(presented, asked)
         if request.scope is not None or request.target is not None:
             await self._require_granted(presented, request)
-        salt, successor_id = random_bytes(SALT_BYTES), new_id(self._clock.now())
-        raw_successor = self._successor(presented, salt, successor_id, self._keyring.current_id)
         read_at = self._clock.now()
-        row = await self._claim(presented, request, salt, successor_id, raw_successor)
-        if row is None:
+        spent = await self._spending.spend(presented, request)
+        if spent is None:
             read_at = self._clock.now()
             row = await self._judge(presented, request)
             if row is None:
                 return None
-            successor_id = row["successor_id"]
-            raw_successor = self._same_successor(presented, row)
+            spent = self._spending.successor_of(presented, row)
         else:
             _REFRESHES.add("rotated")
-        remaining = row["successor_expires_at"] - self._clock.now()
+        remaining = spent.row["successor_expires_at"] - self._clock.now()
         return Rotated(
-            row=row,
+            row=spent.row,
             read_at=read_at,
-            refresh_token=format_token(successor_id, raw_successor),
+            refresh_token=format_token(spent.successor_id, spent.raw_successor),
             refresh_expires_in=int(remaining.total_seconds()),
         )
 
@@ -176,37 +126,6 @@ class RefreshTokenRotation:
         required = best([*demands, *([asked.required_acr] if asked.required_acr else [])])
         if not satisfies(row["acr"], required):
             raise InsufficientAuthentication.of(required)
-
-    def _successor(self, presented: PresentedToken, salt: bytes, successor_id: UUID, key_id: str) -> str:
-        key = self._keyring.derive(SUCCESSOR_PURPOSE, key_id=key_id)
-        return successor_secret(key, salt=salt, spent_secret=presented.raw_secret, successor_id=successor_id)
-
-    def _same_successor(self, presented: PresentedToken, row: asyncpg.Record) -> str:
-        try:
-            return self._successor(presented, row["salt"], row["successor_id"], row["key_id"])
-        except UnknownKey as error:
-            raise InvalidRefreshToken(detail="the successor's encryption key is no longer configured") from error
-
-    async def _claim(
-        self, presented: PresentedToken, request: RefreshRequest, salt: bytes, successor_id: UUID, raw_successor: str
-    ) -> asyncpg.Record | None:
-        """Rotate by one compare-and-set statement; None where another came first or the token is no good."""
-        event = TokenRefreshed(actor=Actor(ActorKind.USER), origin=request.origin)
-        with alarmed():
-            return await self._db.fetchrow(
-                store.ROTATE,
-                presented.id,
-                presented.secret_hash,
-                request.client_id,
-                self._clock.now(),
-                salt,
-                self._keyring.current_id,
-                successor_id,
-                hash_secret(raw_successor),
-                self._lifetimes.refresh,
-                request.version,
-                *self._audit.values(event),
-            )
 
     async def _judge(self, presented: PresentedToken, request: RefreshRequest) -> asyncpg.Record | None:
         """Decide on a token that could not be rotated: the same successor again, or a refusal that leaves a trace.

@@ -14,7 +14,8 @@ from app.foundation.routing import Router
 from app.foundation.transport import TRANSPORT_PARAMETER
 from app.grants.answer import CookieTokenResponse, TokenResponse, token_answer
 from app.grants.issue import FIRST_PARTY_CLIENT
-from app.grants.rotate import RefreshRequest, RefreshTokenRotation
+from app.grants.rotate import RefreshTokenRotation
+from app.grants.rotation import RefreshRequest
 from app.grants.schemas import RefreshBody
 
 router = Router(tags=["sign-in"])

@@ -9,7 +9,6 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import select, text
 
-from app.audit.service import recording_ctes
 from app.foundation.db import Transaction
 from app.grants.access_token import FIRST_PARTY_CLIENT, TokenContext, TokenSubject
 from app.grants.models import Grant
@@ -36,7 +35,7 @@ _ADD_GRANT = text(
     """  # noqa: S608 — built from constants; every value is a parameter
 )
 
-_SUBJECT = """
+SUBJECT = """
       g.id AS grant_row_id, g.grant_id, g.client_id, g.audience, g.scope, g.expires_at AS grant_expires_at,
       g.resource, g.browser_sid, g.claims::text AS claims,
       s.id AS session_id, s.sid, s.auth_time, array_to_json(s.amr)::text AS amr, s.acr,
@@ -46,7 +45,7 @@ _SUBJECT = """
 
 # What makes a grant count at a moment: its session, its user, its client and itself. A client that was disabled, or
 # whose tokens were ended, has lost what it was allowed before; so has everybody at an audience that was ended.
-_LIVE = f"""
+LIVE = f"""
       g.revoked_at IS NULL AND g.expires_at > {{now}} AND u.status = 'active'
       AND s.ended_at IS NULL AND s.expires_at > {{now}} AND s.idle_expires_at > {{now}}
       AND (g.client_id = '{FIRST_PARTY_CLIENT}' OR EXISTS (
@@ -54,60 +53,12 @@ _LIVE = f"""
           AND (c.tokens_not_before IS NULL OR c.tokens_not_before <= g.created_at)))
       AND NOT EXISTS (SELECT FROM audiences a WHERE a.name = g.audience AND a.grants_after >= g.created_at)"""  # noqa: S608 — built from constants
 
-_FIRST_AUDIT_PARAMETER = 11
-
-# Parameters: $1 token id, $2 hash of its secret, $3 client, $4 now, $5 salt, $6 key id, $7 successor id,
-# $8 hash of the successor's secret, $9 life of the successor, $10 version of the client, null for our own; from $11 on
-# the audit entry.
-# Each row is looked up by the one before it. Joined in one go, a planner without statistics starts wherever an index is
-# small, and every refresh walks all live sessions. What decides who wins is the condition of the UPDATE alone.
-ROTATE = f"""
-    WITH presented AS MATERIALIZED (
-      SELECT grant_row_id FROM refresh_tokens
-      WHERE id = $1 AND secret_hash = $2 AND rotated_at IS NULL AND expires_at > $4
-      LIMIT 1
-    ), subject AS MATERIALIZED (
-      SELECT {_SUBJECT}
-      FROM presented
-        CROSS JOIN LATERAL (SELECT * FROM grants WHERE id = presented.grant_row_id LIMIT 1) g
-        CROSS JOIN LATERAL (SELECT * FROM sessions WHERE id = g.session_id LIMIT 1) s
-        CROSS JOIN LATERAL (SELECT * FROM users WHERE id = g.user_id LIMIT 1) u
-      WHERE g.client_id = $3 AND {_LIVE.format(now="$4")}
-        AND ($10::int IS NULL OR EXISTS (SELECT FROM oauth_clients WHERE client_id = $3 AND version = $10))
-    ), claimed AS (
-      UPDATE refresh_tokens t SET rotated_at = $4, salt = $5, key_id = $6, successor_id = $7
-      FROM subject WHERE t.id = $1 AND t.rotated_at IS NULL
-      RETURNING subject.*
-    ), successor AS (
-      INSERT INTO refresh_tokens (id, grant_row_id, secret_hash, created_at, expires_at)
-      SELECT $7, grant_row_id, $8, $4::timestamptz, least($4::timestamptz + $9::interval, grant_expires_at) FROM claimed
-      RETURNING expires_at
-    ), renewed AS (
-      UPDATE sessions SET renewed_at = $4, idle_expires_at = CASE
-        WHEN idle_seconds IS NULL THEN (SELECT expires_at FROM successor)
-        ELSE least($4::timestamptz + make_interval(secs => idle_seconds), expires_at) END
-      WHERE id = (SELECT session_id FROM claimed)
-    ), {
-    recording_ctes(
-        _FIRST_AUDIT_PARAMETER,
-        source="claimed",
-        columns={
-            "actor_id": "claimed.sub",
-            "subject": "claimed.sub",
-            "details": "jsonb_build_object('sid', claimed.sid, 'grant_id', claimed.grant_id)",
-        },
-    )
-}
-    SELECT claimed.*, successor.expires_at AS successor_expires_at, {HELD.format(user_id="claimed.user_id")}
-    FROM claimed, successor
-    """  # noqa: S608 — built from constants; every value is a parameter
-
 # Everything needed to judge a token that could not be rotated. Parameters: $1 token id, $2 now.
 JUDGE = f"""
     SELECT t.secret_hash, t.rotated_at, t.salt, t.key_id, t.successor_id, t.expires_at AS token_expires_at,
       t.created_at AS token_created_at,
       n.rotated_at IS NULL AS successor_unspent, n.expires_at AS successor_expires_at,
-      {_LIVE.format(now="$2")} AS live, {_SUBJECT}, {HELD.format(user_id="u.id")}
+      {LIVE.format(now="$2")} AS live, {SUBJECT}, {HELD.format(user_id="u.id")}
     FROM refresh_tokens t JOIN grants g ON g.id = t.grant_row_id JOIN sessions s ON s.id = g.session_id
       JOIN users u ON u.id = g.user_id LEFT JOIN refresh_tokens n ON n.id = t.successor_id
     WHERE t.id = $1
@@ -127,7 +78,7 @@ _LIVE_TOKENS = f"""
       CROSS JOIN LATERAL (SELECT * FROM sessions WHERE sid = asked.sid LIMIT 1) s
       CROSS JOIN LATERAL (SELECT * FROM grants WHERE grant_id = asked.grant_id LIMIT 1) g
       CROSS JOIN LATERAL (SELECT * FROM users WHERE id = s.user_id LIMIT 1) u
-    WHERE g.session_id = s.id AND u.sub = asked.sub AND {_LIVE.format(now="$2")}
+    WHERE g.session_id = s.id AND u.sub = asked.sub AND {LIVE.format(now="$2")}
       AND NOT ({ENDED.format(jti="asked.jti", aud="asked.aud", iat="asked.iat")})
       AND (asked.asking IS NULL OR EXISTS (
         SELECT FROM oauth_clients a
@@ -152,9 +103,9 @@ USERINFO = f"""{_ASKED}
 
 # The session of a cookie, with its first-party grant. Parameters: $1 hash of the cookie, $2 client, $3 now.
 BY_COOKIE = f"""
-    SELECT s.idle_expires_at, s.idle_seconds, {_SUBJECT}, {HELD.format(user_id="u.id")}
+    SELECT s.idle_expires_at, s.idle_seconds, {SUBJECT}, {HELD.format(user_id="u.id")}
     FROM sessions s JOIN grants g ON g.session_id = s.id JOIN users u ON u.id = s.user_id
-    WHERE s.cookie_hash = $1 AND g.client_id = $2 AND {_LIVE.format(now="$3")}
+    WHERE s.cookie_hash = $1 AND g.client_id = $2 AND {LIVE.format(now="$3")}
     ORDER BY g.id DESC LIMIT 1
     """  # noqa: S608 — built from constants; every value is a parameter
 
@@ -167,9 +118,9 @@ KEEP_AWAKE = """
 
 # All that an access token under a live grant is minted from. Parameters: $1 sid, $2 grant id, $3 sub, $4 now.
 REISSUE = f"""
-    SELECT {_SUBJECT}, {HELD.format(user_id="u.id")}
+    SELECT {SUBJECT}, {HELD.format(user_id="u.id")}
     FROM sessions s JOIN grants g ON g.session_id = s.id JOIN users u ON u.id = s.user_id
-    WHERE s.sid = $1 AND g.grant_id = $2 AND u.sub = $3 AND {_LIVE.format(now="$4")}
+    WHERE s.sid = $1 AND g.grant_id = $2 AND u.sub = $3 AND {LIVE.format(now="$4")}
     """  # noqa: S608 — built from constants; every value is a parameter
 
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from app.foundation.oauth_errors import InvalidGrant, InvalidRequest
 from app.grants.delegated import DelegatedTokens, RefreshPart
 from app.grants.errors import InvalidRefreshToken, RefreshTokenReused
-from app.grants.rotate import RefreshRequest, RefreshTokenRotation
+from app.grants.rotate import RefreshTokenRotation
+from app.grants.rotation import RefreshRequest
 from app.grants.scope import parse_scope
 from app.grants.targets import GrantTargets
 from app.oauth.grant_types.grant_type import TokenRequest
