@@ -25,8 +25,8 @@ class Pace:
     """How many statements are under way at one time, and how many questions one of them takes at most.
 
     Amid others, the next ones are awaited for `pause_seconds`: well below what a caller feels. No reader begins two
-    statements within `apart_seconds`: for those of several parts, which are worth more company. Beyond `most_waiting` the
-    database does not keep up, and who comes now would wait longer than any client does.
+    statements within `apart_seconds`: for those of several parts, which are worth more company. Beyond `most_waiting`
+    the database does not keep up, and who comes now would wait longer than any client does.
     """
 
     at_once: int = 2
