@@ -9,17 +9,15 @@ from app.federation.connector import Refusal
 from app.federation.oidc.faults import ProviderFault
 from app.federation.oidc.reach import Named, Reach, json_of
 from app.federation.oidc.setup import OIDCSetup
-from app.federation.oidc.shelf import Lifetime, Shelf
-from app.foundation.http.outbound import Answer
+from app.foundation.http.documents import Keeping, Lifetime, RemoteDocuments, max_age
 from app.protocols.jose.jwk import UnsuitableKey
 from app.protocols.jose.upstream_keys import UpstreamKey, UpstreamKeySet, read_upstream_keys
 from app.protocols.oidc.upstream_metadata import MetadataRefused, ProviderMetadata, read_metadata
 
-METADATA_LIFETIME = Lifetime(default=3600.0, least=300.0, most=86_400.0)
-KEYS_LIFETIME = Lifetime(default=300.0, least=30.0, most=3600.0)
+METADATA = Keeping(lifetime=Lifetime(default=3600.0, least=300.0, most=86_400.0), faults=(ProviderFault,))
+KEYS = Keeping(lifetime=Lifetime(default=300.0, least=30.0, most=3600.0), faults=(ProviderFault,))
 _MAX_UNKNOWN_KIDS = 1024
 _UNKNOWN_SECONDS = 60.0
-_MAX_AGE = re.compile(r"(?:^|[\s,])max-age=\"?(\d{1,9})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +39,8 @@ class Documents:
     def __init__(self, reach: Reach, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._reach = reach
         self._monotonic = monotonic
-        self._metadata = Shelf(self._fetch_metadata, METADATA_LIFETIME, monotonic=monotonic)
-        self._keys = Shelf(self._fetch_keys, KEYS_LIFETIME, monotonic=monotonic)
+        self._metadata = RemoteDocuments(self._fetch_metadata, METADATA, monotonic=monotonic)
+        self._keys = RemoteDocuments(self._fetch_keys, KEYS, monotonic=monotonic)
         self._unknown: dict[tuple[str, str], float] = {}
 
     async def metadata(self, setup: OIDCSetup, named: Named) -> ProviderMetadata:
@@ -92,16 +90,11 @@ class Documents:
             metadata = read_metadata(document, issuer=key.issuer, metadata_url=key.url)
         except MetadataRefused as error:
             raise ProviderFault(Refusal.BROKEN, f"{key.url}: {error}") from error
-        return metadata, _max_age(answer)
+        return metadata, max_age(answer.headers)
 
     async def _fetch_keys(self, key: _KeysKey) -> tuple[UpstreamKeySet, float | None]:
         answer = await self._reach.send("GET", key.url, key.named, purpose="oidc_jwks")
         try:
-            return read_upstream_keys(json_of(answer, key.url)), _max_age(answer)
+            return read_upstream_keys(json_of(answer, key.url)), max_age(answer.headers)
         except UnsuitableKey as error:
             raise ProviderFault(Refusal.BROKEN, f"{key.url} {error}") from error
-
-
-def _max_age(answer: Answer) -> float | None:
-    found = _MAX_AGE.search(answer.headers.get("cache-control", "").lower())
-    return None if found is None else float(found.group(1))

@@ -130,7 +130,7 @@ class SAMLConnector:
                 # The provider may sign by a key that it has published since.
                 failed = trace.failed
                 is_unknown_key = failed is not None and failed.name == "signature"
-                newer = await self._metadata.renewed(provider) if is_unknown_key else None
+                newer = await self._metadata.renewed(provider, metadata) if is_unknown_key else None
                 if newer is None:
                     raise
                 return await self._judge(provider, newer, request_id, content, trace)

@@ -9,9 +9,8 @@ from joserfc.jwk import ECKey, OctKey, OKPKey
 
 from app.federation.connector import Asked, Refusal, SignInRefused
 from app.federation.oidc.connector import OIDCConnector
-from app.federation.oidc.documents import KEYS_LIFETIME, METADATA_LIFETIME
+from app.federation.oidc.documents import KEYS, METADATA
 from app.federation.oidc.reach import Reach
-from app.federation.oidc.shelf import HARD_LIMIT_SECONDS
 from tests.federation.oidc.provider import (
     LEAVE_OUT,
     Provider,
@@ -115,7 +114,7 @@ async def test_documents_that_redirect_are_not_followed(provider: Provider, rp: 
     rp.later(60)
     provider.answers = {"/jwks": redirecting(f"{provider.issuer}/other-keys")}
     assert "redirects are not followed" in await rp.refused(provider, Refusal.BROKEN, "id_token: key")
-    rp.later(KEYS_LIFETIME.most)
+    rp.later(KEYS.lifetime.most)
     provider.answers = {"/token": redirecting(f"{provider.issuer}/moved/token")}
     assert "redirects are not followed" in await rp.refused(provider, Refusal.BROKEN, "token endpoint")
     assert "/moved/token" not in provider.requests
@@ -139,7 +138,7 @@ async def test_hostile_documents_are_refused_in_bounded_time_and_size(provider: 
     provider.answers = {}
     for path, check in (("/jwks", "id_token: key"), ("/token", "token endpoint")):
         for answer in (html, huge, bomb):
-            rp.later(KEYS_LIFETIME.most)
+            rp.later(KEYS.lifetime.most)
             provider.answers = {path: answer}
             await rp.refused(provider, Refusal.BROKEN, check)
 
@@ -191,12 +190,12 @@ async def test_key_sets_that_publish_a_secret_or_nothing_usable_are_refused_whol
         [],
         [public | {"kid": f"k{number}"} for number in range(65)],
     ):
-        rp.later(KEYS_LIFETIME.most)
+        rp.later(KEYS.lifetime.most)
         provider.jwks = lambda keys=keys: {"keys": keys}
         received = await rp.refused(provider, Refusal.BROKEN, "id_token: key")
         assert "/jwks" in received
     for document in ({}, {"keys": {}}, {"keys": None}):
-        rp.later(KEYS_LIFETIME.most)
+        rp.later(KEYS.lifetime.most)
         provider.jwks = lambda document=document: document
         await rp.refused(provider, Refusal.BROKEN, "id_token: key")
 
@@ -255,15 +254,15 @@ async def test_many_sign_ins_at_once_fetch_each_document_once(provider: Provider
 async def test_documents_are_renewed_ahead_and_kept_while_the_provider_is_down(provider: Provider, rp: RelyingParty):
     await rp.sign_in(provider)
     provider.requests.clear()
-    rp.later(KEYS_LIFETIME.default * 0.8)
+    rp.later(KEYS.lifetime.default * 0.8)
     await rp.sign_in(provider)
     async with asyncio.timeout(30):
         while "/jwks" not in provider.requests:
             await asyncio.sleep(0.01)
     provider.answers = {CONFIGURATION: answering(503), "/jwks": html}
-    rp.later(METADATA_LIFETIME.default + 1)
+    rp.later(METADATA.lifetime.default + 1)
     assert (await rp.sign_in(provider)).subject == "248289761001"
-    rp.later(HARD_LIMIT_SECONDS)
+    rp.later(METADATA.hard_limit_seconds)
     await refused_to_begin(rp, provider, Refusal.UNREACHABLE)
     provider.answers = {}
     rp.later(60)
@@ -274,10 +273,10 @@ async def test_documents_are_renewed_ahead_and_kept_while_the_provider_is_down(p
 async def test_metadata_that_changes_its_issuer_later_is_not_taken(provider: Provider, rp: RelyingParty):
     await rp.sign_in(provider)
     provider.metadata_changes = {"issuer": "https://evil.example", "token_endpoint": "https://evil.example/token"}
-    rp.later(METADATA_LIFETIME.default + 1)
+    rp.later(METADATA.lifetime.default + 1)
     identity = await rp.sign_in(provider)
     assert identity.issuer == provider.issuer
-    rp.later(HARD_LIMIT_SECONDS)
+    rp.later(METADATA.hard_limit_seconds)
     await refused_to_begin(rp, provider, Refusal.BROKEN)
 
 
@@ -290,7 +289,7 @@ async def test_a_provider_that_moves_its_endpoints_is_followed(provider: Provide
     }
     assert (await rp.sign_in(provider)).subject == "248289761001"
     provider.requests.clear()
-    rp.later(KEYS_LIFETIME.most)
+    rp.later(KEYS.lifetime.most)
     assert (await rp.sign_in(provider)).subject == "248289761001"
     assert "/moved/token" in provider.requests
     assert "/new-keys" in provider.requests
