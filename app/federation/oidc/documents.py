@@ -1,6 +1,5 @@
 """What a provider publishes: its metadata, and the keys by which it signs."""
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from app.federation.oidc.reach import Named, Reach, json_of
 from app.federation.oidc.setup import OIDCSetup
 from app.foundation.http.documents import Keeping, Lifetime, RemoteDocuments, max_age
 from app.protocols.jose.jwk import UnsuitableKey
-from app.protocols.jose.upstream_keys import UpstreamKey, UpstreamKeySet, read_upstream_keys
+from app.protocols.jose.upstream_keys import MAX_KID_CHARACTERS, UpstreamKey, UpstreamKeySet, read_upstream_keys
 from app.protocols.oidc.upstream_metadata import MetadataRefused, ProviderMetadata, read_metadata
 
 METADATA = Keeping(lifetime=Lifetime(default=3600.0, least=300.0, most=86_400.0), faults=(ProviderFault,))
@@ -65,6 +64,9 @@ class Documents:
 
     async def key(self, metadata: ProviderMetadata, named: Named, kid: str | None, alg: str) -> UpstreamKey | None:
         """The key of a token, asked for anew where it is unknown; None where there is none. Raises ProviderFault."""
+        if kid is not None and len(kid) > MAX_KID_CHARACTERS:
+            # No key has such a name. Anybody may send a token, and what is missed is remembered by its name.
+            return None
         where = _KeysKey(metadata.jwks_uri, named)
         key = (await self._keys.get(where)).named(kid, alg)
         if key is not None or self._was_missed(where.url, kid):

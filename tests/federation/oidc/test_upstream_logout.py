@@ -96,3 +96,12 @@ async def test_a_plain_provider_has_no_logout_tokens(provider: Provider, rp: Rel
     plain = replace(connection_to(provider), kind=ConnectorKind.OAUTH2)
     with pytest.raises(SignInRefused):
         await rp.connector.logged_out(plain, provider.logout_token())
+
+
+async def test_a_token_by_a_key_that_no_set_can_hold_is_not_looked_for(provider: Provider, rp: RelyingParty):
+    """Anybody may send one: its name is neither asked for nor remembered."""
+    await rp.sign_in(provider)
+    provider.requests.clear()
+    provider.header_changes = {"kid": "k" * 257}
+    await refused(rp, provider, provider.logout_token(), "key")
+    assert provider.requests == []
