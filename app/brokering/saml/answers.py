@@ -71,7 +71,7 @@ class SAMLAnswers:
             if trace.failed is None:
                 trace.check("provider", passed=False, expected="an answer that counts", received=str(refused))
             said["refusal"] = refused.refusal.value
-            if state is None and not await self._limits.refused_authorization(connection.id, origin):
+            if not await self._limits.refused_authorization(connection.id, origin):
                 return ""
         return await self._parked.park({**said, "checks": [check.as_json() for check in trace.checks]})
 
