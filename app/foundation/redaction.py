@@ -24,7 +24,7 @@ _HARMLESS_NAME = re.compile(r"_id$|_ids$|_type$|_kind$|_seconds$|_count$|_at$", 
 _SECRET_VALUE = re.compile(
     r"""
       eyJ[\w-]{4,}(?:\.[\w-]*){2,4}                           # a JWT or JWE
-    | \b(?:rt|bs|ask)_[\w-]{16,}                              # our refresh tokens, session cookies, API keys
+    | \b(?:rt|bs|tb|ask)_[\w-]{16,}                           # our refresh tokens, browsers' cookies, API keys
     | -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----.*?(?:-----END[ ][A-Z ]*PRIVATE[ ]KEY-----|\Z)
     | \$argon2\w*\$[^\s'"]+                                   # a password's hash
     | (?<=\bBearer[ ])[\w.~+/=-]{8,} | (?<=\bBasic[ ])[\w+/=-]{8,}

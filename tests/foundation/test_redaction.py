@@ -36,6 +36,7 @@ def test_other_fields_stay(name):
         JWT,
         JWT + ".x.y",
         "rt_0192f3c4-7e1b-7c3d-9d2f-0123456789ab_kYp3Jx0qv2mQ",
+        "tb_kYp3Jx0qv2mQkYp3Jx0qv2mQkYp3Jx0qv2mQkYp3Jx0",
         "ask_7gTQ2x9LkQ0aB3cD4eF5gH_secretsecretsecret",
         PEM,
         "-----BEGIN RSA PRIVATE KEY-----\nMIIE and no end",
