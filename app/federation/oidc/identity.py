@@ -27,8 +27,9 @@ def identity_of(
     # The standard's claim is a boolean: "false" is a text, and truthy. Spec: OpenID Connect Core §5.1.
     is_verified = verified is True if setup.verified_by == "email_verified" else verified in _YES
     said = {name: value for name, value in claims.items() if name not in _LEFT_OUT}
-    if setup.issuer.is_template:
-        # Any tenant may write any address into its directory, so that nobody takes its silence for a word (nOAuth).
+    if setup.issuer.is_template or (setup.verified_by != "email_verified" and setup.verified_by in claims):
+        # What it says under a name of its own is its word on the matter. And any tenant of many may write any address
+        # into its directory, so that nobody takes its silence for a word (nOAuth).
         said["email_verified"] = is_verified
     auth_time = moment_of(claims, "auth_time")
     amr = claims.get("amr")

@@ -65,7 +65,10 @@ class PlainSignIn:
             family_name=text_in(told.get("family_name")),
             picture=picture_in(told.get("picture")),
             locale=text_in(told.get("locale")),
-            claims=profile,
+            # Its word on the address counts by whatever name the profile has for it.
+            claims=profile
+            if told.get("email_verified") is None
+            else {**profile, "email_verified": told["email_verified"]},
             refresh_token=redeemed.refresh_token if connection.policy.keeps_refresh_token else None,
         )
 

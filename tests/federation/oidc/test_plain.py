@@ -108,3 +108,25 @@ async def test_a_plain_sign_in_carries_state_and_a_challenge(provider: Provider,
     assert "code_challenge_method=S256" in departure.url
     assert "login=octocat" in departure.url
     assert "nonce" not in departure.kept
+
+
+@pytest.mark.attack("RPF-07")
+async def test_what_a_profile_says_of_its_address_counts_by_whatever_name(provider: Provider, rp: RelyingParty):
+    """A domain that the operator gave to the provider vouches only where the provider is silent."""
+    like_github(provider)
+    connection = connection_to(
+        provider,
+        preset="",
+        issuer=provider.issuer,
+        authorization_endpoint=f"{provider.issuer}/login/oauth/authorize",
+        token_endpoint=f"{provider.issuer}/login/oauth/access_token",
+        profile_endpoint=f"{provider.issuer}/api/v3/user",
+        claims={"email": "email", "email_verified": "mail_confirmed"},
+    )
+    connection = replace(connection, kind=ConnectorKind.OAUTH2, preset=None)
+    for said, shown in ((LEAVE_OUT, None), (False, False), (True, True)):
+        confirmed = {} if said is LEAVE_OUT else {"mail_confirmed": said}
+        provider.answers["/api/v3/user"] = answering(200, id=7, email="jo@corp.example", **confirmed)
+        identity = await rp.sign_in(provider, connection)
+        assert identity.claims.get("email_verified") is shown
+        assert identity.email_verified is (said is True)
