@@ -70,6 +70,21 @@ def find_key(raw: str) -> EmailKey | None:
         return None
 
 
+def is_same_mailbox(one: str, other: str) -> bool:
+    """Whether two addresses are the same mailbox's beyond doubt, so that a proof of one is a proof of the other.
+
+    Keys of equal spelling are not enough: they take the ligature `ﬁ` for `fi`, `ß` for `ss` and the Kelvin sign for
+    `k`, lest two accounts look alike, and a mail server may give them to different people.
+    """
+    if find_key(one) is None or find_key(one) != find_key(other):
+        return False
+    local, other_local = (each.rpartition("@")[0] for each in (one, other))
+    if local.isascii() or other_local.isascii():
+        return local.isascii() and other_local.isascii()
+    composed, other_composed = (unicodedata.normalize("NFC", each).lower() for each in (local, other_local))
+    return composed == other_composed
+
+
 def fold(text: str) -> str:
     """Text with case and composition taken away. Casefolding can decompose, so composition comes last as well."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.users.email import EmailRefused, find_key, fold, parse_email
+from app.users.email import EmailRefused, find_key, fold, is_same_mailbox, parse_email
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,25 @@ def test_an_address_is_kept_as_typed_and_known_by_its_key(typed: str, key: str) 
     parsed = parse_email(typed)
     assert parsed.typed == typed
     assert parsed.key == unicodedata.normalize("NFC", key)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Ann.Lee@Example.COM", "ann.lee@example.com", True),
+        ("Zoë@bücher.example", unicodedata.normalize("NFD", "zoë@xn--bcher-kva.example"), True),
+        ("ann@example.com", "ann@example.org", False),
+        ("no address", "no address", False),
+        # Whose keys are equal, and whose mailboxes need not be.
+        ("\N{KELVIN SIGN}im@example.com", "kim@example.com", False),
+        ("\N{LATIN SMALL LIGATURE FI}nance@example.com", "finance@example.com", False),
+        ("\N{LATIN SMALL LETTER LONG S}am@example.com", "sam@example.com", False),
+        ("straße@example.com", "strasse@example.com", False),
+        ("straßé@example.com", "strassé@example.com", False),
+    ],
+)
+def test_a_proof_of_one_mailbox_is_none_of_another_that_looks_alike(one: str, other: str, *, same: bool) -> None:
+    assert is_same_mailbox(one, other) is is_same_mailbox(other, one) is same
 
 
 @pytest.mark.parametrize("other", ["annlee@example.com", "ann.lee+x@example.com", "ann.lee@example.org"])

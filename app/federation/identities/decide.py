@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from app.federation.connector import FederatedIdentity, Linking, Policy
-from app.users.email import EmailKey, find_key
+from app.users.email import EmailKey, find_key, is_same_mailbox
 from app.users.user import User
 
 
@@ -119,7 +119,7 @@ def decide_link(known: Known, wanted_by: User) -> Decision:
 def _known(identity: FederatedIdentity, user: User, demands: Demands) -> Decision:
     if not user.is_active:
         return Refuses(reason=Reason.INACTIVE)
-    proves = not user.is_verified and identity.email_verified and key_of(identity) == find_key(user.email)
+    proves = not user.is_verified and _is_verified_as(identity, user)
     if demands.verified_email and not user.is_verified and not proves:
         return Refuses(reason=Reason.UNCONFIRMED)
     return SignsIn(user=user, proves_address=proves)
@@ -127,7 +127,13 @@ def _known(identity: FederatedIdentity, user: User, demands: Demands) -> Decisio
 
 def _may_link(identity: FederatedIdentity, policy: Policy, owner: User) -> bool:
     """Both sides have verified the address, and policy takes that for enough: anything less lets a stranger in."""
-    return policy.linking is Linking.VERIFIED_EMAIL and identity.email_verified is True and owner.is_verified
+    return policy.linking is Linking.VERIFIED_EMAIL and owner.is_verified and _is_verified_as(identity, owner)
+
+
+def _is_verified_as(identity: FederatedIdentity, user: User) -> bool:
+    """Whether the provider has verified the very address of the user, and not one that is only folded into it."""
+    email = identity.email
+    return identity.email_verified is True and email is not None and is_same_mailbox(email, user.email)
 
 
 def _belongs_to_another(identity: FederatedIdentity, policy: Policy, demands: Demands) -> Reason:
