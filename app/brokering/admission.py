@@ -108,7 +108,8 @@ class Admission:
         identity = arrival.identity
         linked = await self._identities.find(tx, identity.issuer, identity.subject)
         owner = None if linked is None else await self._users.find(tx, linked.user_id)
-        decision = decide_link(Known(linked=owner), held)
+        is_anothers = linked is not None and linked.kind not in (None, arrival.connection.kind)
+        decision = decide_link(Known(linked=owner, is_anothers=is_anothers), held)
         if isinstance(decision, Refuses):
             return decision.reason
         return await self._done(tx, arrival, decision)
@@ -117,7 +118,8 @@ class Admission:
         identity = arrival.identity
         linked = await self._identities.find(tx, identity.issuer, identity.subject)
         if linked is not None:
-            return Known(linked=await self._users.find(tx, linked.user_id))
+            is_anothers = linked.kind not in (None, arrival.connection.kind)
+            return Known(linked=await self._users.find(tx, linked.user_id), is_anothers=is_anothers)
         key = key_of(identity)
         owner = None if key is None else await self._users.find_by_key(tx, key)
         if owner is not None and arrival.connection.policy.linking is not Linking.NEVER:
@@ -161,7 +163,8 @@ class Admission:
 
     async def _linked(self, tx: Transaction, arrival: Arrival, user: User, how: How) -> None:
         actor = Actor(ActorKind.USER, user.sub)
-        if not await self._identities.link(tx, user, arrival.identity, how=how, actor=actor, origin=arrival.origin):
+        kind, origin = arrival.connection.kind, arrival.origin
+        if not await self._identities.link(tx, user, arrival.identity, kind=kind, how=how, actor=actor, origin=origin):
             # All that was written in this try goes with it, a new user too.
             raise _Overtaken
 
@@ -170,8 +173,9 @@ class Admission:
         linked = await self._identities.find(tx, identity.issuer, identity.subject)
         if linked is None:
             raise _Overtaken
-        keeps = arrival.connection.policy.keeps_refresh_token
-        await self._identities.note_use(tx, linked, identity, keeps_refresh_token=keeps)
+        connection = arrival.connection
+        keeps = connection.policy.keeps_refresh_token
+        await self._identities.note_use(tx, linked, identity, kind=connection.kind, keeps_refresh_token=keeps)
 
 
 def _name(identity: FederatedIdentity) -> str | None:

@@ -316,3 +316,21 @@ class TestWhereExistenceIsHidden:
             await services.users.mark_verified(tx, user.id, actor=SYSTEM, origin=ORIGIN)
         assert (await jo.sign_in()).status_code == 303
         assert (await jo.who())["sub"] == user.sub
+
+
+@pytest.mark.attack("RPF-07")
+async def test_a_name_that_another_protocol_gave_is_nobody_known(browsers, provider, services: Services, events):
+    """A Keycloak calls itself the same by OpenID Connect and by SAML, where people may choose what they are called."""
+    someone(provider)
+    jo = browsers()
+    await jo.sign_in()
+    await rows(services, "UPDATE federated_identities SET kind = 'saml' RETURNING id")
+    stranger = browsers()
+    assert (await stranger.sign_in()).status_code == 403
+    assert stranger.page.heading == "You can’t sign in here with Corp"
+    assert await stranger.who() is None
+    # Of before it was noted: by whoever comes first.
+    await rows(services, "UPDATE federated_identities SET kind = NULL RETURNING id")
+    assert (await stranger.sign_in()).status_code == 303
+    [kept] = await rows(services, "SELECT kind FROM federated_identities")
+    assert kept.kind == "oidc"

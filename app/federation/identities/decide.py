@@ -70,10 +70,16 @@ Decision = SignsIn | Links | Creates | Refuses
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What this service knows of an identity: whose it is, and whose account has its mail address."""
+    """What this service knows of an identity: whose it is, and whose account has its mail address.
+
+    `is_anothers` says that the issuer's and subject's names were linked by a connection of another kind. A provider may
+    bear one name in two protocols and call its people by something else in each, even by what they chose themselves
+    (Keycloak: the id by OpenID Connect, the user name by SAML): nobody there is known to be the same person.
+    """
 
     linked: User | None = None
     owner: User | None = None
+    is_anothers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +98,7 @@ def key_of(identity: FederatedIdentity) -> EmailKey | None:
 def decide(identity: FederatedIdentity, policy: Policy, known: Known, demands: Demands) -> Decision:
     """What a sign-in by this identity comes to. Only (issuer, subject) says who it is, once it is linked."""
     if known.linked is not None:
-        return _known(identity, known.linked, demands)
+        return Refuses(reason=Reason.NO_ACCOUNT) if known.is_anothers else _known(identity, known.linked, demands)
     key = key_of(identity)
     if key is None:
         return Refuses(reason=Reason.NO_ADDRESS if policy.creates_users else Reason.NO_ACCOUNT)
@@ -111,6 +117,8 @@ def decide_link(known: Known, wanted_by: User) -> Decision:
     """What it comes to that a signed-in user wants an identity for theirs, whatever its mail address."""
     if not wanted_by.is_active:
         return Refuses(reason=Reason.INACTIVE)
+    if known.is_anothers:
+        return Refuses(reason=Reason.TAKEN)
     if known.linked is None:
         return Links(user=wanted_by, how=How.ACCOUNT)
     return SignsIn(user=wanted_by) if known.linked.id == wanted_by.id else Refuses(reason=Reason.TAKEN)

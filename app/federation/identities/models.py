@@ -14,6 +14,7 @@ from app.foundation.db import Model
 class LinkedIdentity(Model):
     """An identity and its user. `connection_id` is the provider that vouched for it last.
 
+    `kind` is how that provider is spoken to; None of what was linked before it was noted, until somebody comes by it.
     `email` is what it was linked with, for people to tell their identities apart; `how` is none for those that were
     linked before this was kept. `given` holds the roles and groups
     that rules of the provider gave at the last sign-in; `refresh_token` is sealed, and kept only where asked for.
@@ -32,6 +33,7 @@ class LinkedIdentity(Model):
     subject: Mapped[str] = mapped_column(Text)
     user_id: Mapped[UUID]
     connection_id: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str | None] = mapped_column(Text)
     email: Mapped[str | None] = mapped_column(Text)
     how: Mapped[str | None] = mapped_column(Text)
     given: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")

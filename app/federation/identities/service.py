@@ -10,7 +10,7 @@ from sqlalchemy import Row
 
 from app.audit.event import Actor
 from app.audit.service import AuditLog
-from app.federation.connector import FederatedIdentity, UpstreamLogout
+from app.federation.connector import ConnectorKind, FederatedIdentity, UpstreamLogout
 from app.federation.identities import store
 from app.federation.identities.decide import How
 from app.federation.identities.events import IdentityLinked, IdentityUnlinked
@@ -40,6 +40,7 @@ class Linked:
     subject: str
     user_id: UUID
     connection_id: str
+    kind: ConnectorKind | None
     email: str | None
     how: How | None
     given: Mapping[str, Any] = field(repr=False)
@@ -89,7 +90,15 @@ class Identities:
         return [_linked(row) for row in await store.list_of(tx, user_id)]
 
     async def link(
-        self, tx: Transaction, user: User, identity: FederatedIdentity, *, how: How, actor: Actor, origin: Origin
+        self,
+        tx: Transaction,
+        user: User,
+        identity: FederatedIdentity,
+        *,
+        kind: ConnectorKind,
+        how: How,
+        actor: Actor,
+        origin: Origin,
     ) -> bool:
         """Let an identity be a user's from now on; False where it is somebody's already.
 
@@ -102,6 +111,7 @@ class Identities:
             "subject": identity.subject,
             "user_id": user.id,
             "connection_id": identity.connection_id,
+            "kind": kind.value,
             "email": None if identity.email is None else identity.email[:_MAX_EMAIL_CHARACTERS],
             "how": how.value,
             "created_at": now,
@@ -120,13 +130,23 @@ class Identities:
         return True
 
     async def note_use(
-        self, tx: Transaction, linked: Linked, identity: FederatedIdentity, *, keeps_refresh_token: bool
+        self,
+        tx: Transaction,
+        linked: Linked,
+        identity: FederatedIdentity,
+        *,
+        kind: ConnectorKind,
+        keeps_refresh_token: bool,
     ) -> None:
         """Write that somebody came by an identity. A refresh token is kept where that is asked for, and else forgotten.
 
         A provider that gives none this time has not taken the last one back.
         """
-        values: dict[str, Any] = {"last_used_at": self._clock.now(), "connection_id": identity.connection_id}
+        values: dict[str, Any] = {
+            "last_used_at": self._clock.now(),
+            "connection_id": identity.connection_id,
+            "kind": kind.value,
+        }
         raw_token = identity.refresh_token
         if not keeps_refresh_token:
             values["refresh_token"] = None
@@ -220,6 +240,7 @@ def _linked(row: Row[Any]) -> Linked:
         subject=row.subject,
         user_id=row.user_id,
         connection_id=row.connection_id,
+        kind=None if row.kind is None else ConnectorKind(row.kind),
         email=row.email,
         how=None if row.how is None else How(row.how),
         given=row.given,

@@ -56,6 +56,7 @@ def identity(email: str | None = "Jo@CORP.example", *, verified: bool = False, *
 
 JO, UNPROVEN = user(), user(verified=False)
 SUSPENDED, CLOSED_ACCOUNT = user(status=UserStatus.SUSPENDED), user(status=UserStatus.CLOSED)
+KIM, UNPROVEN_KIM = user(email="kim@corp.example"), user(email="kim@corp.example", verified=False)
 VERIFIED = identity(verified=True, email_verified=True)
 
 
@@ -90,6 +91,27 @@ CASES: dict[str, tuple[FederatedIdentity, Policy, Known, Demands, Decision]] = {
         Known(linked=UNPROVEN),
         HIDING,
         refused(Reason.UNCONFIRMED),
+    ),
+    "nor by one that is only folded into it": (
+        identity("\N{KELVIN SIGN}im@corp.example", verified=True),
+        NEVER,
+        Known(linked=UNPROVEN_KIM),
+        HIDING,
+        refused(Reason.UNCONFIRMED),
+    ),
+    "linked by another protocol, whatever it says": (
+        VERIFIED,
+        BY_MAIL,
+        Known(linked=JO, is_anothers=True),
+        OPEN,
+        refused(Reason.NO_ACCOUNT),
+    ),
+    "verified as somebody whose letters look alike": (
+        identity("\N{KELVIN SIGN}im@corp.example", verified=True),
+        BY_MAIL,
+        Known(owner=KIM),
+        HIDING,
+        refused(Reason.LINK_FIRST),
     ),
     "both sides verified, and policy links": (
         VERIFIED,
@@ -166,3 +188,5 @@ def test_whoever_is_signed_in_links_what_is_nobodys():
     assert decide_link(Known(linked=JO), JO) == SignsIn(user=JO)
     assert decide_link(Known(linked=JO), UNPROVEN) == refused(Reason.TAKEN)
     assert decide_link(Known(), SUSPENDED) == refused(Reason.INACTIVE)
+    # The same names in another protocol may be somebody else's.
+    assert decide_link(Known(linked=JO, is_anothers=True), JO) == refused(Reason.TAKEN)
