@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 from urllib.parse import urlencode
 
 from app.brokering.admission import Admission, Arrival
@@ -23,8 +22,8 @@ from app.brokering.case import (
 from app.brokering.conclude import Conclusions
 from app.brokering.exchange import CodeFor, ExchangeCodes
 from app.brokering.failure import Failure, of_reason
+from app.brokering.freshness import is_fresh, proven_at
 from app.brokering.keeping import Sealing, identity_as_json
-from app.brokering.rights import RightsRefresh
 from app.federation.connector import Connection, FederatedIdentity
 from app.federation.identities.decide import Reason
 from app.federation.identities.service import Vouched
@@ -48,7 +47,6 @@ from app.registration.verification import EmailVerification
 from app.users.user import User
 
 HOME = "/"
-_LEEWAY = timedelta(seconds=30)
 # However many come at once: connections to the database are left for everybody else.
 _AT_ONCE = 4
 
@@ -64,7 +62,7 @@ class Arrivals:
         flows: Flows,
         providers: IdentityProviders,
         admission: Admission,
-        rights: RightsRefresh,
+        rights: ProviderRights,
         sign_in: FederatedSignIn,
         browsers: BrowserInspection,
         pages: SignInPages,
@@ -126,7 +124,7 @@ class Arrivals:
     async def arrive(self, case: Case, identity: FederatedIdentity, visit: Visit) -> Outcome:
         """Bring the sign-in of a verified identity to its end. Raises DatabaseUnavailable."""
         async with self._turns:
-            if not self._is_fresh(case, identity):
+            if not is_fresh(case, identity):
                 return await self.refuse(case, Failure.STALE, visit)
             if case.wanted.purpose is Purpose.LINK:
                 return await self._to_confirmation(case, identity, visit)
@@ -178,16 +176,6 @@ class Arrivals:
             return await self.refuse(case, Failure.FORGED, visit)
         return case
 
-    @staticmethod
-    def _is_fresh(case: Case, identity: FederatedIdentity) -> bool:
-        after, at = case.wanted.signed_in_after, identity.authenticated_at
-        if after is None:
-            return True
-        received = "not said" if at is None else at.isoformat()
-        return case.trace.check(
-            "authenticated_at", at is not None and at >= after - _LEEWAY, expected=after.isoformat(), received=received
-        )
-
     async def _turned_away(self, case: Case, identity: FederatedIdentity, reason: Reason, visit: Visit) -> Failed:
         case.trace.check("account", passed=False, expected="an account that it opens", received=reason.value)
         if reason is Reason.UNCONFIRMED and identity.email is not None:
@@ -202,6 +190,7 @@ class Arrivals:
             browser=BrowserSignIn(replaces=visit.raw_session, trusted=visit.trusted),
             acr=case.wanted.acr,
         )
+            proven_at=await self._proven_at(case, identity, user, visit),
         began_at = self._clock.now()
         try:
             issued = await self._sign_in.go_on(login, visit.origin)
@@ -224,6 +213,13 @@ class Arrivals:
         return GoTo(path=path_of(flow.id), issued=issued, came_by=case.connection.id)
 
     async def _with_code(self, case: Case, caller: BrowserCaller, visit: Visit, issued: IssuedTokens | None) -> Leave:
+    async def _proven_at(self, case: Case, identity: FederatedIdentity, user: User, visit: Visit) -> datetime | None:
+        signed_in = None
+        if identity.authenticated_at is None and visit.raw_session is not None:
+            caller = await self._browsers.find_live(visit.raw_session)
+            signed_in = caller if caller is not None and caller.sub == user.sub else None
+        return proven_at(case, identity, signed_in, now=self._clock.now())
+
         """Back to the app, with the code that it exchanges."""
         wanted = case.wanted
         what_for = CodeFor(

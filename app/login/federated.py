@@ -1,6 +1,7 @@
 """Signing in on another provider's word."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from app.audiences.service import Audiences
 from app.federation.identities.service import Vouched
@@ -19,12 +20,13 @@ EVIDENCE = Evidence(amr=("fed",))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FederatedLogin:
-    """Who comes, and on whose word. `acr` is as in `Target`."""
+    """Who comes, and on whose word. `acr` and `proven_at` are as in `Target`."""
 
     user: User
     vouched: Vouched
     browser: BrowserSignIn
     acr: ACR | None = None
+    proven_at: datetime | None = None
 
 
 class FederatedSignIn:
@@ -52,5 +54,6 @@ class FederatedSignIn:
             browser=login.browser,
             acr=login.acr,
             vouched=login.vouched,
+            proven_at=login.proven_at,
         )
         return await self._sign_in.go_on(candidate, assurance_of(EVIDENCE), target, origin)

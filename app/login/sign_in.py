@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.audiences.own import SELF
 from app.audiences.service import AudienceView
@@ -53,7 +53,8 @@ class Target:
     """What the tokens of a sign-in shall be for. `requested` None asks for all that the user holds there.
 
     With `browser` the session is one of a browser, which gets cookies. `acr` is what this one sign-in must come to,
-    beside what is required of everyone. `vouched` is on whose word it rests, where another provider said who it is.
+    beside what is required of everyone. `vouched` is on whose word it rests, where another provider said who it is, and
+    `proven_at` when the person proved it there; None for just now.
     """
 
     audience: AudienceView
@@ -62,6 +63,7 @@ class Target:
     browser: BrowserSignIn | None = None
     acr: ACR | None = None
     vouched: Vouched | None = None
+    proven_at: datetime | None = None
 
 
 class SignIn:
@@ -187,7 +189,7 @@ class SignIn:
             tx,
             user_id=user.id,
             credentials_version=user.credentials_version,
-            authentication=Authentication(amr=assurance.amr, acr=assurance.acr.value),
+            authentication=Authentication(amr=assurance.amr, acr=assurance.acr.value, at=target.proven_at),
             origin=origin,
             browser=target.browser,
         )
