@@ -14,6 +14,7 @@ from app.federation.providers.service import IdentityProviders
 from app.foundation.db import Database
 from app.foundation.errors import Unavailable
 from app.foundation.origin import Origin
+from app.limits.service import Limits
 from app.sessions.service import Sessions
 
 REASON = "upstream_logout"
@@ -41,6 +42,7 @@ class UpstreamLogouts:
         identities: Identities,
         sessions: Sessions,
         guard: ProviderGuard,
+        limits: Limits,
     ) -> None:
         self._db = db
         self._audit = audit
@@ -49,6 +51,7 @@ class UpstreamLogouts:
         self._identities = identities
         self._sessions = sessions
         self._guard = guard
+        self._limits = limits
 
     async def hear(self, provider_id: str, raw_token: str, origin: Origin) -> int:
         """Take a logout token, and return how many sessions ended by it.
@@ -60,17 +63,26 @@ class UpstreamLogouts:
         if not isinstance(connector, HearsLogouts):
             raise InvalidLogout(detail=f"{connection.kind.value} has no logout tokens")
         try:
-            logout = await self._guard.call(connection, lambda: connector.logged_out(connection, raw_token))
+            # Most are judged by what is known already, and anybody may send one: they say nothing of the provider.
+            logout = await self._guard.call(
+                connection, lambda: connector.logged_out(connection, raw_token), proves=False
+            )
         except SignInRefused as refused:
             if refused.refusal is Refusal.UNREACHABLE:
                 raise Unavailable(detail=str(refused)) from refused
-            async with self._db.transaction() as tx:
-                event = UpstreamLogoutRefused(
-                    actor=ANONYMOUS, origin=origin, provider=provider_id, reason=refused.refusal.value
-                )
-                await self._audit.record(tx, event)
+            await self.note_refused(connection, refused, origin)
             raise InvalidLogout(detail=str(refused)) from refused
         return await self.end(connection.id, logout, origin)
+
+    async def note_refused(self, connection: Connection, refused: SignInRefused, origin: Origin) -> None:
+        """Record a word that did not count. Anybody can send these, and only so many a minute are worth an entry."""
+        if not await self._limits.refused_authorization(connection.id, origin):
+            return
+        event = UpstreamLogoutRefused(
+            actor=ANONYMOUS, origin=origin, provider=connection.id, reason=refused.refusal.value
+        )
+        async with self._db.transaction() as tx:
+            await self._audit.record(tx, event)
 
     async def end(self, connection_id: str, logout: UpstreamLogout, origin: Origin) -> int:
         """End every session that rests on one that is over there, which was verified; return how many there were."""

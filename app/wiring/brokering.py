@@ -117,3 +117,4 @@ def build_brokering(
         ),
         guard=guard,
     )
+            limits=ground.limits,

@@ -36,13 +36,11 @@ def build_saml(
         ),
         sign_out=SAMLSignOut(
             ground.db,
-            ground.audit,
             logout=saml.logout,
             logouts=brokering.logouts,
             identities=ground.identities,
             browsers=browsers,
             sign_out=sign_out,
-            limits=ground.limits,
         ),
         elsewhere=SignOutElsewhere(ground.db, ground.identities, federation.providers, saml.logout),
     )

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from app.foundation.origin import Origin
 from app.wiring import Services
 from tests.brokering.conftest import VERIFIER, someone, told
-from tests.federation.oidc.provider import LEAVE_OUT
+from tests.federation.oidc.provider import LEAVE_OUT, answering
 from tests.support import Events, bearer, problem
 
 pytestmark = pytest.mark.anyio
@@ -62,6 +63,42 @@ async def test_a_replayed_logout_ends_no_later_session(browsers, provider, servi
     await jo.sign_in()
     await jo.client.post(PATH, data={"logout_token": token})
     assert await jo.who() is not None
+
+
+class TestWhereManyAreSent:
+    """Anybody may send a logout token, and needs nothing for it."""
+
+    @pytest.fixture
+    def changes(self) -> dict[str, Any]:
+        return {"limits": {"refused_authorizations": 1}, "federation": {"failures": 2}}
+
+    async def test_those_that_do_not_count_leave_only_so_many_entries_behind(
+        self, browsers, services: Services, events
+    ):
+        here, anybody = Origin(ip="127.0.0.1", user_agent=None, trace_id="0" * 32), browsers()
+        # What is left grows again with time, and on a busy machine more than a moment passes in between.
+        for _ in range(100):
+            while await services.limits.refused_authorization("corp", here):
+                pass
+            before = len(await events.of("upstream_logout.refused"))
+            problem(await anybody.client.post(PATH, data={"logout_token": "x"}), 400, "invalid_logout_token")
+            if len(await events.of("upstream_logout.refused")) == before:
+                return
+        pytest.fail("every one of a hundred left an entry")
+
+    @pytest.mark.fault("F17")
+    async def test_they_do_not_speak_for_a_provider_that_is_down(self, browsers, provider):
+        someone(provider)
+        jo = browsers()
+        await jo.sign_in()
+        provider.answers["/token"] = answering(503)
+        assert (await jo.sign_in()).status_code == 503
+        problem(await jo.client.post(PATH, data={"logout_token": "x"}), 400, "invalid_logout_token")
+        assert (await jo.sign_in()).status_code == 503
+        # It is left alone now, whoever said anything in its name meanwhile.
+        provider.requests.clear()
+        assert (await jo.open("/auth/oauth/corp/start")).status_code == 503
+        assert provider.requests == []
 
 
 async def test_what_is_no_logout_token_of_that_provider_ends_nothing(browsers, provider, events: Events):

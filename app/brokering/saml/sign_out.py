@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.audit.event import ANONYMOUS
-from app.audit.service import AuditLog
 from app.brokering.case import Leave
-from app.brokering.events import UpstreamLogoutRefused
 from app.brokering.logout import UpstreamLogouts
 from app.federation.connector import Connection, Departure, SignInRefused
 from app.federation.identities.service import Identities
@@ -15,7 +12,6 @@ from app.foundation.errors import BadRequest
 from app.foundation.origin import Origin
 from app.foundation.secrets import random_id
 from app.grants.by_cookie import BrowserInspection
-from app.limits.service import Limits
 from app.logout.service import BrowserSignOut, SignedOut
 from app.protocols.trace import Trace
 
@@ -34,36 +30,25 @@ class Left:
     there: Leave | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedOutThere:
-    """What a provider answered to our request: whether all sessions there are over."""
-
-    is_complete: bool
-
-
 class SAMLSignOut:
     """Takes logout messages, and sends them."""
 
     def __init__(
         self,
         db: Database,
-        audit: AuditLog,
         *,
         logout: SAMLLogout,
         logouts: UpstreamLogouts,
         identities: Identities,
         browsers: BrowserInspection,
         sign_out: BrowserSignOut,
-        limits: Limits,
     ) -> None:
         self._db = db
-        self._audit = audit
         self._logout = logout
         self._logouts = logouts
         self._identities = identities
         self._browsers = browsers
         self._sign_out = sign_out
-        self._limits = limits
 
     async def hear(self, connection: Connection, incoming: Incoming, origin: Origin) -> Leave | None:
         """End the sessions that a provider's request names; where the browser goes with our answer, if anywhere.
@@ -73,7 +58,7 @@ class SAMLSignOut:
         try:
             signed_out = await self._logout.receive(connection, incoming, Trace())
         except SignInRefused as refused:
-            await self._record(connection, refused, origin)
+            await self._logouts.note_refused(connection, refused, origin)
             raise InvalidLogoutMessage(detail=str(refused)) from refused
         for each in signed_out.sessions:
             await self._logouts.end(connection.id, each, origin)
@@ -103,24 +88,13 @@ class SAMLSignOut:
             # Whoever signs out is signed out here, whatever becomes of the provider.
             return Left(done=done)
 
-    async def answered(self, connection: Connection, incoming: Incoming, origin: Origin) -> SignedOutThere:
-        """What a provider says became of our request. Raises InvalidLogoutMessage."""
+    async def answered(self, connection: Connection, incoming: Incoming, origin: Origin) -> None:
+        """Hear what became of our request; nothing depends on it here. Raises InvalidLogoutMessage."""
         try:
-            status = await self._logout.finish(connection, incoming, Trace())
+            await self._logout.finish(connection, incoming, Trace())
         except SignInRefused as refused:
-            await self._record(connection, refused, origin)
+            await self._logouts.note_refused(connection, refused, origin)
             raise InvalidLogoutMessage(detail=str(refused)) from refused
-        return SignedOutThere(is_complete=status.is_success and len(status.codes) == 1)
-
-    async def _record(self, connection: Connection, refused: SignInRefused, origin: Origin) -> None:
-        # Anybody can send these, and only so many a minute are worth an entry.
-        if not await self._limits.refused_authorization(connection.id, origin):
-            return
-        event = UpstreamLogoutRefused(
-            actor=ANONYMOUS, origin=origin, provider=connection.id, reason=refused.refusal.value
-        )
-        async with self._db.transaction() as tx:
-            await self._audit.record(tx, event)
 
 
 def _leave(departure: Departure | None) -> Leave | None:
