@@ -60,7 +60,6 @@ from app.lifecycle.administration import UserAdministration
 from app.lifecycle.administrator import AdministratorCreation
 from app.lifecycle.closing import AccountClosing
 from app.lifecycle.ending import EverythingEnding
-from app.lifecycle.identities import IdentityUnlinking
 from app.lifecycle.impersonation import Impersonation
 from app.lifecycle.second_factors import SecondFactors
 from app.lifecycle.service import UserLifecycle
@@ -206,7 +205,6 @@ class Services:
     federation: FederationParts
     brokering: BrokeringParts
     saml: SAMLSignInParts
-    unlinking: IdentityUnlinking
     registry: RegistryParts
     audit_erasure: AuditErasure
 

@@ -39,6 +39,7 @@ from app.grants.mint import IssuedTokens
 from app.hosted.begin import HostedFlow, SignInPages, SignInRequirements, path_of
 from app.hosted.progress import Progress
 from app.hosted.requirements import ClientShown
+from app.lifecycle.provider_rights import ProviderRights
 from app.login.errors import MFARequired
 from app.login.federated import FederatedLogin, FederatedSignIn
 from app.protocols.oauth.redirect_uri import origin_of_uri

@@ -11,6 +11,7 @@ from app.brokering.guard import ProviderGuard
 from app.brokering.linking import IdentityLinking
 from app.brokering.logout import UpstreamLogouts
 from app.foundation.parts import Parts
+from app.lifecycle.identities import IdentityUnlinking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,5 +24,6 @@ class BrokeringParts(Parts):
     conclusions: Conclusions
     codes: ExchangeCodes
     linking: IdentityLinking
+    unlinking: IdentityUnlinking
     logouts: UpstreamLogouts
     guard: ProviderGuard

@@ -32,7 +32,7 @@ def list_identities(who: Who, data_dir: DataDir = None, as_json: AsJson = False)
     """
 
     async def work(services: Services, user: User) -> list[UserIdentityBody]:
-        return [UserIdentityBody.of(linked) for linked in await services.unlinking.list_of(user.id)]
+        return [UserIdentityBody.of(linked) for linked in await services.brokering.unlinking.list_of(user.id)]
 
     found = _do(who, work, data_dir)
     if as_json:
@@ -60,7 +60,7 @@ def unlink(
     acting = Acting()
 
     async def work(services: Services, user: User) -> Linked:
-        return await services.unlinking.unlink(
+        return await services.brokering.unlinking.unlink(
             user.id, identity_id, keep=None, actor=acting.actor, origin=acting.origin, forced=force
         )
 

@@ -11,6 +11,8 @@ from app.federation.identities.service import Identities, Linked
 from app.foundation.db import Database, Transaction
 from app.foundation.etags import Precondition, etag_of
 from app.foundation.origin import Origin
+from app.lifecycle.provider_rights import ProviderRights
+from app.roles.rights import take_turn
 from app.sessions.service import Sessions
 from app.users.service import Users
 
@@ -23,10 +25,18 @@ class IdentityUnlinking:
     """Takes identities away, and never the last way in."""
 
     def __init__(
-        self, db: Database, *, users: Users, factors: Factors, identities: Identities, sessions: Sessions
+        self,
+        db: Database,
+        *,
+        users: Users,
+        factors: Factors,
+        identities: Identities,
+        rights: ProviderRights,
+        sessions: Sessions,
     ) -> None:
         self._db = db
         self._users = users
+        self._rights = rights
         self._factors = factors
         self._identities = identities
         self._sessions = sessions
@@ -56,9 +66,11 @@ class IdentityUnlinking:
     ) -> Linked:
         """Unlink, and end every session of the user but the one of the row `keep`: who came by it goes with it.
 
+        So does what the provider's rules gave: else whoever is about to lose a right there would keep it by unlinking.
         Administrators may have it `forced`. Raises IdentityNotFound, PreconditionFailed, LastWayIn.
         """
         async with self._db.transaction() as tx:
+            await take_turn(tx)
             # The user's row comes first: of two at once the second finds what the first has left.
             await self._users.note_changed_credentials(tx, user_id)
             user = await self._users.get(tx, user_id)
@@ -69,6 +81,7 @@ class IdentityUnlinking:
                 precondition.require(etag_of_identity(linked))
             if not forced and not await self._has_another(tx, user_id):
                 raise LastWayIn("A password or a passkey has to be there first.")
+            await self._rights.withdraw(tx, linked, user, origin)
             await self._sessions.end_others(
                 tx, user_id, keep=keep, subject=user.sub, reason=REASON, actor=actor, origin=origin
             )

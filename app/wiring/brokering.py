@@ -14,12 +14,14 @@ from app.brokering.keeping import Sealing
 from app.brokering.linking import IdentityLinking
 from app.brokering.logout import UpstreamLogouts
 from app.brokering.parts import BrokeringParts
-from app.brokering.rights import RightsRefresh
+from app.factors.service import Factors
 from app.federation.identities.decide import Demands
 from app.federation.providers.parts import FederationParts
 from app.grants.by_cookie import BrowserInspection
 from app.grants.issue import GrantIssuance
 from app.hosted.begin import SignInPages
+from app.lifecycle.identities import IdentityUnlinking
+from app.lifecycle.provider_rights import ProviderRights
 from app.login.federated import FederatedSignIn
 from app.login.sign_in import SignIn
 from app.registration.verification import EmailVerification
@@ -33,6 +35,7 @@ def build_brokering(
     federation: FederationParts,
     rights: RightsParts,
     *,
+    factors: Factors,
     sessions: Sessions,
     issuance: GrantIssuance,
     sign_in: SignIn,
@@ -43,6 +46,7 @@ def build_brokering(
     """Build it. No provider is asked before somebody signs in by it."""
     db, clock, flows, audit, settings = ground.db, ground.clock, ground.flows, ground.audit, ground.settings
     identities, providers, connectors = ground.identities, federation.providers, federation.connectors
+    given = ProviderRights(db, identities=identities, roles=rights.assignments, groups=rights.groups)
     sealing, guard = Sealing(ground.keyring), ProviderGuard(settings.federation)
     conclusions = Conclusions(db, flows, audit, issuer=ground.issuer)
     demands = Demands(verified_email=settings.requires_verified_email, hides_existence=settings.hides_existence)
@@ -77,7 +81,7 @@ def build_brokering(
         flows=flows,
         providers=providers,
         admission=admission,
-        rights=RightsRefresh(db, identities=identities, roles=rights.assignments, groups=rights.groups),
+        rights=given,
         sign_in=FederatedSignIn(db, audiences=ground.audiences, sign_in=sign_in),
         browsers=browsers,
         pages=pages,
@@ -106,6 +110,9 @@ def build_brokering(
         conclusions=conclusions,
         codes=codes,
         linking=linking,
+        unlinking=IdentityUnlinking(
+            db, users=ground.users, factors=factors, identities=identities, rights=given, sessions=sessions
+        ),
         logouts=UpstreamLogouts(
             db,
             audit=audit,
@@ -114,7 +121,7 @@ def build_brokering(
             identities=identities,
             sessions=sessions,
             guard=guard,
+            limits=ground.limits,
         ),
         guard=guard,
     )
-            limits=ground.limits,

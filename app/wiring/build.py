@@ -36,7 +36,6 @@ from app.grants.mint import AccessTokenMinter
 from app.lifecycle.administrator import AdministratorCreation
 from app.lifecycle.closing import AccountClosing
 from app.lifecycle.factor_set import FactorSet
-from app.lifecycle.identities import IdentityUnlinking
 from app.lifecycle.second_factors import SecondFactors
 from app.lifecycle.service import UserLifecycle
 from app.links.service import Links
@@ -167,6 +166,7 @@ def build(settings: Settings) -> Services:
         ground,
         federation,
         rights,
+        factors=factors.registry,
         sessions=sessions,
         issuance=issuance,
         sign_in=entrances.sign_in,
@@ -293,7 +293,4 @@ def build(settings: Settings) -> Services:
         brokering=brokering,
         registry=(registry := build_registry(ground, oauth, sessions)),
         saml=build_saml(ground, saml, federation, brokering, browsers=browsers, sign_out=registry.browser),
-        unlinking=IdentityUnlinking(
-            db, users=users, factors=factors.registry, identities=identities, sessions=sessions
-        ),
     )

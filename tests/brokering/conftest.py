@@ -191,3 +191,9 @@ def someone(provider: Provider, **changes: Any) -> str:
         **changes,
     }
     return str(provider.person.get("email"))
+
+
+async def own(browser: Browser) -> dict[str, str]:
+    """What a request of our own pages' scripts carries."""
+    token = (await browser.client.get("/auth/csrf")).json()["csrf_token"]
+    return {"X-CSRF-Token": token, "Origin": ISSUER}

@@ -271,7 +271,7 @@ async def test_a_user_who_goes_takes_their_identities_along(browsers, provider, 
     sub = (await jo.who())["sub"]
     async with services.db.transaction() as tx:
         user = await services.users.find_by_sub(tx, sub)
-    assert len(await services.unlinking.list_of(user.id)) == 1
+    assert len(await services.brokering.unlinking.list_of(user.id)) == 1
     await services.lifecycle.delete(user.id, actor=SYSTEM, origin=ORIGIN)
     assert await rows(services, "SELECT 1 FROM federated_identities") == []
     assert await rows(services, "SELECT 1 FROM federated_sessions") == []

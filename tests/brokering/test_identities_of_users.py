@@ -123,5 +123,5 @@ async def test_what_an_account_was_made_by_outlasts_the_owners_alarm(browsers, p
     await jo.client.post("/not-me", data={"token": token}, headers={"Sec-Fetch-Site": "same-origin"})
     async with services.db.transaction() as tx:
         user = await services.users.find_by_email(tx, email)
-    [left] = await services.unlinking.list_of(user.id)
+    [left] = await services.brokering.unlinking.list_of(user.id)
     assert (left.connection_id, left.how) == ("corp", "created")

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from app.wiring import Services
-from tests.brokering.conftest import Browser, someone
+from tests.brokering.conftest import Browser, own, someone
 from tests.support import ISSUER, PASSWORD, Events, problem
 
 pytestmark = pytest.mark.anyio
@@ -217,8 +217,3 @@ async def test_nobody_who_is_not_signed_in_sees_the_page(browsers):
     assert (await jo.client.post(f"{PAGE}/link", data={"provider": "corp"})).status_code == 403
     assert (await jo.open(f"{PAGE}/confirm", flow="x" * 22)).status_code == 400
     problem(await jo.client.get("/auth/me/identities"), 401, "missing_token")
-
-
-async def own(browser: Browser) -> dict[str, str]:
-    token = (await browser.client.get("/auth/csrf")).json()["csrf_token"]
-    return {"X-CSRF-Token": token, "Origin": ISSUER}

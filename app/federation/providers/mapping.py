@@ -1,12 +1,12 @@
 """From what a provider says of somebody to what they hold here: pure rules.
 
 A rule gives for one value of one claim, and for nothing else: no role or group here is ever met by having the name of
-one there. Whatever a rule of the connection can give is *managed* by it: who is not given it now loses it.
+one there.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from app.federation.connector import Rule
 
@@ -20,29 +20,33 @@ HeldRole = tuple[str | None, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mapped:
-    """What the rules of a connection give somebody, and what they take if it is held."""
+class Given:
+    """Roles and groups that rules give."""
 
     roles: frozenset[HeldRole] = frozenset()
     groups: frozenset[str] = frozenset()
-    lost_roles: frozenset[HeldRole] = frozenset()
-    lost_groups: frozenset[str] = frozenset()
+
+    def as_json(self) -> dict[str, Any]:
+        """The form in which an identity keeps them."""
+        roles = sorted(([audience, role] for audience, role in self.roles), key=str)
+        return {"roles": roles, "groups": sorted(self.groups)}
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> Self:
+        """What an identity keeps; nothing of one that is new."""
+        roles = frozenset((audience, role) for audience, role in kept.get("roles", ()))
+        return cls(roles=roles, groups=frozenset(kept.get("groups", ())))
 
 
-def map_claims(claims: Mapping[str, Any], rules: Sequence[Rule]) -> Mapped:
-    """What somebody with these claims holds by these rules.
+def map_claims(claims: Mapping[str, Any], rules: Sequence[Rule]) -> Given:
+    """What somebody with these claims is given by these rules.
 
-    Rules only add to each other: what one gives no other takes. A claim that is missing gives nothing, so what it
-    gave before is lost.
+    Rules only add to each other: what one gives no other takes. A claim that is missing gives nothing.
     """
     held = [rule for rule in rules if has_value(claims, rule.claim, rule.value)]
-    roles = frozenset(role for rule in held for role in rule.roles)
-    groups = frozenset(group for rule in held for group in rule.groups)
-    return Mapped(
-        roles=roles,
-        groups=groups,
-        lost_roles=frozenset(role for rule in rules for role in rule.roles) - roles,
-        lost_groups=frozenset(group for rule in rules for group in rule.groups) - groups,
+    return Given(
+        roles=frozenset(role for rule in held for role in rule.roles),
+        groups=frozenset(group for rule in held for group in rule.groups),
     )
 
 

@@ -1,11 +1,13 @@
 """Claims, rules, and what somebody holds by them."""
 
+import json
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.federation.connector import Rule
-from app.federation.providers.mapping import MAX_PARTS, MAX_VALUES, Mapped, find, has_value, map_claims
+from app.federation.providers.mapping import MAX_PARTS, MAX_VALUES, Given, find, has_value, map_claims
 
 KEYCLOAK = {
     "sub": "f3",
@@ -102,20 +104,22 @@ STAFF = Rule(claim="groups", value="staff", roles=((None, "employee"), ("orders-
 LEADS = Rule(claim="groups", value="leads", roles=(("orders-api", "reader"), ("orders-api", "editor")))
 
 
-def test_rules_add_to_each_other_and_what_none_gives_is_lost():
+def test_rules_add_to_each_other():
     both = map_claims({"groups": ["staff", "leads"]}, [STAFF, LEADS])
     assert both.roles == {(None, "employee"), ("orders-api", "reader"), ("orders-api", "editor")}
-    assert (both.groups, both.lost_roles, both.lost_groups) == ({"Everyone"}, frozenset(), frozenset())
+    assert both.groups == {"Everyone"}
     one = map_claims({"groups": ["leads"]}, [STAFF, LEADS])
-    assert one.roles == {("orders-api", "reader"), ("orders-api", "editor")}
-    assert one.lost_roles == {(None, "employee")}
-    assert one.lost_groups == {"Everyone"}
+    assert one == Given(roles=frozenset({("orders-api", "reader"), ("orders-api", "editor")}))
 
 
-def test_without_the_claim_everything_that_is_managed_is_lost_and_nothing_else():
-    mapped = map_claims({"sub": "x"}, [STAFF])
-    assert mapped == Mapped(lost_roles=frozenset(STAFF.roles), lost_groups=frozenset(STAFF.groups))
-    assert map_claims({"groups": ["staff"]}, []) == Mapped()
+def test_without_the_claim_nothing_is_given():
+    assert map_claims({"sub": "x"}, [STAFF]) == Given()
+    assert map_claims({"groups": ["staff"]}, []) == Given()
+
+
+@pytest.mark.parametrize("kept", [Given(), map_claims({"groups": ["staff", "leads"]}, [STAFF, LEADS])])
+def test_what_was_given_is_read_again_as_it_was_kept(kept):
+    assert Given.of(json.loads(json.dumps(kept.as_json()))) == kept
 
 
 @pytest.mark.parametrize("name", ["employee", "admin", "Everyone", "reader"])
@@ -144,9 +148,7 @@ RULES = st.lists(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(claims=st.dictionaries(st.text(alphabet="ab.", max_size=6), JSON, max_size=4), rules=RULES)
-def test_whatever_the_claims_only_what_a_rule_names_is_given_and_each_of_it_is_given_or_lost(claims, rules):
+def test_whatever_the_claims_nothing_is_given_but_what_a_rule_names(claims, rules):
     mapped = map_claims(claims, rules)
-    assert mapped.roles | mapped.lost_roles == {role for rule in rules for role in rule.roles}
-    assert mapped.groups | mapped.lost_groups == {group for rule in rules for group in rule.groups}
-    assert not mapped.roles & mapped.lost_roles
-    assert not mapped.groups & mapped.lost_groups
+    assert mapped.roles <= {role for rule in rules for role in rule.roles}
+    assert mapped.groups <= {group for rule in rules for group in rule.groups}

@@ -1,15 +1,14 @@
-"""What a provider's rules give to its people: brought up to date at each sign-in."""
+"""What a provider's rules give to its people: brought up to date at each sign-in, and taken when they unlink it."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Any, Self
 from uuid import UUID
 
 from app.audiences.errors import AudienceNotFound
 from app.audit.event import SYSTEM
 from app.federation.connector import Connection, FederatedIdentity
-from app.federation.identities.service import Identities
-from app.federation.providers.mapping import HeldRole, map_claims
+from app.federation.identities.service import Identities, Linked
+from app.federation.providers.mapping import Given, HeldRole, map_claims
 from app.foundation.db import Database, Transaction
 from app.foundation.errors import ServiceError
 from app.foundation.origin import Origin
@@ -19,6 +18,7 @@ from app.protocols.trace import Trace
 from app.roles.assign import RoleAssignments
 from app.roles.change import By
 from app.roles.errors import LastAdministrator, RoleNotFound
+from app.roles.rights import take_turn
 from app.users.user import User
 
 # What a rule names may have gone since it was written; that is the rule's fault, and nobody's sign-in fails by it.
@@ -31,26 +31,7 @@ _SKIPPED: tuple[type[ServiceError], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
-    """Roles and groups that rules gave."""
-
-    roles: frozenset[HeldRole] = frozenset()
-    groups: frozenset[str] = frozenset()
-
-    def as_json(self) -> dict[str, Any]:
-        """The form in which an identity keeps them."""
-        roles = sorted(([audience, role] for audience, role in self.roles), key=str)
-        return {"roles": roles, "groups": sorted(self.groups)}
-
-    @classmethod
-    def of(cls, kept: Mapping[str, Any]) -> Self:
-        """What an identity keeps; nothing of one that is new."""
-        roles = frozenset((audience, role) for audience, role in kept.get("roles", ()))
-        return cls(roles, frozenset(kept.get("groups", ())))
-
-
-class RightsRefresh:
+class ProviderRights:
     """Gives what rules give now, and takes what they gave before and do not any more.
 
     What somebody else gave is left alone, also where a rule names it. Nothing is given by a name being equal.
@@ -66,22 +47,46 @@ class RightsRefresh:
         self, connection: Connection, identity: FederatedIdentity, user: User, trace: Trace, origin: Origin
     ) -> None:
         """Bring a user's roles and groups up to date; one transaction. Raises DatabaseUnavailable."""
-        mapped = map_claims(identity.claims, connection.policy.rules)
-        wanted = Given(mapped.roles, mapped.groups)
+        wanted = map_claims(identity.claims, connection.policy.rules)
         async with self._db.transaction() as tx:
             linked = await self._identities.find(tx, identity.issuer, identity.subject)
-            if linked is None or (wanted == Given() and not linked.given):
+            if linked is None or await self._is_settled(tx, linked, user, wanted):
                 return
-            before, held = Given.of(linked.given), await self._held(tx, user.id)
-            change = _Change(tx, self._roles, self._groups, user, By(actor=SYSTEM, origin=origin), trace)
-            given = await change.make(before=before, wanted=wanted, held=held)
-            if given != before:
+            # Whoever unlinks takes the same turn: nothing is given to somebody who has unlinked meanwhile.
+            await take_turn(tx)
+            linked = await self._identities.find(tx, identity.issuer, identity.subject)
+            if linked is not None:
+                given = await self._change(tx, linked, user, wanted, trace=trace, origin=origin)
                 await self._identities.note_given(tx, linked, given.as_json())
+
+    async def withdraw(self, tx: Transaction, unlinked: Linked, user: User, origin: Origin) -> None:
+        """Take what rules gave to an identity that is unlinked: nobody vouches for it any more.
+
+        The caller took a turn (`roles.rights`) before it held any user's row. The last administrator stays one.
+        """
+        if unlinked.given:
+            await self._change(tx, unlinked, user, Given(), trace=Trace(), origin=origin)
+
+    async def _is_settled(self, tx: Transaction, linked: Linked, user: User, wanted: Given) -> bool:
+        before = Given.of(linked.given)
+        if before == wanted == Given():
+            return True
+        held = await self._held(tx, user.id)
+        is_theirs = before.roles <= wanted.roles & held.roles and before.groups <= wanted.groups & held.groups
+        return is_theirs and wanted.roles <= held.roles and wanted.groups <= held.groups
+
+    async def _change(
+        self, tx: Transaction, linked: Linked, user: User, wanted: Given, *, trace: Trace, origin: Origin
+    ) -> Given:
+        change = _Change(tx, self._roles, self._groups, user, By(actor=SYSTEM, origin=origin), trace)
+        return await change.make(before=Given.of(linked.given), wanted=wanted, held=await self._held(tx, user.id))
 
     async def _held(self, tx: Transaction, user_id: UUID) -> Given:
         roles = await self._roles.list_of(tx, user_id)
         groups = await self._groups.list_of(tx, user_id)
-        return Given(frozenset((one.audience, one.role) for one in roles), frozenset(one.name for one in groups))
+        return Given(
+            roles=frozenset((one.audience, one.role) for one in roles), groups=frozenset(one.name for one in groups)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ class _Change:
         for group in sorted(wanted.groups - held.groups):
             if await self._done(f"group given: {group}", self._give_group(group)):
                 groups |= {group}
-        return Given(roles, groups)
+        return Given(roles=roles, groups=groups)
 
     async def _done(self, what: str, change: Awaitable[object]) -> bool:
         try:
