@@ -190,8 +190,8 @@ class Arrivals:
             vouched=Vouched.by(identity),
             browser=BrowserSignIn(replaces=visit.raw_session, trusted=visit.trusted),
             acr=case.wanted.acr,
-        )
             proven_at=await self._proven_at(case, identity, user, visit),
+        )
         began_at = self._clock.now()
         try:
             issued = await self._sign_in.go_on(login, visit.origin)
@@ -213,7 +213,6 @@ class Arrivals:
         await self._pages.keep(flow, visit.raw_sign_in, Progress(chosen=True, ui_locales=flow.progress.ui_locales))
         return GoTo(path=path_of(flow.id), issued=issued, came_by=case.connection.id)
 
-    async def _with_code(self, case: Case, caller: BrowserCaller, visit: Visit, issued: IssuedTokens | None) -> Leave:
     async def _proven_at(self, case: Case, identity: FederatedIdentity, user: User, visit: Visit) -> datetime | None:
         signed_in = None
         if identity.authenticated_at is None and visit.raw_session is not None:
@@ -221,6 +220,7 @@ class Arrivals:
             signed_in = caller if caller is not None and caller.sub == user.sub else None
         return proven_at(case, identity, signed_in, now=self._clock.now())
 
+    async def _with_code(self, case: Case, caller: BrowserCaller, visit: Visit, issued: IssuedTokens | None) -> Leave:
         """Back to the app, with the code that it exchanges."""
         wanted = case.wanted
         what_for = CodeFor(
@@ -243,16 +243,10 @@ class Arrivals:
         self, case: Case, user: User, required: MFARequired, visit: Visit, *, since: str
     ) -> GoTo:
         """On to the pages, which ask for it and then send the browser where it wanted to go."""
-        said: Mapping[str, Any] = required.extensions
         wanted = case.wanted
         flow = await self._pages_flow(case, visit)
-        progress = Progress(
-            email=user.email,
-            mfa_token=said["mfa_token"],
-            second=said["step"],
-            factors=tuple(said["factors"]),
-            ui_locales=None if flow is None else flow.progress.ui_locales,
-        )
+        ui_locales = None if flow is None else flow.progress.ui_locales
+        progress = Progress.paused(required.extensions, email=user.email, ui_locales=ui_locales)
         if flow is not None:
             async with self._db.transaction() as tx:
                 await self._conclusions.grant(tx, case, visit, subject=user.sub)

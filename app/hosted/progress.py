@@ -31,6 +31,18 @@ class Progress:
     ui_locales: str | None = None
     mailed_at: float = 0
 
+    @classmethod
+    def paused(cls, said: Mapping[str, Any], *, email: str, ui_locales: str | None) -> Self:
+        """That of a sign-in whose first factor was right, by what `MFARequired` says of the step that comes next."""
+        return cls(
+            email=email,
+            mfa_token=said["mfa_token"],
+            second=said["step"],
+            factors=tuple(said["factors"]),
+            trust_seconds=said.get("trust_seconds", 0),
+            ui_locales=ui_locales,
+        )
+
     def sealable(self) -> bytes:
         """The bytes that are encrypted."""
         return json.dumps(asdict(self)).encode()

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from starlette.responses import Response
 
@@ -230,20 +229,9 @@ _STEPS: Mapping[str, Callable[[Visit, Fields], Awaitable[Response]]] = {
 
 async def noted(visit: Visit, required: MFARequired) -> Response:
     """Go on to the second step."""
-    await visit.note(_paused(visit, required.extensions))
+    progress = Progress.paused(required.extensions, email=visit.email, ui_locales=visit.progress.ui_locales)
+    await visit.note(progress)
     return visit.go_on()
-
-
-def _paused(visit: Visit, said: Mapping[str, Any]) -> Progress:
-    """The progress of a sign-in whose first factor was right, by what the refusal says comes next."""
-    return Progress(
-        email=visit.email,
-        mfa_token=said["mfa_token"],
-        second=said["step"],
-        factors=tuple(said["factors"]),
-        trust_seconds=said.get("trust_seconds", 0),
-        ui_locales=visit.progress.ui_locales,
-    )
 
 
 def _way_to(visit: Visit, way: str) -> str:
