@@ -129,7 +129,7 @@ class AccountExport:
                 "attributes": dict(user.attributes),
                 "created_at": rfc3339(user.created_at),
             },
-            "identifiers": [{"type": "email", "value": user.email, "verified_at": _time(user.email_verified_at)}],
+            "identifiers": [{"type": "email", "value": user.email, "verified_at": rfc3339(user.email_verified_at)}],
             "linked_identities": [_identity(identity) for identity in linked],
             "factors": await self._proofs(tx, user),
             "roles": [{"role": held.role, "audience": held.audience} for held in roles],
@@ -143,14 +143,14 @@ class AccountExport:
         confirmed_at = await self._factors.totp.confirmed_at(tx, user.id)
         codes = await self._factors.recovery_codes.count(tx, user.id)
         details: dict[str, list[dict[str, object]]] = {
-            "totp": [{"confirmed_at": _time(confirmed_at)}],
-            "recovery_code": [{"remaining": codes.remaining, "created_at": _time(codes.created_at)}],
+            "totp": [{"confirmed_at": rfc3339(confirmed_at)}],
+            "recovery_code": [{"remaining": codes.remaining, "created_at": rfc3339(codes.created_at)}],
             "passkey": [
                 {
                     "name": passkey.name,
                     "is_synced": passkey.is_synced,
                     "created_at": rfc3339(passkey.created_at),
-                    "last_used_at": _time(passkey.last_used_at),
+                    "last_used_at": rfc3339(passkey.last_used_at),
                 }
                 for passkey in await self._factors.passkeys.list_of(tx, user.id)
             ],
@@ -192,7 +192,7 @@ def _session(session: ListedSession) -> dict[str, object]:
         "created_at": rfc3339(session.created_at),
         "renewed_at": rfc3339(session.renewed_at),
         "expires_at": rfc3339(session.expires_at),
-        "ended_at": _time(session.ended_at),
+        "ended_at": rfc3339(session.ended_at),
         "end_reason": session.end_reason,
         "amr": list(session.amr),
         "acr": session.acr,
@@ -208,7 +208,7 @@ def _identity(identity: Linked) -> dict[str, object]:
         "subject": identity.subject,
         "email": identity.email,
         "linked_at": rfc3339(identity.created_at),
-        "last_used_at": _time(identity.last_used_at),
+        "last_used_at": rfc3339(identity.last_used_at),
     }
 
 
@@ -226,7 +226,7 @@ def _consent(consent: Consent) -> dict[str, object]:
 def _browser(browser: ListedBrowser) -> dict[str, object]:
     return {
         "created_at": rfc3339(browser.created_at),
-        "last_used_at": _time(browser.last_used_at),
+        "last_used_at": rfc3339(browser.last_used_at),
         "expires_at": rfc3339(browser.expires_at),
         "ip": browser.ip,
         "user_agent": browser.user_agent,
@@ -257,7 +257,3 @@ def _entry(entry: PastEntry, sub: str) -> dict[str, object]:
         "user_agent": entry.user_agent if is_theirs else None,
         "details": dict(entry.details),
     }
-
-
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else rfc3339(moment)

@@ -40,7 +40,7 @@ class IdentityBody(BaseModel):
             subject=linked.subject,
             email=linked.email,
             created_at=rfc3339(linked.created_at),
-            last_used_at=None if linked.last_used_at is None else rfc3339(linked.last_used_at),
+            last_used_at=rfc3339(linked.last_used_at),
         )
 
 

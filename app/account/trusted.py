@@ -35,7 +35,7 @@ class TrustedBrowserBody(BaseModel):
         return cls(
             id=str(browser.id),
             created_at=rfc3339(browser.created_at),
-            last_used_at=None if browser.last_used_at is None else rfc3339(browser.last_used_at),
+            last_used_at=rfc3339(browser.last_used_at),
             expires_at=rfc3339(browser.expires_at),
             ip=browser.ip,
             user_agent=browser.user_agent,

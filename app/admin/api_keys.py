@@ -1,6 +1,6 @@
 """`/admin/api-keys`: every key there is, those of clients made here, and what to do with one that leaked."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
@@ -188,9 +188,9 @@ def _body(key: APIKey, audiences: Audiences) -> AdminKeyBody:
         networks=list(key.networks),
         state=key.state.value,
         created_at=rfc3339(key.created_at),
-        expires_at=_shown(key.expires_at),
-        last_used_at=_shown(key.last_used_at),
-        revoked_at=_shown(key.revoked_at),
+        expires_at=rfc3339(key.expires_at),
+        last_used_at=rfc3339(key.last_used_at),
+        revoked_at=rfc3339(key.revoked_at),
         revoke_reason=key.revoke_reason,
         replaced_by=key.successor_id,
     )
@@ -199,7 +199,3 @@ def _body(key: APIKey, audiences: Audiences) -> AdminKeyBody:
 def _made(made: NewAPIKey, audiences: Audiences, response: Response) -> MadeKeyBody:
     response.headers["Cache-Control"] = "no-store"
     return MadeKeyBody(**_body(made.key, audiences).model_dump(), api_key=made.raw_key)
-
-
-def _shown(moment: datetime | None) -> str | None:
-    return None if moment is None else rfc3339(moment)

@@ -1,7 +1,6 @@
 """Identity providers as the admin API and the commands show them."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
@@ -49,8 +48,8 @@ class ProviderBody(BaseModel):
             enabled=stated.is_enabled,
             callback_url=provider.callback_url,
             from_settings=provider.from_settings,
-            created_at=_time(provider.created_at),
-            updated_at=_time(provider.updated_at),
+            created_at=rfc3339(provider.created_at),
+            updated_at=rfc3339(provider.updated_at),
         )
 
 
@@ -99,7 +98,3 @@ def in_words(trace: Trace) -> str:
     if failed.received is not None:
         words += f" Received: {failed.received}."
     return words
-
-
-def _time(at: datetime | None) -> str | None:
-    return None if at is None else rfc3339(at)

@@ -49,9 +49,9 @@ class SigningKeyBody(BaseModel):
             algorithm=key.algorithm.value,
             state=key.state.value,
             created_at=rfc3339(key.created_at),
-            activated_at=rfc3339(key.activated_at) if key.activated_at else None,
-            retires_at=rfc3339(key.retires_at) if key.retires_at else None,
-            retired_at=rfc3339(key.retired_at) if key.retired_at else None,
+            activated_at=rfc3339(key.activated_at),
+            retires_at=rfc3339(key.retires_at),
+            retired_at=rfc3339(key.retired_at),
         )
 
 

@@ -63,7 +63,7 @@ class ImportBody(BaseModel):
             present=progress.present,
             failed=progress.failed,
             created_at=rfc3339(progress.created_at),
-            finished_at=rfc3339(progress.finished_at) if progress.finished_at else None,
+            finished_at=rfc3339(progress.finished_at),
         )
 
 

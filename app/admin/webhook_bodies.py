@@ -1,7 +1,6 @@
 """How webhooks and their deliveries are shown."""
 
 import json
-from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -134,9 +133,9 @@ def values_of(endpoint: Endpoint) -> dict[str, Any]:
         "event_types": list(endpoint.event_types),
         "state": endpoint.state.value,
         "failures": endpoint.failures,
-        "failing_since": _shown(endpoint.failing_since),
-        "held_until": _shown(endpoint.held_until),
-        "paused_at": _shown(endpoint.paused_at),
+        "failing_since": rfc3339(endpoint.failing_since),
+        "held_until": rfc3339(endpoint.held_until),
+        "paused_at": rfc3339(endpoint.paused_at),
         "paused_reason": endpoint.paused_reason,
         "created_at": rfc3339(endpoint.created_at),
         "updated_at": rfc3339(endpoint.updated_at),
@@ -151,11 +150,7 @@ def _delivery(row: Row[Any]) -> dict[str, Any]:
         "event_type": row.event_type,
         "state": row.state,
         "attempts": row.attempts,
-        "due_at": _shown(row.due_at) if row.ended_at is None else None,
+        "due_at": rfc3339(row.due_at) if row.ended_at is None else None,
         "created_at": rfc3339(row.created_at),
-        "ended_at": _shown(row.ended_at),
+        "ended_at": rfc3339(row.ended_at),
     }
-
-
-def _shown(moment: datetime | None) -> str | None:
-    return None if moment is None else rfc3339(moment)

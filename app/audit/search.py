@@ -46,8 +46,8 @@ class AuditFilter:
             "outcome": self.outcome,
             "ip": self.ip,
             "trace_id": self.trace_id,
-            "from": None if self.since is None else rfc3339(self.since),
-            "to": None if self.until is None else rfc3339(self.until),
+            "from": rfc3339(self.since),
+            "to": rfc3339(self.until),
         }
         return {name: str(value) for name, value in values.items() if value is not None}
 

@@ -178,8 +178,8 @@ def _as_json(key: APIKey, audiences: Audiences) -> dict[str, object]:
         "networks": list(key.networks),
         "state": key.state.value,
         "created_at": rfc3339(key.created_at),
-        "expires_at": rfc3339(key.expires_at) if key.expires_at else None,
-        "last_used_at": rfc3339(key.last_used_at) if key.last_used_at else None,
+        "expires_at": rfc3339(key.expires_at),
+        "last_used_at": rfc3339(key.last_used_at),
         "replaced_by": key.successor_id,
     }
 

@@ -170,7 +170,7 @@ def _described(key: KeyDescription) -> dict[str, object]:
         "kid": key.kid,
         "algorithm": key.algorithm.value,
         "state": key.state.value,
-        **{name: rfc3339(moment) if moment else None for name, moment in moments.items()},
+        **{name: rfc3339(moment) for name, moment in moments.items()},
     }
 
 

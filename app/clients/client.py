@@ -60,7 +60,7 @@ class Client:
             "application_type": stated.kind_of_application.value,
             "created_at": rfc3339(self.created_at),
             "updated_at": rfc3339(self.updated_at),
-            "disabled_at": rfc3339(self.disabled_at) if self.disabled_at else None,
+            "disabled_at": rfc3339(self.disabled_at),
         }
 
 

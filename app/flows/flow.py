@@ -48,5 +48,5 @@ class Flow:
             "trace_id": self.trace_id,
             "created_at": rfc3339(self.created_at),
             "expires_at": rfc3339(self.expires_at),
-            "ended_at": rfc3339(self.ended_at) if self.ended_at else None,
+            "ended_at": rfc3339(self.ended_at),
         }

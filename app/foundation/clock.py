@@ -7,6 +7,7 @@ database's and returns corrected time, so that they agree with each other and wi
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import overload
 
 from app.foundation.metrics import Gauge
 
@@ -51,6 +52,12 @@ class Clock:
         return self.measured_offset
 
 
-def rfc3339(moment: datetime) -> str:
-    """A moment as JSON shows it: UTC, with milliseconds and `Z`. Spec: RFC 3339 §5.6."""
+@overload
+def rfc3339(moment: datetime) -> str: ...
+@overload
+def rfc3339(moment: datetime | None) -> str | None: ...
+def rfc3339(moment: datetime | None) -> str | None:
+    """A moment as JSON shows it: UTC, with milliseconds and `Z`; None where there is none. Spec: RFC 3339 §5.6."""
+    if moment is None:
+        return None
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -74,9 +74,9 @@ class APIKeyBody(BaseModel):
             networks=list(key.networks),
             state=key.state.value,
             created_at=rfc3339(key.created_at),
-            expires_at=_shown(key.expires_at),
-            last_used_at=_shown(key.last_used_at),
-            revoked_at=_shown(key.revoked_at),
+            expires_at=rfc3339(key.expires_at),
+            last_used_at=rfc3339(key.last_used_at),
+            revoked_at=rfc3339(key.revoked_at),
             replaced_by=key.successor_id,
         )
 
@@ -97,7 +97,3 @@ class APIKeyPage(BaseModel):
 
     items: list[APIKeyBody]
     next: str | None
-
-
-def _shown(moment: datetime | None) -> str | None:
-    return None if moment is None else rfc3339(moment)

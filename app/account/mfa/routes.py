@@ -31,7 +31,7 @@ Own = Annotated[OwnSecondFactors, provide(OwnSecondFactors)]
 async def totp(own: Own, caller: Caller) -> TOTPState:
     """Never its secret."""
     at = await own.totp_confirmed_at(caller)
-    return TOTPState(enrolled=at is not None, confirmed_at=None if at is None else rfc3339(at))
+    return TOTPState(enrolled=at is not None, confirmed_at=rfc3339(at))
 
 
 @router.post("/totp", summary="Begin to enrol an authenticator app", status_code=201)
@@ -92,7 +92,7 @@ async def recovery_codes(own: Own, caller: Caller) -> RecoveryCodesState:
     """Never which."""
     count = await own.recovery_codes(caller)
     at = count.created_at
-    return RecoveryCodesState(remaining=count.remaining, created_at=None if at is None else rfc3339(at))
+    return RecoveryCodesState(remaining=count.remaining, created_at=rfc3339(at))
 
 
 @router.post("/recovery-codes", summary="Make new recovery codes", status_code=201)

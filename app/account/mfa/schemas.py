@@ -81,7 +81,7 @@ class PasskeyBody(BaseModel):
             synced=passkey.is_synced,
             backed_up=passkey.is_backed_up,
             created_at=rfc3339(passkey.created_at),
-            last_used_at=None if passkey.last_used_at is None else rfc3339(passkey.last_used_at),
+            last_used_at=rfc3339(passkey.last_used_at),
         )
 
 
