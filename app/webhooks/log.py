@@ -17,7 +17,7 @@ from app.foundation.origin import Origin
 from app.webhooks import queue, rules, store
 from app.webhooks.attempt import Attempt, Sender, Sending
 from app.webhooks.endpoint import Endpoint
-from app.webhooks.errors import DeliveryNotFound, DeliveryUnderWay, WebhookNotFound
+from app.webhooks.errors import DeliveryNotFound, DeliveryUnderWay
 from app.webhooks.events import WebhookReplayed
 from app.webhooks.models import WebhookAttempt, WebhookDelivery
 from app.webhooks.secrets import EndpointSecrets
@@ -100,13 +100,13 @@ class DeliveryLog:
         if state is not None:
             statement = statement.where(WebhookDelivery.state == state)
         async with self._db.transaction() as tx:
-            await _endpoint(tx, endpoint_id)
+            await store.get(tx, endpoint_id)
             return (await tx.execute(statement.order_by(WebhookDelivery.id.desc()).limit(limit))).all()
 
     async def get(self, endpoint_id: UUID, delivery_id: UUID) -> LoggedDelivery:
         """A delivery with its attempts. Raises WebhookNotFound, DeliveryNotFound."""
         async with self._db.transaction() as tx:
-            await _endpoint(tx, endpoint_id)
+            await store.get(tx, endpoint_id)
             return await _logged(tx, endpoint_id, delivery_id)
 
     async def test(self, endpoint_id: UUID) -> LoggedDelivery:
@@ -118,7 +118,7 @@ class DeliveryLog:
         event_id, delivery_id = new_id(now), new_id(now)
         body = rules.body_of(event_id, rules.TEST_TYPE, now, None, {})
         async with self._db.transaction() as tx:
-            endpoint = await _endpoint(tx, endpoint_id)
+            endpoint = await store.get(tx, endpoint_id)
             values = {
                 "id": delivery_id,
                 "endpoint_id": endpoint_id,
@@ -154,7 +154,7 @@ class DeliveryLog:
         """
         now = self._clock.now()
         async with self._db.transaction() as tx:
-            endpoint = await _endpoint(tx, endpoint_id, lock=True)
+            endpoint = await store.get(tx, endpoint_id, lock=True)
             await _logged(tx, endpoint_id, delivery_id)
             values = {"id": delivery_id, "now": now, "expires": now + self._retry}
             lane = await tx.scalar(_AGAIN, values)
@@ -173,7 +173,7 @@ class DeliveryLog:
         while True:
             now = self._clock.now()
             async with self._db.transaction() as tx:
-                endpoint = await _endpoint(tx, endpoint_id, lock=True)
+                endpoint = await store.get(tx, endpoint_id, lock=True)
                 values = {
                     "endpoint_id": endpoint_id,
                     "since": since,
@@ -200,13 +200,6 @@ class DeliveryLog:
             delivery_id=None if of is None else str(of),
         )
         await self._audit.record(tx, event)
-
-
-async def _endpoint(tx: Transaction, endpoint_id: UUID, *, lock: bool = False) -> Endpoint:
-    row = await store.find(tx, endpoint_id, lock=lock)
-    if row is None:
-        raise WebhookNotFound
-    return Endpoint.of(row)
 
 
 async def _logged(tx: Transaction, endpoint_id: UUID, delivery_id: UUID) -> LoggedDelivery:

@@ -9,14 +9,14 @@ from uuid import UUID
 from app.audit.event import Actor
 from app.audit.service import AuditLog
 from app.foundation.clock import Clock
-from app.foundation.db import Database, Transaction
+from app.foundation.db import Database
 from app.foundation.encryption import Keyring
 from app.foundation.http.egress import Egress, TargetRefused
 from app.foundation.ids import new_id
 from app.foundation.origin import Origin
 from app.webhooks import queue, rules, store
 from app.webhooks.endpoint import Endpoint, NewSecret
-from app.webhooks.errors import InvalidWebhook, TooManyWebhooks, WebhookNotFound
+from app.webhooks.errors import InvalidWebhook, TooManyWebhooks
 from app.webhooks.events import (
     WebhookCreated,
     WebhookDeleted,
@@ -95,7 +95,7 @@ class Webhooks:
     async def get(self, endpoint_id: UUID) -> Endpoint:
         """The endpoint of that id. Raises WebhookNotFound."""
         async with self._db.transaction() as tx:
-            return await _get(tx, endpoint_id)
+            return await store.get(tx, endpoint_id)
 
     async def list(self, *, limit: int, after: UUID | None = None) -> tuple[Endpoint, ...]:
         """A page of endpoints in the order in which they were made, after the id `after`."""
@@ -115,7 +115,7 @@ class Webhooks:
         await self._check(change)
         now = self._clock.now()
         async with self._db.transaction() as tx:
-            endpoint = await _get(tx, endpoint_id, lock=True)
+            endpoint = await store.get(tx, endpoint_id, lock=True)
             unchanged(endpoint)
             values = _differing(endpoint, change.values())
             if not values:
@@ -137,7 +137,7 @@ class Webhooks:
         """Tell an endpoint no more, and forget its secrets. Raises WebhookNotFound, and what `unchanged` raises."""
         now = self._clock.now()
         async with self._db.transaction() as tx:
-            endpoint = await _get(tx, endpoint_id, lock=True)
+            endpoint = await store.get(tx, endpoint_id, lock=True)
             unchanged(endpoint)
             await store.change(tx, endpoint_id, {"deleted_at": now, "updated_at": now})
             await store.remove_secrets(tx, endpoint_id)
@@ -150,7 +150,7 @@ class Webhooks:
         """Give an endpoint another secret; those that it has sign too for `overlap` more. Raises WebhookNotFound."""
         now = self._clock.now()
         async with self._db.transaction() as tx:
-            await _get(tx, endpoint_id, lock=True)
+            await store.get(tx, endpoint_id, lock=True)
             await store.expire_secrets(tx, endpoint_id, at=now + overlap, now=now)
             raw_secret = await self._secrets.add(tx, endpoint_id, now=now)
             endpoint = Endpoint.of(await store.change(tx, endpoint_id, {"updated_at": now}))
@@ -168,7 +168,7 @@ class Webhooks:
         """Send to a paused endpoint again, at once. Idempotent. Raises WebhookNotFound."""
         now = self._clock.now()
         async with self._db.transaction() as tx:
-            endpoint = await _get(tx, endpoint_id, lock=True)
+            endpoint = await store.get(tx, endpoint_id, lock=True)
             if endpoint.paused_at is None:
                 return endpoint
             healthy = {"paused_at": None, "paused_reason": None, "failures": 0, "failing_since": None}
@@ -197,13 +197,6 @@ class Webhooks:
                 faults.append(("/url", f"This cannot be called: {refused}."))
         if faults:
             raise InvalidWebhook(" ".join(words for _, words in faults), faults=faults)
-
-
-async def _get(tx: Transaction, endpoint_id: UUID, *, lock: bool = False) -> Endpoint:
-    row = await store.find(tx, endpoint_id, lock=lock)
-    if row is None:
-        raise WebhookNotFound
-    return Endpoint.of(row)
 
 
 def _differing(endpoint: Endpoint, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy import Row, delete, func, insert, select, update
 
 from app.foundation.db import Transaction
+from app.webhooks.endpoint import Endpoint
+from app.webhooks.errors import WebhookNotFound
 from app.webhooks.models import WebhookEndpoint, WebhookSecret
 
 _ENDPOINTS = WebhookEndpoint.__table__
@@ -25,10 +27,16 @@ async def count(tx: Transaction) -> int:
     return int(await tx.scalar(select(func.count()).select_from(WebhookEndpoint).where(_ALIVE)) or 0)
 
 
-async def find(tx: Transaction, endpoint_id: UUID, *, lock: bool = False) -> Row[Any] | None:
-    """The row of an endpoint; with `lock`, changes of it and of its lanes take turns until the transaction ends."""
+async def get(tx: Transaction, endpoint_id: UUID, *, lock: bool = False) -> Endpoint:
+    """An endpoint; with `lock`, changes of it and of its lanes take turns until the transaction ends.
+
+    Raises WebhookNotFound.
+    """
     statement = select(_ENDPOINTS).where(WebhookEndpoint.id == endpoint_id, _ALIVE)
-    return (await tx.execute(statement.with_for_update() if lock else statement)).first()
+    row = (await tx.execute(statement.with_for_update() if lock else statement)).first()
+    if row is None:
+        raise WebhookNotFound
+    return Endpoint.of(row)
 
 
 async def list_after(tx: Transaction, *, after: UUID | None, limit: int) -> Sequence[Row[Any]]:
