@@ -1,13 +1,10 @@
 """Valkey freezes, or dies with all it held: nobody waits for it, and the limits go on."""
 
 import asyncio
-import os
 import signal
 import statistics
 import time
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from urllib.parse import unquote
 from uuid import uuid4
 
 import httpx2
@@ -18,6 +15,7 @@ from app.foundation.engines.instance import Instance
 from tests.faults.conftest import Deploy, Platform
 from tests.faults.deployment import Deployment, length
 from tests.faults.table import note
+from tests.faults.valkey import Valkey
 from tests.support import People, bearer
 
 pytestmark = pytest.mark.anyio
@@ -28,38 +26,11 @@ NARROW = {"LIMITS__LOGIN_PER_ACCOUNT": str(LIMIT), "LIMITS__LOGIN_PER_ADDRESS": 
 GONE, AGAIN = "going on without it", "the cache answers again"
 
 
-class Cache:
-    """A Valkey of the drill's own, to break. To be used from the main thread."""
-
-    def __init__(self, instance: Instance) -> None:
-        self.url = instance.start().redis_url
-        assert instance.valkey is not None
-        self._valkey = instance.valkey
-
-    def send(self, number: signal.Signals) -> None:
-        assert self._valkey.engine is not None
-        os.kill(self._valkey.engine.pid, number)
-
-    async def kill(self) -> None:
-        """kill -9; nothing of it was written down."""
-        self.send(signal.SIGKILL)
-        assert self._valkey.engine is not None
-        while self._valkey.engine.is_running:
-            await asyncio.sleep(0.005)
-
-    def start(self) -> None:
-        self._valkey.start(Path(unquote(self.url.removeprefix("unix://").partition("?")[0])).parent)
-
-    async def size(self) -> int:
-        async with Redis.from_url(self.url) as client:
-            return int(await client.dbsize())
-
-
 @pytest.fixture
-def cache(platform: Platform) -> Iterator[Cache]:
+def cache(platform: Platform) -> Iterator[Valkey]:
     folder = platform.folder / f"cache-{uuid4().hex[:6]}"
     with Instance(folder, database_url=platform.engines.database_url) as instance:
-        cache = Cache(instance)
+        cache = Valkey(instance)
         yield cache
         cache.send(signal.SIGCONT)
 
@@ -70,6 +41,11 @@ async def client() -> AsyncIterator[httpx2.AsyncClient]:
     limits = httpx2.Limits(max_keepalive_connections=0)
     async with httpx2.AsyncClient(timeout=30, limits=limits, trust_env=False) as client:
         yield client
+
+
+async def size_of(cache: Valkey) -> int:
+    async with Redis.from_url(cache.url) as client:
+        return int(await client.dbsize())
 
 
 async def seconds(client: httpx2.AsyncClient, deployment: Deployment, *, times: int) -> list[float]:
@@ -120,7 +96,7 @@ async def until_back(deployment: Deployment) -> float:
 
 @pytest.mark.fault("F12")
 async def test_a_frozen_cache_costs_five_requests_a_moment_and_no_limit(
-    deploy: Deploy, cache: Cache, client: httpx2.AsyncClient
+    deploy: Deploy, cache: Valkey, client: httpx2.AsyncClient
 ) -> None:
     deployment = await deploy(REDIS__URL=cache.url, **NARROW)
     before = Guesses(client, deployment)
@@ -135,7 +111,7 @@ async def test_a_frozen_cache_costs_five_requests_a_moment_and_no_limit(
     await asyncio.sleep(length(0, 30))
     cache.send(signal.SIGCONT)
     back = await until_back(deployment)
-    keys = await cache.size()
+    keys = await size_of(cache)
     await Guesses(client, deployment).go_on(1)
     added_first, added_later = (statistics.median(found) - usual for found in (first, later))
     print(
@@ -151,13 +127,13 @@ async def test_a_frozen_cache_costs_five_requests_a_moment_and_no_limit(
     # What was used up before counts on.
     assert before.passed <= before.allowed()
     assert back <= 5
-    assert await cache.size() > keys
+    assert await size_of(cache) > keys
     assert deployment.unexpected() == []
 
 
 @pytest.mark.fault("F11")
 async def test_a_cache_that_dies_with_all_it_held_gives_no_limit_and_no_token_back(
-    deploy: Deploy, cache: Cache, client: httpx2.AsyncClient
+    deploy: Deploy, cache: Valkey, client: httpx2.AsyncClient
 ) -> None:
     deployment = await deploy(workers=2, REDIS__URL=cache.url, **NARROW)
     client.base_url = httpx2.URL(deployment.url)

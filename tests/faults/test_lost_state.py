@@ -1,13 +1,10 @@
 """Valkey dies with all it held, or a clock steps back: what was revoked or spent stays so."""
 
-import os
-import signal
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import unquote
 
 import httpx2
 import pytest
@@ -18,7 +15,7 @@ from app.main import create_app
 from app.wiring import Services, build
 from tests.conftest import settings_for
 from tests.faults.table import note
-from tests.revocation.conftest import until
+from tests.faults.valkey import Valkey
 from tests.revocation.crowd import Crowd, following, until_clear
 from tests.support import ISSUER, People, problem
 
@@ -27,35 +24,17 @@ pytestmark = pytest.mark.anyio
 REVOKED = 1000
 
 
-class Mortal:
-    """A Valkey of the drill's own."""
-
-    def __init__(self, instance: Instance) -> None:
-        self.url = instance.start().redis_url
-        assert instance.valkey is not None
-        self._valkey = instance.valkey
-
-    async def kill(self) -> None:
-        engine = self._valkey.engine
-        assert engine is not None
-        os.kill(engine.pid, signal.SIGKILL)
-        await until(lambda: not engine.is_running)
-
-    def start(self) -> None:
-        self._valkey.start(Path(unquote(self.url.removeprefix("unix://").partition("?")[0])).parent)
-
-
 @pytest.fixture
-def mortal(engines: Engines) -> Iterator[Mortal]:
+def mortal(engines: Engines) -> Iterator[Valkey]:
     with (
         tempfile.TemporaryDirectory(prefix="mortal-") as folder,
         Instance(Path(folder), durable=False, database_url=engines.database_url) as instance,
     ):
-        yield Mortal(instance)
+        yield Valkey(instance)
 
 
 @pytest.fixture
-async def process(database_url: str, engines: Engines, mortal: Mortal) -> AsyncIterator[Services]:
+async def process(database_url: str, engines: Engines, mortal: Valkey) -> AsyncIterator[Services]:
     built = build(settings_for(database_url, engines, redis={"url": mortal.url}))
     await built.open()
     yield built
@@ -64,7 +43,7 @@ async def process(database_url: str, engines: Engines, mortal: Mortal) -> AsyncI
 
 @pytest.mark.fault("F11")
 async def test_of_a_thousand_revoked_tokens_none_is_accepted_when_valkey_loses_everything(
-    process: Services, mortal: Mortal
+    process: Services, mortal: Valkey
 ) -> None:
     transport = httpx2.ASGITransport(create_app(services=process))
     async with httpx2.AsyncClient(transport=transport, base_url=ISSUER) as api:
