@@ -23,8 +23,6 @@ from app.protocols.trace import Trace
 from app.roles.change import By
 from app.wiring import Services
 
-_ABOUT = "Identity providers that people sign in by: Google, Keycloak, any OpenID Connect or SAML."
-
 app = typer.Typer(
     no_args_is_help=True,
     help="Identity providers that people sign in by: Google, Keycloak, any OpenID Connect or SAML.",

@@ -102,15 +102,6 @@ async def expire_secrets(tx: Transaction, client_row_id: UUID, *, now: datetime,
     await tx.execute(update(ClientSecret).where(mine, later).values(expires_at=at))
 
 
-async def secrets_of(tx: Transaction, client_row_id: UUID) -> Sequence[tuple[datetime, datetime | None]]:
-    """When each secret of a client was made, and until when it counts."""
-    statement = select(ClientSecret.created_at, ClientSecret.expires_at).where(
-        ClientSecret.client_row_id == client_row_id
-    )
-    rows = await tx.execute(statement.order_by(ClientSecret.id))
-    return [(row.created_at, row.expires_at) for row in rows]
-
-
 async def find(tx: Transaction, client_id: str, *, lock: bool = False) -> Row[Any] | None:
     """The row of a client; with `lock`, changes of it take turns until the transaction ends."""
     statement = select(OAuthClient.__table__).where(OAuthClient.client_id == client_id)

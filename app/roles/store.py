@@ -108,14 +108,6 @@ async def add_permission(tx: Transaction, role_id: UUID, audience: str, permissi
     return (await tx.execute(statement)).first() is not None
 
 
-async def remove_permission(tx: Transaction, role_id: UUID, audience: str, permission: str) -> bool:
-    """Take a permission from a role; False where it has it not."""
-    statement = delete(RolePermission).where(
-        RolePermission.role_id == role_id, RolePermission.audience == audience, RolePermission.permission == permission
-    )
-    return (await tx.execute(statement.returning(RolePermission.role_id))).first() is not None
-
-
 async def names(tx: Transaction, *, after: str | None, limit: int | None) -> Sequence[str]:
     """The names of roles in their order, after one of them, at most so many."""
     statement = select(Role.name).order_by(Role.name).limit(limit)

@@ -72,13 +72,6 @@ async def confirmed_at(tx: Transaction, user_id: UUID) -> datetime | None:
     return await tx.scalar(select(TOTPCredential.confirmed_at).where(TOTPCredential.user_id == user_id))
 
 
-async def is_locked(tx: Transaction, user_id: UUID, *, window_start: datetime, limit: int) -> bool:
-    """Whether the tries of this window are used up."""
-    condition = (TOTPCredential.user_id == user_id) & (TOTPCredential.tries >= limit)
-    statement = select(TOTPCredential.user_id).where(condition, TOTPCredential.tries_since > window_start)
-    return await tx.scalar(statement) is not None
-
-
 async def remove(tx: Transaction, user_id: UUID) -> bool:
     """Delete the user's seed; False where there was no confirmed one."""
     statement = delete(TOTPCredential).where(TOTPCredential.user_id == user_id)

@@ -32,7 +32,6 @@ BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 
 SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
-REQUESTER = "urn:oasis:names:tc:SAML:2.0:status:Requester"
 STATUS_PREFIX = "urn:oasis:names:tc:SAML:2.0:status:"
 
 
