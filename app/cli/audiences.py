@@ -13,7 +13,7 @@ from app.cli.context import opened
 from app.cli.demand import Demand
 from app.cli.operator import Acting, explained
 from app.cli.options import AsJson, DataDir
-from app.cli.printing import print_columns, print_json
+from app.cli.printing import print_columns, print_facts, print_json
 from app.protocols.jose.algorithms import Algorithm
 
 app = typer.Typer(no_args_is_help=True, help="The downstream services that tokens are minted for.")
@@ -197,5 +197,4 @@ def _print_one(definition: AudienceDefinition, *, as_json: bool) -> None:
         *([("asks for", definition.required_acr.value)] if definition.required_acr else []),
         *(("scope", f"{scope}, needs {needed}" if needed else scope) for scope, needed in definition.scopes.items()),
     ]
-    for head, value in rows:
-        print(f"{head:<12} {value}")
+    print_facts(rows, width=12)

@@ -17,12 +17,15 @@ from app.audit.search import AuditFilter
 from app.cli.context import opened
 from app.cli.operator import Acting, explained
 from app.cli.options import AsJson, DataDir
-from app.cli.printing import print_columns, print_json
+from app.cli.printing import print_columns, print_done, print_facts, print_json
+from app.cli.progress import Progress, progress
+from app.cli.terminal import printable
 from app.foundation.clock import rfc3339
 from app.foundation.errors import ServiceError
 
 app = typer.Typer(no_args_is_help=True, help="The audit log: who did what, when, and from where.")
 
+_STEP = 1000
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S"]
 
 OfActor = Annotated[str | None, typer.Option("--actor", metavar="ID", help="Who acted.", show_default=False)]
@@ -77,8 +80,8 @@ def list_entries(  # noqa: PLR0917 — typer hands them over by name
             rfc3339(entry.at),
             entry.type,
             entry.outcome.value,
-            _printable(f"{entry.actor_kind.value} {entry.actor_id or ''}".strip()),
-            _printable(entry.subject or "-"),
+            f"{entry.actor_kind.value} {entry.actor_id or ''}".strip(),
+            entry.subject or "-",
             entry.ip or "-",
             str(entry.id),
         )
@@ -108,8 +111,7 @@ def show(
     if as_json_text:
         print_json(shown)
         return
-    for name, value in _flat(shown):
-        print(f"{name:<12} {_printable(value)}")
+    print_facts(_flat(shown), width=12)
 
 
 @app.command("export")
@@ -129,6 +131,7 @@ def export(  # noqa: PLR0917 — typer hands them over by name
     since: Since = None,
     until: Until = None,
     data_dir: DataDir = None,
+    as_json_text: Annotated[bool, typer.Option("--json", help="With --output: print the count as JSON.")] = False,
 ) -> None:
     """Write entries, oldest first, as a stream: any number, in little memory. That you took them is written too.
 
@@ -138,24 +141,12 @@ def export(  # noqa: PLR0917 — typer hands them over by name
     acting = Acting()
 
     async def work(file: BinaryIO) -> int:
-        written = 0
-
-        async def counted(entries: AsyncIterator[PastEntry]) -> AsyncIterator[PastEntry]:
-            nonlocal written
-            async for entry in entries:
-                written += 1
-                if written % 1000 == 0:
-                    _tell(f"\r{written} entries")
-                yield entry
-
         async with opened(data_dir) as services:
             entries = await services.audit_search.export(
                 wanted, form=form.value, actor=acting.actor, origin=acting.origin
             )
-            async for piece in lines(counted(entries), form):
-                file.write(piece)
-        file.flush()
-        return written
+            with progress("exporting", beside_output=output is None) as bar:
+                return await _write(entries, form, file, bar)
 
     with explained():
         if output is None:
@@ -166,8 +157,7 @@ def export(  # noqa: PLR0917 — typer hands them over by name
         except OSError as error:
             raise typer.BadParameter(f"{output}: {error.strerror}") from error
         written = _into(file, output, work)
-    _tell("\r")
-    print(f"{written} entries written to {output}")
+    print_done(f"{written} entries written to {output}", {"entries": written}, as_json=as_json_text)
 
 
 @app.command("erase")
@@ -184,7 +174,7 @@ def erase(
     Example: auth-service audit erase 5b0f0d8e-6c0e-4a51-9e6f-0c1c0e9b7a11 --yes
     """
     if not yes:
-        typer.confirm(f"Erase {_printable(subject)} from the log? It cannot be undone.", abort=True)
+        typer.confirm(f"Erase {printable(subject)} from the log? It cannot be undone.", abort=True)
     acting = Acting()
 
     async def work() -> int:
@@ -193,10 +183,26 @@ def erase(
 
     with explained():
         erased = asyncio.run(work())
-    if as_json_text:
-        print_json({"subject": subject, "entries": erased})
-    else:
-        print(f"erased what was personal in {erased} entries")
+    values = {"subject": subject, "entries": erased}
+    print_done(f"erased what was personal in {erased} entries", values, as_json=as_json_text)
+
+
+async def _write(entries: AsyncIterator[PastEntry], form: ExportFormat, file: BinaryIO, bar: Progress) -> int:
+    """Write entries into a file and say how far it is; return how many."""
+    written = 0
+
+    async def counted() -> AsyncIterator[PastEntry]:
+        nonlocal written
+        async for entry in entries:
+            written += 1
+            if written % _STEP == 0:
+                bar.advance(_STEP)
+            yield entry
+
+    async for piece in lines(counted(), form):
+        file.write(piece)
+    file.flush()
+    return written
 
 
 def _into(file: BinaryIO, output: Path, work: Callable[[BinaryIO], Coroutine[object, object, int]]) -> int:
@@ -236,12 +242,6 @@ def _filter(  # noqa: PLR0917 — one for each option
     )
 
 
-def _tell(words: str) -> None:
-    """Say how far it is, where somebody watches."""
-    if sys.stderr.isatty():
-        print(words, end="", file=sys.stderr, flush=True)
-
-
 def _flat(shown: dict[str, object]) -> list[tuple[str, str]]:
     found = []
     for name, value in shown.items():
@@ -250,8 +250,3 @@ def _flat(shown: dict[str, object]) -> list[tuple[str, str]]:
         elif value is not None:
             found.append((name, str(value)))
     return found
-
-
-def _printable(text: str) -> str:
-    """What was typed by a stranger must not speak to the terminal."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

@@ -15,7 +15,7 @@ from app.cli.context import opened
 from app.cli.create_client import print_credentials
 from app.cli.operator import Acting, explained
 from app.cli.options import AsJson, DataDir
-from app.cli.printing import print_columns, print_json
+from app.cli.printing import print_columns, print_done, print_facts, print_json
 from app.clients.service import Client, NewCredentials
 from app.foundation.errors import ServiceError
 
@@ -196,7 +196,7 @@ def rotate_secret(
 
 
 @app.command("delete")
-def delete(client_id: ClientID, data_dir: DataDir = None) -> None:
+def delete(client_id: ClientID, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Remove a client for good. Its tokens count no more, and its id is never used again.
 
     Example: auth-service clients delete c_0123456789abcdefABCDEF
@@ -209,7 +209,7 @@ def delete(client_id: ClientID, data_dir: DataDir = None) -> None:
 
     with explained():
         asyncio.run(work())
-    print(f"{client_id} is deleted.")
+    print_done(f"{client_id} is deleted.", {"deleted": client_id}, as_json=as_json)
 
 
 def _print_one(client: Client, *, as_json: bool) -> None:
@@ -217,6 +217,8 @@ def _print_one(client: Client, *, as_json: bool) -> None:
     if as_json:
         print_json(shown)
         return
-    for head, value in shown.items():
+    facts = []
+    for name, value in shown.items():
         words = " ".join(value) if isinstance(value, list) else json.dumps(value) if isinstance(value, dict) else value
-        print(f"{head:<27} {words or '-'}")
+        facts.append((name, words or "-"))
+    print_facts(facts, width=27)

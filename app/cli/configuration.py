@@ -17,6 +17,9 @@ from app.cli.context import opened
 from app.cli.operator import Acting
 from app.cli.options import AsJson, DataDir
 from app.cli.printing import print_json
+from app.cli.terminal import Style, complain, styled
+
+_STYLES = {"+": Style.GOOD, "~": Style.CAUTION, "-": Style.BAD}
 
 WOULD_CHANGE = 2
 """The exit status of a dry run that found something to change."""
@@ -41,7 +44,7 @@ def export_config(
 
     found = asyncio.run(work())
     for name in found.left_out:
-        print(f"warning: left out: more than one {name}", file=sys.stderr)
+        complain("warning", f"left out: more than one {name}")
     if as_json:
         print_json(found.document.model_dump(mode="json", exclude_defaults=True) | {"version": 1})
     else:
@@ -99,7 +102,7 @@ def _content(file: Path) -> bytes:
 def _print(changes: list[Change], changed: list[Change], *, dry_run: bool) -> None:
     for change in changes:
         for line in change.lines():
-            print(line)
+            print(styled(line, _STYLES.get(line[0]), sys.stdout))
     if not changed:
         print("Nothing to change.")
     elif dry_run:

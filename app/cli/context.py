@@ -2,13 +2,14 @@
 
 import contextlib
 import os
-import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 from app.cli.data_folder import DataFolder
 from app.cli.environment import environment_for, prepare_instance
 from app.cli.servers import own_servers
+from app.cli.terminal import complain
 from app.foundation.engines.instance import attach_or_start
 from app.settings import Settings, load_settings
 from app.wiring import Services, build
@@ -53,4 +54,4 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 
 def read_settings(*, processes: int = 1) -> Settings:
     """The settings of this process; what is unwise in them is said on stderr. Raises SettingsError."""
-    return load_settings(processes=processes, warn=lambda words: print(f"warning: {words}", file=sys.stderr))
+    return load_settings(processes=processes, warn=partial(complain, "warning"))

@@ -22,7 +22,7 @@ from app.cli.diagnosis.providers import examine_providers
 from app.cli.diagnosis.publishing import examine_publishing
 from app.cli.environment import environment_for, prepare_instance
 from app.cli.options import AsJson, DataDir
-from app.cli.printing import print_columns, print_json
+from app.cli.printing import print_columns, print_json, print_verdict
 from app.cli.servers import OwnServers, own_servers
 from app.foundation.engines.errors import EngineError
 from app.foundation.engines.instance import attach_or_start
@@ -112,4 +112,5 @@ def _print_table(findings: Sequence[Finding], faults: int) -> None:
         if finding.cure is not None:
             rows.append(("", "", f"cure: {finding.cure}"))
     print_columns(("CHECK", "RESULT", "FOUND"), rows)
-    print(f"\n{faults} {'fault' if faults == 1 else 'faults'}." if faults else "\nNo fault.")
+    print()
+    print_verdict(f"{faults} {'fault' if faults == 1 else 'faults'}." if faults else "No fault.", good=not faults)

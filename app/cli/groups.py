@@ -11,7 +11,7 @@ import typer
 from app.cli.context import opened
 from app.cli.operator import Acting, explained
 from app.cli.options import AsJson, DataDir
-from app.cli.printing import print_columns, print_json
+from app.cli.printing import print_columns, print_done, print_facts, print_json
 from app.cli.users import find_user
 from app.foundation.clock import rfc3339
 from app.foundation.db import Transaction
@@ -122,7 +122,10 @@ def update(
 
 @app.command("delete")
 def delete(
-    name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, data_dir: DataDir = None
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Delete a group. Its members lose at once what they held by it.
 
@@ -138,7 +141,7 @@ def delete(
 
     with explained():
         asyncio.run(work())
-    print(f"deleted {name}")
+    print_done(f"deleted {name}", {"deleted": name}, as_json=as_json)
 
 
 @app.command("add-member")
@@ -243,5 +246,4 @@ def _print(shown: _Shown, *, as_json: bool) -> None:
         *(("role", f"{role.role} at {role.audience or 'every audience'}") for role in shown.roles),
         *(("member", member.email) for member in shown.members),
     ]
-    for head, text in lines:
-        print(f"{head:<10} {text}")
+    print_facts(lines, width=10)

@@ -1,7 +1,6 @@
 """`import`: moving in from another system."""
 
 import asyncio
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ from app.cli.context import opened
 from app.cli.operator import Acting, explained
 from app.cli.options import AsJson, DataDir
 from app.cli.printing import print_columns, print_json
+from app.cli.progress import progress
 from app.foundation.errors import ServiceError
 from app.transfer.imports import By
 from app.transfer.keycloak.move import KeycloakImport
@@ -19,8 +19,6 @@ from app.transfer.keycloak.realm import RealmRefused
 from app.transfer.keycloak.report import Report
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
-
-_STEP = 100
 
 
 @app.callback()
@@ -59,7 +57,8 @@ def keycloak(
                 clients=services.clients,
                 imports=services.user_imports,
             )
-            return await moving.run(realm, by=by, dry_run=dry_run, observe=_tell)
+            with progress("users") as bar:
+                return await moving.run(realm, by=by, dry_run=dry_run, observe=lambda _: bar.advance(1))
 
     try:
         with explained():
@@ -71,11 +70,6 @@ def keycloak(
     (_print_json if as_json else _print)(report)
     if report.lost.total():
         raise typer.Exit(2)
-
-
-def _tell(users: int) -> None:
-    if sys.stderr.isatty() and users % _STEP == 0:
-        print(f"\rread {users} users", end="\r", file=sys.stderr, flush=True)
 
 
 def _print(report: Report) -> None:

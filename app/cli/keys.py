@@ -9,10 +9,10 @@ import typer
 from app.cli.context import opened
 from app.cli.operator import Acting
 from app.cli.options import AsJson, DataDir
-from app.cli.printing import print_columns, print_json
+from app.cli.printing import print_columns, print_done, print_json
 from app.foundation.clock import rfc3339
 from app.protocols.jose.algorithms import Algorithm
-from app.signing_keys.keyset import KeyDescription
+from app.signing_keys.keyset import KeyDescription, KeyState
 from app.signing_keys.rotate import DEFAULT_OVERLAP_SECONDS, Rotation
 
 app = typer.Typer(no_args_is_help=True)
@@ -76,7 +76,7 @@ Kid = Annotated[str, typer.Argument(metavar="KID", help="As `keys list` shows it
 
 
 @app.command("retire")
-def retire(kid: Kid, data_dir: DataDir = None) -> None:
+def retire(kid: Kid, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Take out a key that no honest token needs: the next one, or one that has long ceased to sign.
 
     Example: auth-service keys retire NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs
@@ -88,11 +88,11 @@ def retire(kid: Kid, data_dir: DataDir = None) -> None:
             await services.key_rotation.retire(kid, actor=acting.actor, origin=acting.origin)
 
     asyncio.run(work())
-    print(f"The key {kid} is retired.")
+    print_done(f"The key {kid} is retired.", {"kid": kid, "state": KeyState.RETIRED.value}, as_json=as_json)
 
 
 @app.command("revoke")
-def revoke(kid: Kid, data_dir: DataDir = None) -> None:
+def revoke(kid: Kid, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Refuse everything that a key has signed, because somebody else may have it.
 
     Running services follow within a second. Everybody whose token it signed refreshes, or signs in again.
@@ -106,7 +106,8 @@ def revoke(kid: Kid, data_dir: DataDir = None) -> None:
             await services.key_withdrawal.revoke(kid, actor=acting.actor, origin=acting.origin)
 
     asyncio.run(work())
-    print(f"The key {kid} is revoked: what it signed is refused.")
+    words = f"The key {kid} is revoked: what it signed is refused."
+    print_done(words, {"kid": kid, "state": KeyState.REVOKED.value}, as_json=as_json)
 
 
 @app.command("rotate")

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from app.cli.summaries import SUMMARIES
+from app.cli.terminal import complain
 from app.foundation.engines.errors import EngineError
 from app.foundation.errors import ServiceError, StartupRefused
 from app.foundation.garbage import uncollected
@@ -100,5 +101,5 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    print(f"error: {message}", file=sys.stderr)
+    complain("error", message)
     sys.exit(1)

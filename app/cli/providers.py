@@ -14,7 +14,7 @@ from app.admin.provider_bodies import ProbeBody, ProviderBody
 from app.cli.context import opened
 from app.cli.operator import Acting, explained
 from app.cli.options import AsJson, DataDir
-from app.cli.printing import print_columns, print_json
+from app.cli.printing import print_columns, print_done, print_facts, print_json
 from app.federation.connector import ConnectorKind, Linking, Policy
 from app.federation.providers.definition import Definition, Provider
 from app.federation.providers.registration import ProviderChange
@@ -198,6 +198,7 @@ def delete(
         typer.Option("--keep-links/--remove-links", help="What becomes of accounts' links to it.", show_default=False),
     ] = None,
     data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Forget a provider and its secret. Where accounts are linked to it, say what becomes of the links.
 
@@ -209,7 +210,7 @@ def delete(
         await services.federation.registration.delete(provider_id, removes_links=removes, by=by)
 
     _do(data_dir, act)
-    print(f"deleted {provider_id}")
+    print_done(f"deleted {provider_id}", {"deleted": provider_id}, as_json=as_json)
 
 
 @app.command("test")
@@ -284,6 +285,8 @@ def _print_one(provider: Provider, *, as_json: bool) -> None:
     if as_json:
         print_json(shown)
         return
-    for head, value in shown.items():
-        text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
-        print(f"{head:<14} {'-' if text is None else text}")
+    texts = {
+        name: json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
+        for name, value in shown.items()
+    }
+    print_facts(((name, "-" if text is None else text) for name, text in texts.items()), width=14)

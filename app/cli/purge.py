@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -10,6 +10,8 @@ from app.cli.context import opened
 from app.cli.operator import explained
 from app.cli.options import AsJson, DataDir
 from app.cli.printing import print_columns, print_json
+from app.cli.progress import progress
+from app.cli.terminal import is_watched
 from app.foundation.purge import PurgeReport
 from app.wiring import Services
 
@@ -28,13 +30,10 @@ def purge(
 
     Example: auth-service purge --dry-run
     """
-    shown = sys.stderr.isatty() and not as_json
 
     async def work() -> PurgeReport:
         async with opened(data_dir) as services:
-            if dry_run:
-                return await services.purge.count()
-            return await (_with_bar(services) if shown else services.purge.run())
+            return await (services.purge.count() if dry_run else _purge(services))
 
     with explained():
         report = asyncio.run(work())
@@ -44,15 +43,16 @@ def purge(
         _print(report, dry_run=dry_run)
 
 
-async def _with_bar(services: Services) -> PurgeReport:
+async def _purge(services: Services) -> PurgeReport:
+    if not is_watched(sys.stderr):
+        return await services.purge.run()
+    # Counted for the bar alone.
     expected = await services.purge.count()
-    with typer.progressbar(length=max(expected.rows, 1), label="purge", file=sys.stderr) as bar:
-        # The package keeps the bar's type to itself.
-        moved: Any = bar
+    with progress("purging", total=expected.rows) as bar:
 
         def move(table: str, removed: int) -> None:
-            moved.label = table
-            moved.update(removed)
+            bar.at(table)
+            bar.advance(removed)
 
         return await services.purge.run(on_progress=move)
 

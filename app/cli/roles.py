@@ -9,7 +9,7 @@ from app.cli.context import opened
 from app.cli.demand import Demand
 from app.cli.operator import Acting, explained
 from app.cli.options import AsJson, DataDir
-from app.cli.printing import print_columns, print_json
+from app.cli.printing import print_columns, print_done, print_json
 from app.foundation.db import Transaction
 from app.roles.rules import ListedRole
 from app.wiring import Services
@@ -84,7 +84,10 @@ def show(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 @app.command("delete")
 def delete(
-    name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, data_dir: DataDir = None
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Delete a role. Everybody who holds it loses it at once, and stays signed in.
 
@@ -100,7 +103,7 @@ def delete(
 
     with explained():
         asyncio.run(work())
-    print(f"deleted {name}")
+    print_done(f"deleted {name}", {"deleted": name}, as_json=as_json)
 
 
 @app.command("grant")

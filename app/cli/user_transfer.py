@@ -15,6 +15,7 @@ from app.cli.context import opened
 from app.cli.operator import Acting, explained
 from app.cli.options import AsJson, DataDir
 from app.cli.printing import print_columns, print_json
+from app.cli.progress import progress
 from app.cli.user_identities import app
 from app.foundation.ids import new_id
 from app.transfer.imports import By
@@ -62,39 +63,42 @@ def import_users(source: Source, resume: Resumed = None, data_dir: DataDir = Non
             done = await services.user_imports.run(lines, by=by, import_id=import_id)
             return done, list(await services.user_imports.refusals(import_id, limit=_SHOWN))
 
-    with (
-        explained(),
-        _reading(source) as (file, size),
-        typer.progressbar(length=size, label="importing", file=sys.stderr, hidden=size == 0) as bar,
-    ):
-        done, refused = asyncio.run(work(file, bar.update))
+    with explained(), _reading(source) as (file, size), progress("importing", total=size or None) as bar:
+        done, refused = asyncio.run(work(file, bar.advance))
     (_print_json if as_json else _print)(done, refused)
     if done.failed:
         raise typer.Exit(1)
 
 
 @app.command("export")
-def export_users(target: Target, with_hashes: WithHashes = False, data_dir: DataDir = None) -> None:
+def export_users(
+    target: Target, with_hashes: WithHashes = False, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
     """Write every user as a line of JSON, in constant memory: what `users import` reads.
 
     Example: auth-service users export users.ndjson
     """
     acting = Acting()
 
-    async def work(file: BinaryIO) -> int:
+    to_output = str(target) == "-"
+
+    async def work(file: BinaryIO, tell: Callable[[int], None]) -> int:
         count = 0
         async with opened(data_dir) as services:
             begun = services.user_export.begin(with_hashes=with_hashes, actor=acting.actor, origin=acting.origin)
             async for piece in await begun:
-                count += piece.count(b"\n")
+                lines = piece.count(b"\n")
                 file.write(piece)
-                if sys.stderr.isatty():
-                    print(f"\rexported {count}", end="", file=sys.stderr, flush=True)
+                tell(lines)
+                count += lines
         return count
 
-    with explained(), _writing(target) as file:
-        count = asyncio.run(work(file))
-    print(f"{chr(13) if sys.stderr.isatty() else ''}exported {count} users", file=sys.stderr)
+    with explained(), _writing(target) as file, progress("exporting", beside_output=to_output) as bar:
+        count = asyncio.run(work(file, bar.advance))
+    if as_json and not to_output:
+        print_json({"exported": count})
+    else:
+        print(f"exported {count} users", file=sys.stderr)
 
 
 async def _chunks(file: BinaryIO, tell: Callable[[int], None]) -> AsyncIterator[bytes]:

@@ -11,7 +11,7 @@ import typer
 from app.cli.context import opened
 from app.cli.operator import Acting, explained
 from app.cli.options import AsJson, DataDir
-from app.cli.printing import print_columns, print_json
+from app.cli.printing import print_columns, print_done, print_facts, print_json
 from app.foundation.db import Transaction
 from app.roles.rules import AssignedRole
 from app.users.errors import UserNotFound
@@ -189,6 +189,7 @@ def delete(
     who: Who,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Delete a user with their credentials, roles and sessions. It cannot be undone.
 
@@ -205,7 +206,8 @@ def delete(
             return await services.lifecycle.delete(user.id, actor=acting.actor, origin=acting.origin)
 
     with explained():
-        print(f"deleted {asyncio.run(work()).email}")
+        gone = asyncio.run(work())
+    print_done(f"deleted {gone.email}", {"deleted": gone.sub}, as_json=as_json)
 
 
 def change(
@@ -227,8 +229,7 @@ def change(
         held = [{"role": role.role, "audience": role.audience} for role in roles]
         print_json({**_as_json(user), "roles": held})
         return
-    for head, text in _lines(user, roles):
-        print(f"{head:<10} {text}")
+    print_facts(_lines(user, roles), width=10)
 
 
 async def find_user(services: Services, tx: Transaction, who: str) -> User:

@@ -10,10 +10,12 @@ from typing import Annotated
 import typer
 
 from app.audit.heads import HEAD_TYP, Head
-from app.audit.verification import LogVerification, Progress, ReadHead, Verified
+from app.audit.verification import LogVerification, ReadHead, Verified
 from app.cli.context import opened
 from app.cli.options import AsJson, DataDir
-from app.cli.printing import print_json
+from app.cli.printing import print_json, print_verdict
+from app.cli.progress import progress
+from app.cli.terminal import is_watched
 from app.foundation.clock import rfc3339
 from app.foundation.errors import ServiceError
 from app.signing_keys.witness import Witness
@@ -58,9 +60,10 @@ async def _verify(services: Services, named: list[Path]) -> tuple[Verified, bool
     own = services.settings.audit.anchor_file
     files = [*named, *([own] if own is not None and own not in named and own.exists() else [])]
     verification = LogVerification(services.db, services.clock, await _reader(services))
-    with contextlib.ExitStack() as stack, _progress() as progress:
+    with contextlib.ExitStack() as stack, progress("verifying", total=1) as bar:
         lines = [(str(path), stack.enter_context(_opened(path))) for path in files]
-        found = await verification.verify(lines, progress=progress)
+        found = await verification.verify(lines, progress=bar.reach if is_watched(sys.stderr) else None)
+        bar.reach(found.entries, found.entries)
     return found, verification.is_late(found)
 
 
@@ -84,21 +87,6 @@ async def _reader(services: Services) -> ReadHead:
         return Head.of_claims(claims)
 
     return read
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Progress | None]:
-    """A bar where somebody looks."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    with typer.progressbar(length=1, label="entries", file=sys.stderr) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.length = max(total, 1)
-            bar.update(done - bar.pos)
-
-        yield show
 
 
 def _as_json(found: Verified, *, late: bool) -> dict[str, object]:
@@ -135,6 +123,6 @@ def _print(found: Verified, *, late: bool) -> None:
         warning = "; no web process chains them" if late else ""
         print(f"tail      {found.unchained} wait for their place since {rfc3339(found.unchained_since)}{warning}")
     if found.broken is None:
-        print("The log is whole.")
+        print_verdict("The log is whole.", good=True)
     else:
-        print(f"BROKEN: {found.broken}")
+        print_verdict(f"BROKEN: {found.broken}", good=False)

@@ -13,7 +13,7 @@ from app.admin.webhook_bodies import AttemptedDeliveryBody, DeliveryBody, values
 from app.cli.context import opened
 from app.cli.operator import Acting, explained
 from app.cli.options import AsJson, DataDir
-from app.cli.printing import print_columns, print_json
+from app.cli.printing import print_columns, print_done, print_facts, print_json
 from app.foundation.errors import ServiceError
 from app.webhooks.endpoint import Endpoint, NewSecret
 from app.webhooks.service import EndpointChange
@@ -132,7 +132,7 @@ def resume(webhook_id: WebhookID, data_dir: DataDir = None, as_json: AsJson = Fa
 
 
 @app.command("delete")
-def delete(webhook_id: WebhookID, data_dir: DataDir = None) -> None:
+def delete(webhook_id: WebhookID, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Tell a webhook nothing more, and forget its secrets.
 
     Example: auth-service webhooks delete 0197f3c2-0000-7000-8000-000000000000
@@ -142,7 +142,7 @@ def delete(webhook_id: WebhookID, data_dir: DataDir = None) -> None:
         await services.webhooks.registry.delete(webhook_id, actor=acting.actor, origin=acting.origin)
 
     _do(data_dir, act)
-    print(f"deleted {webhook_id}")
+    print_done(f"deleted {webhook_id}", {"deleted": str(webhook_id)}, as_json=as_json)
 
 
 @app.command("rotate-secret")
@@ -260,5 +260,5 @@ def _print_one(endpoint: Endpoint, *, as_json: bool) -> None:
     if as_json:
         print_json(shown)
         return
-    for head, value in (shown | {"event_types": " ".join(endpoint.event_types)}).items():
-        print(f"{head:<14} {'-' if value is None else value}")
+    shown |= {"event_types": " ".join(endpoint.event_types)}
+    print_facts(((name, "-" if value is None else value) for name, value in shown.items()), width=14)

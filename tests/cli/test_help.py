@@ -29,3 +29,20 @@ def test_each_command_is_listed_by_the_first_line_of_its_own_help() -> None:
         if name in SUMMARIES
     }
     assert told == SUMMARIES
+
+
+# What they print is a file or a log, or they do not end.
+WITHOUT_JSON = {"dev", "serve", "worker", "prepare", "settings sample"}
+
+
+def test_each_command_that_prints_data_prints_it_as_json_too() -> None:
+    without = set()
+    for name, module in COMMANDS.items():
+        found = {name: typer.main.get_command(importlib.import_module(module).app)}
+        group = found[name]
+        if hasattr(group, "commands"):
+            found = {f"{name} {verb}": command for verb, command in group.commands.items()}
+        for words, command in found.items():
+            if not any("--json" in option.opts for option in command.params):
+                without.add(words)
+    assert without == WITHOUT_JSON
