@@ -24,6 +24,7 @@ from app.roles.rules import is_role_name
 from app.transfer.imports import By, UserImports
 from app.transfer.keycloak import clients as client_words
 from app.transfer.keycloak import translate
+from app.transfer.keycloak.composites import Composites, held_directly, parts_of
 from app.transfer.keycloak.realm import RealmRefused, members
 from app.transfer.keycloak.report import MAX_LOSSES, MovedClient, Report
 from app.transfer.line import LineRefused, read_line
@@ -63,9 +64,10 @@ class KeycloakImport:
         realm = self._realm(path, report)
         audiences = await self._audiences(realm, report, by)
         await self._roles(realm, report, by)
-        await self._groups(realm, report, by)
+        composites = Composites(realm.get("roles"))
+        await self._groups(realm, composites, report, by)
         await self._clients(realm, audiences, report, by)
-        await self._users(path, report, by, observe)
+        await self._users(path, composites, report, by, observe)
         return report
 
     @staticmethod
@@ -111,6 +113,9 @@ class KeycloakImport:
         for role in known.get("realm") or ():
             here = translate.realm_role(role["name"])
             if here is None:
+                # Keycloak's own; among them the one whose parts everybody is given.
+                for _, part in translate.roles_here(parts_of(role)):
+                    report.lose("default role", part, "whoever signs up here does not get it by themselves")
                 continue
             if here != role["name"]:
                 report.lose("role", role["name"], f"renamed to {here}: `admin` gives every right over this service")
@@ -127,7 +132,8 @@ class KeycloakImport:
     @staticmethod
     def _note_composite(role: Mapping[str, Any], report: Report) -> None:
         if role.get("composite"):
-            report.lose("composite role", role["name"], "the roles in it are not given along; give permissions instead")
+            words = "who holds it was given each role in it; who gets it here from now on is not"
+            report.lose("composite role", role["name"], words)
 
     async def _role(self, name: str, report: Report, by: By) -> None:
         if not is_role_name(name):
@@ -141,29 +147,25 @@ class KeycloakImport:
         except RoleExists:
             report.present["role"] += 1
 
-    async def _groups(self, realm: Mapping[str, Any], report: Report, by: By) -> None:
+    async def _groups(self, realm: Mapping[str, Any], composites: Composites, report: Report, by: By) -> None:
         for name, group in translate.groups(realm.get("groups")):
             if group.get("attributes"):
                 report.lose("group attribute", name, ", ".join(group["attributes"]))
             try:
                 if not report.dry_run:
-                    await self._group(name, group, by)
+                    await self._group(name, group, composites, by)
                 report.made["group"] += 1
             except GroupExists:
                 report.present["group"] += 1
             except InvalidGroup as error:
                 report.lose("group", name, error.description or error.title)
 
-    async def _group(self, name: str, group: Mapping[str, Any], by: By) -> None:
+    async def _group(self, name: str, group: Mapping[str, Any], composites: Composites, by: By) -> None:
         rights = RightsBy(actor=by.actor, origin=by.origin)
-        held = [(translate.realm_role(role), None) for role in group.get("realmRoles") or ()]
-        for client, roles in (group.get("clientRoles") or {}).items():
-            held += [(role, client) for role in roles if client not in translate.OWN_CLIENTS]
         async with self.db.transaction() as tx:
             made = await self.groups.create(tx, name, by=rights)
-            for role, audience in held:
-                if role is not None and is_role_name(role):
-                    await self.groups.assign_role(tx, made.id, role=role, audience=audience, by=rights)
+            for audience, role in translate.roles_here(composites.held(held_directly(group))):
+                await self.groups.assign_role(tx, made.id, role=role, audience=audience, by=rights)
 
     async def _clients(self, realm: Mapping[str, Any], audiences: set[str], report: Report, by: By) -> None:
         present = await self._names_of_clients()
@@ -199,9 +201,11 @@ class KeycloakImport:
                 return names
             after = page[-1].id
 
-    async def _users(self, path: Path, report: Report, by: By, observe: Callable[[int], None] | None) -> None:
+    async def _users(
+        self, path: Path, composites: Composites, report: Report, by: By, observe: Callable[[int], None] | None
+    ) -> None:
         names: list[str] = []
-        lines = self._lines(path, report, names, observe)
+        lines = self._lines(path, composites, report, names, observe)
         if report.dry_run:
             async for raw in lines:
                 self._try(raw, names[-1], report)
@@ -216,12 +220,16 @@ class KeycloakImport:
 
     @staticmethod
     async def _lines(
-        path: Path, report: Report, names: list[str], observe: Callable[[int], None] | None
+        path: Path,
+        composites: Composites,
+        report: Report,
+        names: list[str],
+        observe: Callable[[int], None] | None,
     ) -> AsyncIterator[bytes]:
         """Each user as a line; `names` is what Keycloak called those that have one."""
         with path.open(encoding="utf-8") as file:
             for number, user in enumerate(value for name, value in members(file, each="users") if name == "users"):
-                line = translate.user_line(user, report)
+                line = translate.user_line(user, report, composites)
                 if line is not None:
                     names.append(str(user.get("username") or user.get("id") or "?"))
                     yield json.dumps(line).encode()

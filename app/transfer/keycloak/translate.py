@@ -3,12 +3,13 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from app.foundation.secrets import random_bytes
 from app.roles.rules import ADMIN, is_role_name
+from app.transfer.keycloak.composites import Composites, Held, held_directly
 from app.transfer.keycloak.report import Report
 from app.users.errors import AttributeRefused
 from app.users.user import check_attribute
@@ -21,6 +22,7 @@ _OWN_ROLES = frozenset({"offline_access", "uma_authorization"})
 _PBKDF2 = {"pbkdf2": "sha1", "pbkdf2-sha1": "sha1", "pbkdf2-sha256": "sha256", "pbkdf2-sha512": "sha512"}
 _OWN_PASSES = 210_000
 RENAMED_ADMIN = "realm-admin"
+NO_COMPOSITES = Composites()
 
 
 def realm_role(name: str) -> str | None:
@@ -46,7 +48,9 @@ def groups(tree: Any, *, above: str = "") -> Iterator[tuple[str, Mapping[str, An
         yield from groups(group.get("subGroups"), above=path)
 
 
-def user_line(user: Mapping[str, Any], report: Report) -> dict[str, object] | None:
+def user_line(
+    user: Mapping[str, Any], report: Report, composites: Composites = NO_COMPOSITES
+) -> dict[str, object] | None:
     """A user as a line of an import; None for one that cannot come along. What stays behind goes into the report."""
     name = str(user.get("username") or user.get("id") or "?")
     if user.get("serviceAccountClientId"):
@@ -66,7 +70,7 @@ def user_line(user: Mapping[str, Any], report: Report) -> dict[str, object] | No
         "status": "active" if user.get("enabled", True) else "suspended",
         "attributes": attributes,
         "password_hash": _password(user, name, report),
-        "roles": [*_roles(user, name, report)],
+        "roles": [*_roles(user, name, composites, report)],
         "groups": [group_name(path) for path in user.get("groups") or ()],
     }
     if isinstance(created := user.get("createdTimestamp"), int):
@@ -81,18 +85,21 @@ def user_line(user: Mapping[str, Any], report: Report) -> dict[str, object] | No
     return {key: value for key, value in line.items() if value is not None}
 
 
-def _roles(user: Mapping[str, Any], name: str, report: Report) -> Iterator[dict[str, object]]:
-    for role in user.get("realmRoles") or ():
-        here = realm_role(role)
-        if here is not None and is_role_name(here):
-            yield {"role": here}
-    for client, roles in (user.get("clientRoles") or {}).items():
-        for role in roles:
-            if client in OWN_CLIENTS:
-                if client == "realm-management":
-                    report.lose("right over Keycloak", name, f"{role}: give admin scopes here yourself")
-            elif is_role_name(role):
-                yield {"role": role, "audience": client}
+def roles_here(held: Iterable[Held]) -> Iterator[Held]:
+    """Roles as they are called here, each with its audience; those of Keycloak itself are left out."""
+    for client, role in held:
+        here = realm_role(role) if client is None else role
+        if client not in OWN_CLIENTS and here is not None and is_role_name(here):
+            yield client, here
+
+
+def _roles(user: Mapping[str, Any], name: str, composites: Composites, report: Report) -> Iterator[dict[str, object]]:
+    held = [*composites.held(held_directly(user))]
+    for client, role in held:
+        if client == "realm-management":
+            report.lose("right over Keycloak", name, f"{role}: give admin scopes here yourself")
+    for audience, role in roles_here(held):
+        yield {"role": role} if audience is None else {"role": role, "audience": audience}
 
 
 def _attributes(user: Mapping[str, Any], name: str, report: Report) -> tuple[dict[str, str], str | None]:
