@@ -1,7 +1,8 @@
 """`python -m bench.users [USERS]`: importing so many users, then searching and listing them, on an engine of its own.
 
 Prints rows a second and the greatest memory of the importing process, and the 50th and 95th percentile of each search,
-with a page of 50. The lines are made as they are read, so that no file of a gigabyte is needed.
+with a page of 50: of the statement, and of some as an administrator's page over HTTP without the network. The lines
+are made as they are read, so that no file of a gigabyte is needed.
 """
 
 import asyncio
@@ -15,11 +16,13 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx2
 from sqlalchemy import text
 
 from app.audit.event import Actor, ActorKind
 from app.foundation.engines.instance import Instance
 from app.foundation.origin import Origin
+from app.main import create_app
 from app.migrations.run import migrate
 from app.settings import Settings
 from app.transfer.imports import By
@@ -35,6 +38,9 @@ SEARCHES = 300
 PAGE = 51
 NAMES = ("Ann", "Béla", "Chloë", "Dmitri", "Emeka", "Fatima", "Grzegorz", "Haruki", "Ines", "Jürgen")
 HASH = "$pbkdf2-sha256$i=27500,l=64$AAECAwQFBgcICQoLDA0ODw$" + "A" * 86
+ACTOR = Actor(ActorKind.OPERATOR, "bench")
+ORIGIN = Origin(ip=None, user_agent=None, trace_id="0" * 32)
+CREDENTIALS = {"email": "root@example.org", "password": "correct horse battery staple"}
 KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 
@@ -73,16 +79,13 @@ async def measure(users: int) -> None:
             async with services.db.transaction() as tx:
                 await tx.execute(text("ANALYZE users"))
             await searching(services)
+            await paging(services)
         finally:
             await services.close()
 
 
 async def importing(services: Services, users: int) -> None:
-    by = By(
-        actor=Actor(ActorKind.OPERATOR, "bench"),
-        origin=Origin(ip=None, user_agent=None, trace_id="0" * 32),
-        unbound=True,
-    )
+    by = By(actor=ACTOR, origin=ORIGIN, unbound=True)
     peaks: list[float] = []
 
     def note(progress: Progress) -> None:
@@ -132,6 +135,37 @@ async def report(services: Services, words: str, make: Callable[[], UserQuery]) 
             if not found:
                 break
             after = query.position_of(found[-1])
+    tell(words, times)
+
+
+async def paging(services: Services) -> None:
+    """Lists and searches as an administrator asks for them: authenticated, with cursors, answered as JSON."""
+    chosen = random.Random(13)
+    await services.administrators.create(**CREDENTIALS, actor=ACTOR, origin=ORIGIN)
+    pages: dict[str, Callable[[], dict[str, str]]] = {
+        "GET /admin/users": dict,
+        "GET …?email=": lambda: {"email": f"{chosen.choice(NAMES)}.{chosen.randrange(100):02}".lower()},
+        "GET …?name=&status=": lambda: {"name": chosen.choice(NAMES), "status": "suspended"},
+    }
+    transport = httpx2.ASGITransport(create_app(services=services))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
+        signed_in = (await client.post("/auth/login", json=CREDENTIALS)).raise_for_status().json()
+        client.headers["Authorization"] = f"Bearer {signed_in['access_token']}"
+        for words, make in pages.items():
+            times = []
+            for _ in range(SEARCHES // 2):
+                parameters = make() | {"limit": str(PAGE - 1)}
+                for _ in range(2):
+                    began = time.perf_counter()
+                    answer = (await client.get("/admin/users", params=parameters)).raise_for_status()
+                    times.append((time.perf_counter() - began) * 1000)
+                    if (following := answer.json()["next"]) is None:
+                        break
+                    parameters["after"] = following
+            tell(words, times)
+
+
+def tell(words: str, times: list[float]) -> None:
     cuts = statistics.quantiles(times, n=20)
     print(f"{words:<30} p50 {statistics.median(times):6.2f} ms   p95 {cuts[18]:6.2f} ms", flush=True)
 
