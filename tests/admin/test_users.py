@@ -1,5 +1,9 @@
 """`/admin/users` over HTTP."""
 
+import base64
+import json
+from datetime import timedelta
+
 import httpx2
 import pytest
 
@@ -16,6 +20,10 @@ READ, WRITE, ASSIGN = "admin:users:read", "admin:users:write", "admin:roles:writ
 @pytest.fixture
 async def admin(admins: Administrators) -> dict[str, str]:
     return await admins.holding(READ, WRITE, ASSIGN)
+
+
+def _encoded(members: dict[str, str]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(members).encode()).decode().rstrip("=")
 
 
 async def made(api: httpx2.AsyncClient, admin: dict[str, str], email: str = "ann@example.com", **fields: object):
@@ -45,12 +53,32 @@ async def test_user_is_made_found_changed_and_deleted(api: httpx2.AsyncClient, a
     assert actors != {user["sub"]}
 
 
-async def test_user_without_a_password_sets_one_by_the_mailed_link(api: httpx2.AsyncClient, admin, people, mailbox):
-    await made(api, admin)
-    mail = await mailbox.wait_for(to="ann@example.com", template="invitation")
-    answer = await api.post("/auth/password/reset", json={"token": mail.token, "new_password": PASSWORD})
-    assert answer.status_code == 204, answer.text
+@pytest.mark.attack("PWD-11")
+async def test_user_without_a_password_sets_one_by_the_mailed_link_and_nobody_another_way(
+    api: httpx2.AsyncClient, admin, people, mailbox, services: Services
+):
+    async def accept(token: str, **fields: str) -> httpx2.Response:
+        return await api.post("/auth/password/reset", json={"token": token, "new_password": PASSWORD, **fields})
+
+    users = {}
+    for name in ("ann", "bob", "cem"):
+        user = await made(api, admin, f"{name}@example.com")
+        users[name] = user["sub"], (await mailbox.wait_for(to=f"{name}@example.com", template="invitation")).token
+    (_, token), (moved, moved_token), (_, old_token) = users.values()
+    unsigned = f"{_encoded({'alg': 'none', 'typ': 'JWT'})}.{_encoded({'email': 'eve@example.com'})}."
+    for altered in (token[:-1] + ("A" if token[-1] != "A" else "B"), token + "A", token.swapcase(), unsigned, "0"):
+        problem(await accept(altered), 400, "invalid_link")
+    # Whose account it is stands in no request.
+    for member in ("email", "sub", "org_id"):
+        problem(await accept(token, **{member: "eve@example.com"}), 422, "validation_failed")
+    assert (await accept(token)).status_code == 204
+    problem(await accept(token), 400, "invalid_link")
     await people.log_in()
+    changed = await api.patch(f"/admin/users/{moved}", json={"email": "eve@example.com"}, headers=admin)
+    assert changed.status_code == 200, changed.text
+    problem(await accept(moved_token), 400, "invalid_link")
+    services.clock.offset += timedelta(seconds=services.links.invitation_seconds + 1)
+    problem(await accept(old_token), 400, "invalid_link")
 
 
 async def test_change_needs_the_version_that_was_read(api: httpx2.AsyncClient, admin):

@@ -41,6 +41,8 @@ FINISHED = frozenset(
         *("RPF-01", "RPF-02", "RPF-03", "RPF-05", "RPF-06"),
         *("RPF-04", "RPF-05", "RPF-07", "RPF-08", "RPF-09", "RPF-10", "RPF-11", "F17"),
         *(f"SAM-{number:02}" for number in range(1, 12)),
+        *("PWD-11", "OIP-09"),
+        *("F1", "F2", "F3", "F4", "F5", "F7", "F8", "F9", "F10", "F18", "F21", "F22", "F23", "F26"),
     }
 )
 

@@ -220,3 +220,83 @@ async def test_identity_providers_are_brought_about_without_their_secrets(
     assert said(await apply(services, "version: 1\nidentity_providers: {}", prune=True)) == ["- identity provider corp"]
     told = [entry["type"] for entry in await events.of("identity_provider.created", "identity_provider.deleted")]
     assert told == ["identity_provider.created", "identity_provider.deleted"]
+
+
+WHOLE = """
+version: 1
+audiences:
+  whole-api:
+    resources: [https://whole.example.com/a]
+    scopes: {whole:read: null, whole:write: whole:write}
+    signing_algorithm: ES256
+    access_token_seconds: 120
+    claims: [email, tier]
+    required_acr: phr
+roles:
+  whole-keeper:
+    permissions: {whole-api: [whole:write], self: ["admin:users:read"]}
+    required_acr: aal2
+groups:
+  whole-staff:
+    description: "* & : # 'quoted' \\u6771\\u4EAC"
+    roles: [{role: whole-keeper, audience: whole-api}, {role: whole-keeper}]
+clients:
+  whole page:
+    grant_types: [authorization_code, refresh_token]
+    redirect_uris: ["https://client.example.com/callback"]
+    token_endpoint_auth_method: none
+    targets: {whole-api: null}
+    post_logout_redirect_uris: ["https://client.example.com/bye"]
+    allowed_origins: ["https://client.example.com"]
+    application_type: web
+    client_uri: https://client.example.com/
+    policy_uri: https://client.example.com/policy
+    tos_uri: https://client.example.com/terms
+    initiate_login_uri: https://client.example.com/start
+    consent_required: false
+    default_max_age: 600
+    id_token_signed_response_alg: ES256
+    claim_mappings: {department: user.attributes.department}
+  whole robot:
+    grant_types: [client_credentials]
+    token_endpoint_auth_method: private_key_jwt
+    targets: {whole-api: ["whole:read", "whole:write"]}
+    jwks:
+      keys: [{kty: OKP, crv: Ed25519, x: 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo, kid: one, alg: EdDSA, use: sig}]
+    disabled: true
+  whole service:
+    audience: whole-api
+    scopes: [introspection, "revocations:read"]
+webhooks:
+  https://93.184.216.34/whole:
+    event_types: [user.created, session.revoked]
+    description: tells
+    disabled: true
+identity_providers:
+  whole-corp:
+    name: Corp
+    kind: oidc
+    config: {issuer: "https://id.example.com", client_id: auth, scopes: [openid, email]}
+    policy: {linking: verified_email, domains: [corp.example.com], creates_users: false, shown: false}
+    disabled: true
+    secret: env:WHOLE_SECRET
+"""
+
+
+async def test_what_one_deployment_exports_is_brought_about_whole_in_another(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("WHOLE_SECRET", "a secret of the provider")
+    await apply(services, WHOLE)
+    text = await exported(services)
+    assert "a secret of the provider" not in text
+    # Nothing that the first has is left, but the audience, which is never removed, as bare as it can be.
+    parts = ("roles", "groups", "clients", "webhooks", "identity_providers")
+    bare = "".join(f"{part}: {{}}\n" for part in parts)
+    gone = await apply(services, f"version: 1\naudiences: {{whole-api: {{}}}}\n{bare}", prune=True)
+    assert {change.kind for change in gone if change.action is Action.DELETE} >= {"role", "group", "client", "webhook"}
+    assert [line for line in (await exported(services)).split("\n") if "whole" in line] == ["  whole-api: {}"]
+    changes = await apply(services, text)
+    assert {change.action for change in changes} == {Action.CREATE, Action.UPDATE}
+    assert await exported(services) == text
+    assert await apply(services, text, prune=True) == []

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -411,3 +412,15 @@ async def test_a_notice_outlives_the_worker_that_had_it_in_hand_and_two_workers_
     async with working(Worker(services)), working(Worker(services)):
         await passing(services, timedelta(), until_=lambda: none_open(services))
     assert len(receiver.requests) == 1
+
+
+@pytest.mark.attack("OIP-09")
+async def test_no_frame_and_no_message_tells_whether_somebody_is_signed_in(api: httpx2.AsyncClient) -> None:
+    """Session status is asked of no iframe of ours: there is none, none is announced, and no script of ours listens."""
+    announced = (await api.get("/.well-known/openid-configuration")).json()
+    assert [name for name in announced if "iframe" in name or "check_session" in name] == []
+    for path in ("/oauth/check_session", "/oauth/session", "/connect/checksession"):
+        answer = await api.get(path, headers={"Origin": "https://evil.example"})
+        assert (answer.status_code, "access-control-allow-origin" in answer.headers) == (404, False)
+    for script in (Path(__file__).parents[2] / "app" / "static").glob("*.js"):
+        assert re.findall(r"postMessage|[\"']message[\"']", script.read_text()) == [], script.name
