@@ -12,7 +12,7 @@ from app.admin.user_identities import UserIdentityBody
 from app.cli.context import opened
 from app.cli.operator import Acting, explained
 from app.cli.options import AsJson, DataDir
-from app.cli.printing import print_columns, print_json
+from app.cli.printing import print_columns, print_done, print_json
 from app.cli.user_factors import app
 from app.cli.users import Who, find_user
 from app.federation.identities.service import Linked
@@ -52,6 +52,7 @@ def unlink(
     ],
     force: Annotated[bool, typer.Option("--force", help="Also where they could not sign in any more.")] = False,
     data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Let an identity open a user's account no more, end their sessions and tell them.
 
@@ -65,7 +66,8 @@ def unlink(
         )
 
     linked = _do(who, work, data_dir)
-    print(f"unlinked {linked.subject} at {linked.connection_id}")
+    values = {"unlinked": str(identity_id), "provider": linked.connection_id, "subject": linked.subject}
+    print_done(f"unlinked {linked.subject} at {linked.connection_id}", values, as_json=as_json)
 
 
 def _do(who: str, work: Callable[[Services, User], Awaitable[_T]], data_dir: Path | None) -> _T:
