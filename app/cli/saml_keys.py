@@ -12,7 +12,7 @@ from app.admin.saml_keys import MAX_OVERLAP_SECONDS, SAMLKeyBody, SAMLRotationBo
 from app.cli.context import opened
 from app.cli.operator import Acting, explained
 from app.cli.options import AsJson, DataDir
-from app.cli.printing import print_columns, print_json
+from app.cli.printing import print_columns, print_done, print_json
 from app.federation.saml.rotation import SAMLKeyRotation
 
 app = typer.Typer(
@@ -103,6 +103,7 @@ def retire(
     fingerprint: Fingerprint,
     force: Annotated[bool, typer.Option("--force", help="Also one that providers may still encrypt for.")] = False,
     data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take out a key pair that does not sign, and erase its private half.
 
@@ -112,7 +113,7 @@ def retire(
         data_dir,
         lambda keys, acting: keys.retire(fingerprint, force=force, actor=acting.actor, origin=acting.origin),
     )
-    print(f"The key {fingerprint} is gone.")
+    print_done(f"The key {fingerprint} is gone.", {"retired": fingerprint}, as_json=as_json)
 
 
 def _do(data_dir: Path | None, act: Callable[[SAMLKeyRotation, Acting], Awaitable[_T]]) -> _T:

@@ -70,7 +70,7 @@ def test_one(): ...
 def test_two(x): ...
 
 class TestThree:
-    @pytest.mark.fault("F4")
+    @pytest.mark.fault("F99")
     def test_three(self): ...
 
 # @pytest.mark.attack("AAA-04")
@@ -78,5 +78,5 @@ text = '@pytest.mark.attack("AAA-05")'
 """
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_rows.py").write_text(source)
-    assert house.marked_rows(tmp_path) == {"AAA-01", "AAA-02", "AAA-03", "F4"}
+    assert house.marked_rows(tmp_path) == {"AAA-01", "AAA-02", "AAA-03", "F99"}
     assert FINISHED - house.marked_rows(tmp_path) == FINISHED
