@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum, auto
+from typing import NoReturn
 from uuid import UUID
 
 import asyncpg
@@ -30,12 +32,22 @@ from app.protocols.oauth.registration import GrantType
 # Tokens of before a whole second were ended in it: the next ones wait for it, and for clocks that differ a little.
 _LONGEST_WAIT_SECONDS = 2.0
 
+# A person's rights change while their code is redeemed, and again, and again.
+_TRIES = 3
+
 _CODES = Counter(
     "codes",
     "Authorization codes presented, by what came of it.",
     unit="codes",
     result=("redeemed", "refused", "reused"),
 )
+
+
+class _Unspent(Enum):
+    """Why a good code is not spent yet."""
+
+    CLIENT_CHANGED = auto()
+    RIGHTS_CHANGED = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -90,10 +102,14 @@ class CodeRedemption:
         await self._wait_for(client.tokens_not_before)
         now = self._clock.now()
         raw_secret, token_id = random_secret(), new_id(now)
-        row = await self._claim(client, presented, token_id, raw_secret)
-        if row is None:
-            await self._judge(client, presented)
-            return None
+        for _ in range(_TRIES):
+            row = await self._claim(client, presented, token_id, raw_secret)
+            if row is not None:
+                break
+            if await self._judge(client, presented) is _Unspent.CLIENT_CHANGED:
+                return None
+        else:
+            raise Unavailable(detail="a person's rights change faster than their code is redeemed")
         if row["sub"] is None:
             await self._refuse(client, presented.origin, _reason(row, client))
         _CODES.add("redeemed")
@@ -139,15 +155,16 @@ class CodeRedemption:
                 row = await self._db.fetchrow(REDEEM, *asked.values(), self._clock.now(), *lifetimes, *entry)
         return row
 
-    async def _judge(self, client: RegisteredClient, presented: CodePresented) -> None:
-        """What it means that a code could not be claimed. Raises InvalidGrant unless the client has changed."""
+    async def _judge(self, client: RegisteredClient, presented: CodePresented) -> _Unspent:
+        """Why a code that is still good could not be claimed. Raises InvalidGrant for any other."""
         code_hash = hash_secret(presented.raw_code)
         row = await self._db.fetchrow(JUDGE_CODE, code_hash, client.client_id, client.version, repeatable=True)
         if row is not None and not row["current"]:
-            return
+            return _Unspent.CLIENT_CHANGED
+        if row is not None and row["client_id"] is not None and not row["spent"]:
+            return _Unspent.RIGHTS_CHANGED
         if row is None or not row["spent"]:
             await self._refuse(client, presented.origin, "unknown")
-            return
         actor = Actor(ActorKind.CLIENT, client.client_id)
         async with self._db.transaction() as tx:
             event = CodeReused(actor=actor, origin=presented.origin, subject=row["sub"], client_id=row["client_id"])
@@ -163,7 +180,7 @@ class CodeRedemption:
         async with self._db.transaction() as tx:
             await self._ending.end(tx, row["grant_row_id"], reason="another_audience", actor=ANONYMOUS, origin=origin)
 
-    async def _refuse(self, client: RegisteredClient, origin: Origin, reason: str) -> None:
+    async def _refuse(self, client: RegisteredClient, origin: Origin, reason: str) -> NoReturn:
         actor = Actor(ActorKind.CLIENT, client.client_id)
         async with self._db.transaction() as tx:
             event = CodeRefused(actor=actor, origin=origin, client_id=client.client_id, reason=reason)

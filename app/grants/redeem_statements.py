@@ -16,27 +16,30 @@ _DETAILS = (
 # refresh token, $11 row id and $12 sid of a session of its own, $13 address, $14 user agent, $15 now, $16 life of a
 # refresh token, $17 life of a session of its own; from $18 on the audit entry.
 # Whoever brings a code spends it, whether or not the rest fits: a thief has one guess. The answer is empty where it was
-# spent before, is unknown, or the client is no longer what was read; its `sub` is null where something did not fit.
-# A session of its own must not slip past a sign-out everywhere: that holds the user's row first and then ends what it
-# finds, and so does this.
+# spent before, is unknown, the client is no longer what was read, or its person's rights are changing: then nothing is
+# spent. Its `sub` is null where something did not fit.
+# Nothing that is opened here slips past whoever ends or replaces everything of a person: they hold the user's row, and
+# so does this before it writes. What it reads beside that row is of the moment at which it began, so it goes on only
+# where no right was taken away since: `rights_version` says so.
 REDEEM = f"""
     WITH asking AS MATERIALIZED (
       SELECT client_id FROM oauth_clients WHERE client_id = $2 AND version = $3 AND disabled_at IS NULL
+    ), holder AS MATERIALIZED (
+      SELECT c.user_id FROM authorization_codes c
+        CROSS JOIN LATERAL (SELECT rights_version FROM users WHERE id = c.user_id LIMIT 1 FOR SHARE) held
+        CROSS JOIN LATERAL (SELECT rights_version FROM users WHERE id = c.user_id LIMIT 1) seen
+      WHERE c.code_hash = $1 AND c.consumed_at IS NULL AND held.rights_version = seen.rights_version
     ), claimed AS (
       UPDATE authorization_codes SET consumed_at = $15::timestamptz, grant_row_id = $7
-      WHERE code_hash = $1 AND consumed_at IS NULL AND EXISTS (SELECT FROM asking)
+      WHERE code_hash = $1 AND consumed_at IS NULL AND EXISTS (SELECT FROM asking) AND EXISTS (SELECT FROM holder)
       RETURNING *
-    ), holder AS MATERIALIZED (
-      SELECT u.id FROM claimed
-        CROSS JOIN LATERAL (SELECT id FROM users WHERE id = claimed.user_id LIMIT 1 FOR SHARE) u
-      WHERE claimed.offline AND $6::boolean
     ), subject AS MATERIALIZED (
       SELECT claimed.client_id, claimed.audience, claimed.scope, claimed.resource, claimed.claims,
         claimed.offline AND $6::boolean AS offline,
         s.id AS session_id, s.sid AS browser_sid, s.auth_time, s.amr, s.acr, s.expires_at AS session_expires_at,
         u.id AS user_id, u.sub, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.name, u.attributes,
         u.locale, u.updated_at
-      FROM claimed LEFT JOIN holder ON true
+      FROM claimed
         CROSS JOIN LATERAL (SELECT * FROM sessions WHERE id = claimed.session_id LIMIT 1 FOR SHARE) s
         CROSS JOIN LATERAL (SELECT * FROM users WHERE id = claimed.user_id LIMIT 1) u
       WHERE claimed.client_id = $2 AND claimed.expires_at > $15 AND claimed.challenge IS NOT DISTINCT FROM $5::text
@@ -117,12 +120,11 @@ REDEEM_MANY = f"""
         CASE WHEN offline THEN own_sid ELSE s.sid END AS sid,
         CASE WHEN offline THEN $2::timestamptz + $4::interval ELSE s.expires_at END AS session_expires_at
       FROM fitting
-        LEFT JOIN LATERAL (
-          SELECT true AS held FROM users WHERE id = fitting.of_user AND fitting.offline
-          LIMIT 1 FOR SHARE SKIP LOCKED) holder ON true
+        CROSS JOIN LATERAL (
+          SELECT rights_version FROM users WHERE id = fitting.of_user LIMIT 1 FOR SHARE SKIP LOCKED) held
         CROSS JOIN LATERAL (SELECT * FROM sessions WHERE id = fitting.of_session LIMIT 1 FOR SHARE SKIP LOCKED) s
         CROSS JOIN LATERAL (SELECT * FROM users WHERE id = fitting.of_user LIMIT 1) u
-      WHERE (holder.held OR NOT fitting.offline) AND u.status = 'active' AND s.ended_at IS NULL
+      WHERE held.rights_version = u.rights_version AND u.status = 'active' AND s.ended_at IS NULL
         AND s.expires_at > $2 AND s.idle_expires_at > $2
     ), claimed AS (
       UPDATE authorization_codes c SET consumed_at = $2, grant_row_id = subject.grant_row_id

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Select, select, text
+from sqlalchemy import Select, select, text, update
 
 from app.audiences.own import SELF
 from app.foundation.db import Transaction
@@ -98,9 +98,10 @@ async def rights_of(tx: Transaction, user_id: UUID) -> Rights:
 
 
 async def hold_users(tx: Transaction, who: Select[UUID]) -> list[UUID]:
-    """The users that a statement names, in one order, locked until the transaction ends.
+    """The users that a statement names, in one order, locked until the transaction ends, for their rights change.
 
-    Whoever signs one of them in waits, or has committed: then the grant is there to be replaced.
+    Whoever signs one of them in waits, or has committed: then the grant is there to be replaced. Who has waited sees by
+    `rights_version` that what it read before is out of date.
     """
     held: list[UUID] = []
     while True:
@@ -108,6 +109,9 @@ async def hold_users(tx: Transaction, who: Select[UUID]) -> list[UUID]:
         if held:
             statement = statement.where(User.id > held[-1])
         found = (await tx.scalars(statement.with_for_update(key_share=True))).all()
+        if found:
+            changed = update(User).where(User.id.in_(found)).values(rights_version=User.rights_version + 1)
+            await tx.execute(changed)
         held += found
         if len(found) < LOCK_BATCH:
             return held

@@ -64,6 +64,8 @@ class User(Model):
     entry: Mapped[str] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text, server_default="active")
     credentials_version: Mapped[int] = mapped_column(server_default="0")
+    # Counts what took rights away: a statement that reads them beside the locked row sees whether they are of before.
+    rights_version: Mapped[int] = mapped_column(server_default="0")
     required_acr: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
