@@ -7,14 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.asyncio.connection import BlockingConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
-
 from app.foundation.errors import Unavailable
 from app.foundation.metrics import Counter
+from app.foundation.redis_library import BlockingConnectionPool, NoBackoff, Redis, RedisError, ResponseError, Retry
 
 # What a request may lose to a cache that does not answer. The client library's own limits count per attempt and
 # per step, so the sum is capped here, below the tenth of a second that is allowed.

@@ -11,12 +11,16 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any, TextIO
 
-import structlog
 from pydantic_core import to_json
-from structlog.typing import EventDict, Processor, WrappedLogger
 
+from app.foundation.lean import without
 from app.foundation.redaction import escape_controls, redact_fields, redact_text
 from app.foundation.tracing import current_trace_id
+
+with without("rich"):
+    # Its colours are not used; with them come their library, a highlighter of code, and more.
+    import structlog
+    from structlog.typing import EventDict, Processor, WrappedLogger
 
 ACCESS_LOGGER = "app.access"
 _MAX_PATH_CHARACTERS = 200

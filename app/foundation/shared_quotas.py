@@ -7,12 +7,10 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, ResponseError
-
 from app.foundation.alarms import Mark, Raised, Signal
 from app.foundation.cache import Cache, CacheUnavailable
 from app.foundation.quotas import Quota, Standing
+from app.foundation.redis_library import NoScriptError, Redis, ResponseError
 
 _MICROSECONDS = 1_000_000
 

@@ -9,9 +9,8 @@ import hashlib
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from redis.exceptions import NoScriptError, ResponseError
-
 from app.foundation.cache import Cache, CacheUnavailable
+from app.foundation.redis_library import NoScriptError, ResponseError
 from app.revocation.bloom import PROBES
 
 HEADER_BYTES = 64

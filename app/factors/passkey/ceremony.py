@@ -1,26 +1,33 @@
-"""Reading and verifying what an authenticator answers, by the `webauthn` library, as values: no database, no clock.
+"""What authenticators are asked, and what they answer, by the `webauthn` library, as values: no database, no clock.
 
-Whatever is malformed is refused like whatever is forged.
+Whatever is malformed is refused like whatever is forged. The library takes five megabytes with all that it reads for
+attestations, so it is imported where somebody uses a passkey: `be_ready` first, which does that beside the event loop.
 """
 
+import asyncio
 import base64
 import binascii
 import hashlib
+import importlib
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import webauthn
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import AuthenticatorTransport, CredentialDeviceType
+from typing import TYPE_CHECKING
 
 from app.protocols.relying_party import RelyingParty
+from app.users.user import User
+
+if TYPE_CHECKING:
+    from webauthn.helpers.structs import PublicKeyCredentialDescriptor
 
 MAX_CREDENTIAL_ID_BYTES = 1023
 
-_TRANSPORTS = frozenset(transport.value for transport in AuthenticatorTransport)
+TRANSPORTS = frozenset({"usb", "nfc", "ble", "smart-card", "hybrid", "internal", "cable"})
+"""The ways to reach an authenticator, as the library knows them. Spec: WebAuthn §5.8.4."""
+_is_ready = threading.Event()
 # What the library lets through from the parsers below it, for bytes that are no CBOR, key or signature.
-_MALFORMED = (WebAuthnException, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, RecursionError)
+_MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +60,83 @@ class Asserted:
     user_verified: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A passkey that a user has, as authenticators are told of it."""
+
+    credential_id: bytes
+    transports: Sequence[str]
+
+
+async def be_ready() -> None:
+    """Have the library at hand. Whoever uses one of the functions below that need it has awaited this before."""
+    if not _is_ready.is_set():
+        await asyncio.to_thread(_import)
+
+
+def _import() -> None:
+    importlib.import_module("webauthn")
+    _is_ready.set()
+
+
 def user_handle(sub: str) -> bytes:
     """What authenticators call a user: it tells nothing about them, and is the same for good. WebAuthn §14.6.1."""
     return hashlib.sha256(b"passkey user\0" + sub.encode()).digest()
+
+
+def registration_options(
+    user: User, challenge: bytes, party: RelyingParty, known: Sequence[Known], *, service_name: str, seconds: int
+) -> Mapping[str, object]:
+    """What `navigator.credentials.create` takes as `publicKey`. Spec: WebAuthn §5.4.
+
+    A discoverable credential is asked for where the authenticator can make one, so that it opens a sign-in by itself.
+    """
+    import webauthn  # noqa: PLC0415
+    from webauthn.helpers import structs  # noqa: PLC0415
+
+    options = webauthn.generate_registration_options(
+        rp_id=party.id,
+        rp_name=service_name,
+        user_id=user_handle(user.sub),
+        user_name=user.email,
+        user_display_name=user.name or user.email,
+        challenge=challenge,
+        timeout=seconds * 1000,
+        authenticator_selection=structs.AuthenticatorSelectionCriteria(
+            resident_key=structs.ResidentKeyRequirement.PREFERRED,
+            user_verification=structs.UserVerificationRequirement.PREFERRED,
+        ),
+        exclude_credentials=_descriptors(known),
+    )
+    return _as_json(webauthn.options_to_json(options))
+
+
+def sign_in_options(
+    challenge: bytes, party: RelyingParty, known: Sequence[Known], *, user_verification: bool, seconds: int
+) -> Mapping[str, object]:
+    """What `navigator.credentials.get` takes as `publicKey`. Spec: WebAuthn §5.5."""
+    import webauthn  # noqa: PLC0415
+    from webauthn.helpers.structs import UserVerificationRequirement  # noqa: PLC0415
+
+    needed = UserVerificationRequirement.REQUIRED if user_verification else UserVerificationRequirement.PREFERRED
+    options = webauthn.generate_authentication_options(
+        rp_id=party.id,
+        challenge=challenge,
+        timeout=seconds * 1000,
+        allow_credentials=_descriptors(known),
+        user_verification=needed,
+    )
+    return _as_json(webauthn.options_to_json(options))
 
 
 def registered(
     answer: Mapping[str, object], challenge: bytes, party: RelyingParty, *, user_verification: bool
 ) -> NewCredential | None:
     """What an answer to `create` proves about a new credential; None for whatever is wrong. Spec: WebAuthn §7.1."""
+    import webauthn  # noqa: PLC0415
+    from webauthn.helpers.exceptions import WebAuthnException  # noqa: PLC0415
+    from webauthn.helpers.structs import CredentialDeviceType  # noqa: PLC0415
+
     try:
         verified = webauthn.verify_registration_response(
             credential=dict(answer),
@@ -70,7 +145,7 @@ def registered(
             expected_origin=party.origin,
             require_user_verification=user_verification,
         )
-    except _MALFORMED:
+    except (WebAuthnException, *_MALFORMED):
         return None
     if len(verified.credential_id) > MAX_CREDENTIAL_ID_BYTES:
         return None
@@ -94,6 +169,9 @@ def asserted(
     user_verification: bool,
 ) -> Asserted | None:
     """What an answer to `get` proves; None for whatever is wrong. Spec: WebAuthn §7.2."""
+    import webauthn  # noqa: PLC0415
+    from webauthn.helpers.exceptions import WebAuthnException  # noqa: PLC0415
+
     try:
         verified = webauthn.verify_authentication_response(
             credential=dict(answer),
@@ -104,7 +182,7 @@ def asserted(
             credential_current_sign_count=credential.sign_count,
             require_user_verification=user_verification,
         )
-    except _MALFORMED:
+    except (WebAuthnException, *_MALFORMED):
         return None
     return Asserted(
         sign_count=verified.new_sign_count,
@@ -138,7 +216,23 @@ def transports(answer: Mapping[str, object]) -> list[str]:
     """The ways to reach the authenticator that a registration names and that we know."""
     response = answer.get("response")
     named = response.get("transports") if isinstance(response, Mapping) else None
-    return sorted({name for name in named if isinstance(name, str)} & _TRANSPORTS) if isinstance(named, list) else []
+    return sorted({name for name in named if isinstance(name, str)} & TRANSPORTS) if isinstance(named, list) else []
+
+
+def _descriptors(known: Sequence[Known]) -> "list[PublicKeyCredentialDescriptor]":
+    from webauthn.helpers.structs import AuthenticatorTransport, PublicKeyCredentialDescriptor  # noqa: PLC0415
+
+    return [
+        PublicKeyCredentialDescriptor(
+            id=one.credential_id, transports=[AuthenticatorTransport(name) for name in one.transports] or None
+        )
+        for one in known
+    ]
+
+
+def _as_json(text: str) -> Mapping[str, object]:
+    value: dict[str, object] = json.loads(text)
+    return value
 
 
 def _response_bytes(answer: Mapping[str, object], member: str) -> bytes | None:

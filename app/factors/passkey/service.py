@@ -1,21 +1,12 @@
 """Registering passkeys, and verifying what they sign."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import webauthn
 from sqlalchemy import Row
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    AuthenticatorTransport,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from app.factors.factor import FactorName, Presented, Proof
 from app.factors.passkey import ceremony, store
@@ -30,7 +21,7 @@ from app.users.user import User
 MAX_PASSKEYS = 20
 MAX_NAME_CHARACTERS = 64
 CHALLENGE_LIFETIME = timedelta(minutes=5)
-_TIMEOUT_MS = int(CHALLENGE_LIFETIME.total_seconds() * 1000)
+_SECONDS = int(CHALLENGE_LIFETIME.total_seconds())
 SIGN_IN = "sign-in"
 """What a challenge is bound to while nobody has said who they are."""
 
@@ -80,30 +71,20 @@ class Passkeys:
         return await store.remove(tx, passkey_id, user_id)
 
     async def begin_registration(self, tx: Transaction, user: User, *, bound_to: str) -> Mapping[str, object] | None:
-        """What `navigator.credentials.create` takes as `publicKey`; None where the user has as many as they may.
-
-        A discoverable credential is asked for where the authenticator can make one, so that it opens a sign-in by
-        itself.
-        """
+        """What `navigator.credentials.create` takes as `publicKey`; None where the user has as many as they may."""
+        await ceremony.be_ready()
         present = await store.list_of(tx, user.id)
         if len(present) >= MAX_PASSKEYS:
             return None
         challenge = await self._challenge(tx, bound_to=bound_to, user_id=user.id)
-        options = webauthn.generate_registration_options(
-            rp_id=self._relying_party.id,
-            rp_name=self._service_name,
-            user_id=ceremony.user_handle(user.sub),
-            user_name=user.email,
-            user_display_name=user.name or user.email,
-            challenge=challenge,
-            timeout=_TIMEOUT_MS,
-            authenticator_selection=AuthenticatorSelectionCriteria(
-                resident_key=ResidentKeyRequirement.PREFERRED,
-                user_verification=UserVerificationRequirement.PREFERRED,
-            ),
-            exclude_credentials=_descriptors(present),
+        return ceremony.registration_options(
+            user,
+            challenge,
+            self._relying_party,
+            _known(present),
+            service_name=self._service_name,
+            seconds=_SECONDS,
         )
-        return _as_json(webauthn.options_to_json(options))
 
     async def register(
         self,
@@ -119,6 +100,7 @@ class Passkeys:
 
         With `user_verification` only one that verified its user is kept.
         """
+        await ceremony.be_ready()
         answer = await self._answered(tx, credential, bound_to=bound_to, user_id=user.id)
         verified = (
             None
@@ -149,14 +131,16 @@ class Passkeys:
 
     async def begin(self, tx: Transaction, user: User, *, bound_to: str) -> Mapping[str, object]:
         """What `navigator.credentials.get` takes, for a user who has said who they are: `{publicKey: …}`."""
+        await ceremony.be_ready()
         present = await store.list_of(tx, user.id)
         challenge = await self._challenge(tx, bound_to=bound_to, user_id=user.id)
-        return self._request(challenge, UserVerificationRequirement.PREFERRED, present)
+        return self._request(challenge, present, user_verification=False)
 
     async def begin_sign_in(self, tx: Transaction) -> Mapping[str, object]:
         """The same for anyone: it names no credential, so that it tells of no account. Spec: WebAuthn §14.6.2."""
+        await ceremony.be_ready()
         challenge = await self._challenge(tx, bound_to=SIGN_IN, user_id=None)
-        return self._request(challenge, UserVerificationRequirement.REQUIRED, ())
+        return self._request(challenge, (), user_verification=True)
 
     async def weigh(self, user: User, presented: Presented) -> Presented:  # noqa: ARG002
         """A signature is checked in less time than a statement takes."""
@@ -201,6 +185,7 @@ class Passkeys:
         handle = ceremony.handle_in(assertion)
         if handle is not None and not equal(handle, ceremony.user_handle(sub)):
             return None
+        await ceremony.be_ready()
         verified = ceremony.asserted(
             assertion,
             challenge,
@@ -242,31 +227,20 @@ class Passkeys:
         return challenge if claimed else None
 
     def _request(
-        self, challenge: bytes, verification: UserVerificationRequirement, present: Sequence[Row[Any]]
+        self, challenge: bytes, present: Sequence[Row[Any]], *, user_verification: bool
     ) -> Mapping[str, object]:
-        options = webauthn.generate_authentication_options(
-            rp_id=self._relying_party.id,
-            challenge=challenge,
-            timeout=_TIMEOUT_MS,
-            allow_credentials=_descriptors(present),
-            user_verification=verification,
+        options = ceremony.sign_in_options(
+            challenge,
+            self._relying_party,
+            _known(present),
+            user_verification=user_verification,
+            seconds=_SECONDS,
         )
-        return {"publicKey": _as_json(webauthn.options_to_json(options))}
+        return {"publicKey": options}
 
 
-def _as_json(text: str) -> Mapping[str, object]:
-    value: dict[str, object] = json.loads(text)
-    return value
-
-
-def _descriptors(rows: Sequence[Row[Any]]) -> list[PublicKeyCredentialDescriptor]:
-    return [
-        PublicKeyCredentialDescriptor(
-            id=row.credential_id,
-            transports=[AuthenticatorTransport(transport) for transport in row.transports.split()] or None,
-        )
-        for row in rows
-    ]
+def _known(rows: Sequence[Row[Any]]) -> list[ceremony.Known]:
+    return [ceremony.Known(credential_id=row.credential_id, transports=row.transports.split()) for row in rows]
 
 
 def _listed(row: Row[Any]) -> ListedPasskey:

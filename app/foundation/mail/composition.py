@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined, Template
-from mrml import RenderOptions, to_html
 
 from app.foundation.language import Language, Languages
 from app.foundation.mail import messages
@@ -44,6 +43,9 @@ class Composer:
 
     @cached_property
     def _html(self) -> Template:
+        # Where mails are composed, which web processes leave to workers.
+        from mrml import RenderOptions, to_html  # noqa: PLC0415
+
         environment = Environment(autoescape=True, undefined=StrictUndefined)
         # The source is ours; what it holds of values are Jinja's marks.
         # Without fonts of its own: a mail that fetches one from elsewhere tells who reads it.
