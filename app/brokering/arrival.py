@@ -1,6 +1,5 @@
 """A browser is back from another provider: whom it brings, and where it goes on."""
 
-import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import urlencode
@@ -24,6 +23,7 @@ from app.brokering.exchange import CodeFor, ExchangeCodes
 from app.brokering.failure import Failure, of_reason
 from app.brokering.freshness import is_fresh, proven_at
 from app.brokering.keeping import Sealing, identity_as_json
+from app.brokering.turns import Crowded, Part, Turns
 from app.federation.connector import Connection, FederatedIdentity
 from app.federation.identities.decide import Reason
 from app.federation.identities.service import Vouched
@@ -48,8 +48,6 @@ from app.registration.verification import EmailVerification
 from app.users.user import User
 
 HOME = "/"
-# However many come at once: connections to the database are left for everybody else.
-_AT_ONCE = 4
 
 
 class Arrivals:
@@ -71,6 +69,7 @@ class Arrivals:
         verification: EmailVerification,
         sealing: Sealing,
         conclusions: Conclusions,
+        turns: Turns,
     ) -> None:
         self._db = db
         self._clock = clock
@@ -85,21 +84,27 @@ class Arrivals:
         self._verification = verification
         self._sealing = sealing
         self._conclusions = conclusions
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._turns = turns
 
-    async def claim(self, flow_id: str, provider_id: str, visit: Visit) -> Case | Failed:
+    async def claim(self, flow_id: str, provider_id: str, visit: Visit, *, waits: bool = False) -> Case | Failed:
         """Take up the flow of a `state` that came back to a provider's address: once, and by its own browser.
 
         A state that was made for another provider ends its flow: its answer would be judged by the wrong one.
-        Raises FlowOver, IdentityProviderNotFound, DatabaseUnavailable. Spec: RFC 9700 §4.4, §4.7.
+        Raises FlowOver, IdentityProviderNotFound, DatabaseUnavailable, and Crowded where its turn does not come in
+        time, unless it `waits` for that however long. Spec: RFC 9700 §4.4, §4.7.
         """
-        async with self._db.transaction() as tx:
-            flow = await self._flows.take(tx, flow_id, KIND, visit.raw_browser)
-            if "kept" not in flow.request:
-                raise FlowOver(detail="an answer to it was taken before")
-            request = {name: value for name, value in flow.request.items() if name != "kept"}
-            await self._flows.record(tx, flow.id, Trace(flow.checks), request=request)
-        return await self._case(flow, provider_id, visit)
+        async with self._turns.take(Part.CLAIM, None if waits else visit.arrived_at):
+            async with self._db.transaction() as tx:
+                flow = await self._flows.take(tx, flow_id, KIND, visit.raw_browser)
+                if "kept" not in flow.request:
+                    raise FlowOver(detail="an answer to it was taken before")
+                request = {name: value for name, value in flow.request.items() if name != "kept"}
+                await self._flows.record(tx, flow.id, Trace(flow.checks), request=request)
+            case = await self._case(flow)
+        is_same = case.connection.id == provider_id
+        if not case.trace.check("provider", is_same, expected=case.connection.id, received=provider_id):
+            return await self.refuse(case, Failure.FORGED, visit)
+        return case
 
     async def kept_of(self, flow_id: str, provider_id: str) -> Mapping[str, object]:
         """What a connector kept in a flow that is under way, whoever asks: nothing is claimed and nobody signed in.
@@ -119,29 +124,32 @@ class Arrivals:
         return Case(flow_id=Flows.new_id(), connection=connection, wanted=wanted, trace=Trace(), is_kept=False)
 
     async def refuse(self, case: Case, failure: Failure, visit: Visit) -> Failed:
-        """End a sign-in whose answer is not to be trusted."""
-        return await self._conclusions.refuse(case, failure, visit)
+        """End a sign-in whose answer does not count, or did not come."""
+        async with self._turns.take(Part.REFUSE):
+            return await self._conclusions.refuse(case, failure, visit)
 
     async def arrive(self, case: Case, identity: FederatedIdentity, visit: Visit) -> Outcome:
         """Bring the sign-in of a verified identity to its end. Raises DatabaseUnavailable."""
-        async with self._turns:
-            if not is_fresh(case, identity):
-                return await self.refuse(case, Failure.STALE, visit)
-            if case.wanted.purpose is Purpose.LINK:
-                return await self._to_confirmation(case, identity, visit)
-            arrival = Arrival(
-                connection=case.connection,
-                identity=identity,
-                flow_id=case.flow_id,
-                origin=visit.origin,
-                locale=visit.locale,
-            )
-            admitted = await self._admission.admit(arrival)
-            if isinstance(admitted, Reason):
-                return await self._turned_away(case, identity, admitted, visit)
-            case.trace.check("account", passed=True, expected="an account that it opens", received=admitted.sub)
-            await self._rights.refresh(case.connection, identity, admitted, case.trace, visit.origin)
-            return await self._signed_in(case, identity, admitted, visit)
+        try:
+            async with self._turns.take(Part.FINISH, visit.arrived_at):
+                return await self._arrive(case, identity, visit)
+        except Crowded:
+            case.trace.check("turn", passed=False, expected="in time", received="too many sign-ins at this moment")
+            return await self.refuse(case, Failure.CROWDED, visit)
+
+    async def _arrive(self, case: Case, identity: FederatedIdentity, visit: Visit) -> Outcome:
+        if not is_fresh(case, identity):
+            return await self._conclusions.refuse(case, Failure.STALE, visit)
+        if case.wanted.purpose is Purpose.LINK:
+            return await self._to_confirmation(case, identity, visit)
+        origin, locale, flow_id = visit.origin, visit.locale, case.flow_id
+        arrival = Arrival(connection=case.connection, identity=identity, flow_id=flow_id, origin=origin, locale=locale)
+        admitted = await self._admission.admit(arrival)
+        if isinstance(admitted, Reason):
+            return await self._turned_away(case, identity, admitted, visit)
+        case.trace.check("account", passed=True, expected="an account that it opens", received=admitted.sub)
+        await self._rights.refresh(case.connection, identity, admitted, case.trace, visit.origin)
+        return await self._signed_in(case, identity, admitted, visit)
 
     async def resume(self, flow_id: str, visit: Visit) -> Outcome:
         """Go on to the app after the second factor. What happened in between is looked at anew.
@@ -161,20 +169,15 @@ class Arrivals:
         case = Case(flow_id=flow.id, connection=connection, wanted=wanted, trace=Trace(flow.checks))
         return await self._with_code(case, caller, visit, None)
 
-    async def _case(self, flow: Flow, provider_id: str, visit: Visit) -> Case | Failed:
-        begun_at = flow.request["provider"]
-        connection = await self._providers.get(None, begun_at)
+    async def _case(self, flow: Flow) -> Case:
         case = Case(
             flow_id=flow.id,
-            connection=connection,
+            connection=await self._providers.get(None, flow.request["provider"]),
             wanted=Wanted.of(flow.request["wanted"]),
             trace=Trace(flow.checks),
             kept=self._sealing.open(flow.id, flow.request["kept"]),
         )
         case.trace.check("browser", passed=True, expected="the browser that began it", received="the same")
-        is_same = begun_at == provider_id
-        if not case.trace.check("provider", is_same, expected=begun_at, received=provider_id):
-            return await self.refuse(case, Failure.FORGED, visit)
         return case
 
     async def _turned_away(self, case: Case, identity: FederatedIdentity, reason: Reason, visit: Visit) -> Failed:
@@ -182,7 +185,7 @@ class Arrivals:
         if reason is Reason.UNCONFIRMED and identity.email is not None:
             # A link goes out where an account waits for it; nothing here tells whether one does.
             await self._verification.request(identity.email, visit.origin)
-        return await self.refuse(case, of_reason(reason), visit)
+        return await self._conclusions.refuse(case, of_reason(reason), visit)
 
     async def _signed_in(self, case: Case, identity: FederatedIdentity, user: User, visit: Visit) -> Outcome:
         login = FederatedLogin(

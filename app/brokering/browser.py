@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.brokering.case import Failed, GoTo, Leave, Outcome, Visit
-from app.brokering.failure import Failure, status_of, words_of
+from app.brokering.failure import retry_seconds_of, status_of, words_of
 from app.foundation.caller import origin_of
 from app.foundation.cookies import Cookies
 from app.foundation.failure_page import FailurePages, Told
@@ -16,8 +16,6 @@ from app.foundation.self_posting import self_posting
 from app.grants.answer import put_tokens
 from app.hosted.accounts import KnownAccounts
 
-_RETRY_SECONDS = 30
-
 
 def visit_of(request: Request) -> Visit:
     """The browser's session, the cookies that its sign-ins belong to, and the language that it reads."""
@@ -25,6 +23,7 @@ def visit_of(request: Request) -> Visit:
     sessions = cookies.sessions(request)
     return Visit(
         origin=origin_of(request),
+        arrived_at=request.state.arrived_at,
         raw_session=sessions[0] if len(sessions) == 1 else None,
         raw_browser=_held(request, cookies.flow),
         raw_sign_in=_held(request, cookies.sign_in),
@@ -82,8 +81,9 @@ def bare_answer_of(request: Request, outcome: Outcome) -> Response:
 def _failed(request: Request, failed: Failed) -> Response:
     heading, words = words_of(failed.failure)
     headers = {"Cache-Control": "no-store"}
-    if failed.failure is Failure.UNREACHABLE:
-        headers["Retry-After"] = str(_RETRY_SECONDS)
+    retry_seconds = retry_seconds_of(failed.failure)
+    if retry_seconds is not None:
+        headers["Retry-After"] = str(retry_seconds)
     told = Told(
         heading=heading,
         words=words,
@@ -94,7 +94,11 @@ def _failed(request: Request, failed: Failed) -> Response:
         client=failed.client_name,
     )
     response = provided(request.app, FailurePages).show(
-        request, told, status=status_of(failed.failure), headers=headers
+        request,
+        told,
+        status=status_of(failed.failure),
+        headers=headers,
+        may_repeat=failed.may_repeat and request.method == "GET",
     )
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

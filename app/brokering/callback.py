@@ -8,9 +8,11 @@ from app.brokering.case import Failed, Leave, Outcome, Purpose, Visit
 from app.brokering.conclude import Conclusions
 from app.brokering.failure import Failure, of_refusal
 from app.brokering.guard import ProviderGuard
+from app.brokering.turns import Crowded, Part, Turns
 from app.federation.connector import Refusal, SignInRefused
 from app.federation.providers.connectors import Connectors
 from app.federation.providers.errors import IdentityProviderNotFound
+from app.federation.providers.service import IdentityProviders
 from app.flows.errors import FlowOver
 
 STATE = "state"
@@ -20,19 +22,42 @@ class Callbacks:
     """The callback of OpenID Connect and OAuth. Spec: OpenID Connect Core §3.1.2.5; RFC 6749 §4.1.2."""
 
     def __init__(
-        self, *, arrivals: Arrivals, connectors: Connectors, guard: ProviderGuard, conclusions: Conclusions
+        self,
+        *,
+        arrivals: Arrivals,
+        providers: IdentityProviders,
+        connectors: Connectors,
+        guard: ProviderGuard,
+        conclusions: Conclusions,
+        turns: Turns,
     ) -> None:
         self._arrivals = arrivals
+        self._providers = providers
         self._connectors = connectors
         self._guard = guard
         self._conclusions = conclusions
+        self._turns = turns
 
     async def take(self, provider_id: str, pairs: Sequence[tuple[str, str]], visit: Visit) -> Outcome:
-        """Judge an answer, of whatever pairs, and go on. Raises DatabaseUnavailable."""
+        """Judge an answer, of whatever pairs, and go on. Raises DatabaseUnavailable.
+
+        Where too many come at once nothing is taken up: whoever opens the same address again is judged then.
+        """
+        try:
+            async with self._turns.take(Part.LOOK, visit.arrived_at):
+                connection = await self._providers.get(None, provider_id)
+            async with self._guard.place(connection, visit.arrived_at):
+                return await self._take(provider_id, pairs, visit)
+        except IdentityProviderNotFound:
+            return self._conclusions.failed(None, Failure.OVER, None)
+        except Crowded:
+            return await self._conclusions.crowded(visit)
+
+    async def _take(self, provider_id: str, pairs: Sequence[tuple[str, str]], visit: Visit) -> Outcome:
         states = [value for name, value in pairs if name == STATE]
         try:
             case = await self._arrivals.claim(states[0] if len(states) == 1 else "", provider_id, visit)
-        except (FlowOver, IdentityProviderNotFound):
+        except FlowOver:
             return self._conclusions.failed(None, Failure.OVER, None)
         if isinstance(case, Failed):
             return case
@@ -43,7 +68,9 @@ class Callbacks:
         answer = dict(pairs)
         try:
             identity = await self._guard.call(
-                case.connection, lambda: connector.complete(case.connection, case.kept, answer, case.trace)
+                case.connection,
+                lambda: connector.complete(case.connection, case.kept, answer, case.trace),
+                arrived_at=visit.arrived_at,
             )
         except SignInRefused as refused:
             if case.trace.failed is None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from time import perf_counter
 from typing import Any, Self
 
 from app.brokering.failure import Failure
@@ -73,10 +74,11 @@ class Visit:
     """What a browser brings. `raw_browser` is the cookie that its flows belong to, `raw_sign_in` that of the pages.
 
     Either is a fresh value where it had none; `trusted` is the cookie of a browser that a user trusts, and `locale` the
-    language in which it reads.
+    language in which it reads. `arrived_at` is when its request came, by the clock of `time.perf_counter`.
     """
 
     origin: Origin
+    arrived_at: float = field(default_factory=perf_counter)
     raw_session: str | None = None
     raw_browser: str = field(default_factory=random_secret)
     raw_sign_in: str = field(default_factory=random_secret)
@@ -126,11 +128,15 @@ class Leave:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Failed:
-    """The sign-in has come to nothing: its person is told why. `again` is a page of ours, `back` the app's address."""
+    """The sign-in has come to nothing: its person is told why. `again` is a page of ours, `back` the app's address.
+
+    `may_repeat` says that nothing was taken up: the very same request can be made once more.
+    """
 
     failure: Failure
     provider: str | None
     again: str
+    may_repeat: bool = False
     back: str | None = None
     client_name: str | None = None
 

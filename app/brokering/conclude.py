@@ -1,5 +1,7 @@
 """Writing how a federated sign-in ended, and where its browser goes then."""
 
+import contextlib
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from app.audit.event import ANONYMOUS, Actor, ActorKind
@@ -7,6 +9,7 @@ from app.audit.service import AuditLog
 from app.brokering.case import KIND, Case, Failed, Visit, Wanted
 from app.brokering.events import FederatedSignInRefused
 from app.brokering.failure import Failure
+from app.brokering.turns import Crowded, Part, Turns
 from app.flows.flow import Outcome as FlowOutcome
 from app.flows.service import Flows, NewFlow
 from app.foundation.db import Database, Transaction
@@ -25,11 +28,12 @@ _SIGN_INS = Counter(
 class Conclusions:
     """Keeps flows and records refusals: each leaves one audit entry."""
 
-    def __init__(self, db: Database, flows: Flows, audit: AuditLog, *, issuer: str) -> None:
+    def __init__(self, db: Database, flows: Flows, audit: AuditLog, *, issuer: str, turns: Turns) -> None:
         self._db = db
         self._flows = flows
         self._audit = audit
         self._issuer = issuer
+        self._turns = turns
 
     async def refuse(self, case: Case, failure: Failure, visit: Visit, *, subject: str | None = None) -> Failed:
         """End a sign-in by a refusal, and say where its person may go on."""
@@ -60,6 +64,15 @@ class Conclusions:
             if not case.is_kept:
                 await self._open(tx, case, visit)
             await self._flows.record(tx, case.flow_id, case.trace, subject=subject, request=request)
+
+    async def crowded(self, visit: Visit) -> Failed:
+        """What a person is told for whom nothing was begun, because too many came at once. Nothing is written."""
+        _SIGN_INS.add(Failure.CROWDED.value)
+        with contextlib.suppress(Crowded):
+            # A crowd that is sent away is one too: its pages are drawn one after the other.
+            async with self._turns.take(Part.TELL, visit.arrived_at):
+                pass
+        return replace(self.failed(None, Failure.CROWDED, None), may_repeat=True)
 
     def failed(self, wanted: Wanted | None, failure: Failure, provider: str | None) -> Failed:
         """What the person of a sign-in that came to nothing is shown."""

@@ -13,6 +13,7 @@ class Failure(StrEnum):
 
     CANCELLED = "cancelled"
     UNREACHABLE = "unreachable"
+    CROWDED = "crowded"
     BROKEN = "broken"
     FORGED = "forged"
     NOT_ALLOWED = "not_allowed"
@@ -49,6 +50,10 @@ _WORDS: dict[Failure, tuple[str, str]] = {
     Failure.UNREACHABLE: (
         N_("%(provider)s does not answer"),
         N_("We could not reach %(provider)s in time. Try again in a moment, or sign in another way."),
+    ),
+    Failure.CROWDED: (
+        N_("Many people are signing in at this moment"),
+        N_("We could not finish your sign-in in time. Nothing was changed. Try again in a moment."),
     ),
     Failure.BROKEN: (
         N_("%(provider)s gave an answer that we can’t use"),
@@ -98,12 +103,15 @@ _WORDS: dict[Failure, tuple[str, str]] = {
 }
 _STATUS = {
     Failure.UNREACHABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    Failure.CROWDED: HTTPStatus.SERVICE_UNAVAILABLE,
     Failure.BROKEN: HTTPStatus.BAD_GATEWAY,
     Failure.CANCELLED: HTTPStatus.BAD_REQUEST,
     Failure.FORGED: HTTPStatus.BAD_REQUEST,
     Failure.OVER: HTTPStatus.BAD_REQUEST,
     Failure.ASKED_WRONG: HTTPStatus.BAD_REQUEST,
 }
+
+_RETRY_SECONDS = {Failure.UNREACHABLE: 30, Failure.CROWDED: 5}
 
 
 def words_of(failure: Failure) -> tuple[str, str]:
@@ -112,6 +120,11 @@ def words_of(failure: Failure) -> tuple[str, str]:
     Where no provider may be known, neither names one.
     """
     return _WORDS[failure]
+
+
+def retry_seconds_of(failure: Failure) -> int | None:
+    """When a sign-in may end better, where time alone can bring that about."""
+    return _RETRY_SECONDS.get(failure)
 
 
 def status_of(failure: Failure) -> int:

@@ -15,15 +15,18 @@ class FederationSettings(BaseModel):
         ge=0.5,
         le=30,
         description=(
-            "How long a sign-in waits for another provider, all told; then its person reads that the provider does "
-            "not answer."
+            "How long the page of a browser that goes to another provider, or comes back from it, may take, all told: "
+            "waiting for the provider and for others who came before. Then it says what was too slow."
         ),
     )
     concurrency: int = Field(
-        default=200,
+        default=100,
         ge=1,
         le=10_000,
-        description="How many sign-ins of one web process wait for the same provider at a time; others wait in line.",
+        description=(
+            "How many browsers that come back from the same provider are under way in one web process at a time. "
+            "Others wait a moment, and are asked to try again after that."
+        ),
     )
     failures: int = Field(
         default=5,

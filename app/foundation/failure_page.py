@@ -57,8 +57,12 @@ class FailurePages:
         status: int,
         headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
+        may_repeat: bool = False,
     ) -> Response:
-        """The page. With `repeatable` its links ask for the very same address again, which then says the same."""
+        """The page. With `repeatable` its links ask for the very same address again, which then says the same.
+
+        With `may_repeat` it has one link to itself: nothing was taken up, and another time it may go well.
+        """
         language = self._pages.language(connection)
         return self._pages.render(
             connection,
@@ -69,6 +73,7 @@ class FailurePages:
             scripts=["copy.js"],
             at=None if repeatable else f"{FAILED_PATH}?{urlencode({_SAID: self._sealed(told)})}",
             told=told,
+            may_repeat=may_repeat,
             heading=_filled(language.gettext(told.heading), told.named),
             words=_filled(language.gettext(told.words), told.named),
         )

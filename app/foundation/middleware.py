@@ -75,7 +75,8 @@ class EdgePolicy:
 class Edge:
     """Pure ASGI middleware: trace id, limits, CORS, security headers, access log.
 
-    Puts the request's `Origin` into `scope["state"]["origin"]`. Websockets are refused: nothing here speaks them.
+    Puts the request's `Origin` into `scope["state"]["origin"]`, and when it came, by the clock of
+    `time.perf_counter`, into `arrived_at` beside it. Websockets are refused: nothing here speaks them.
     """
 
     def __init__(self, app: ASGIApp, policy: EdgePolicy) -> None:
@@ -101,7 +102,7 @@ class Edge:
         scope = dict(outer_scope)
         size, seen = _survey(scope)
         origin = self._origin(scope, seen)
-        state = scope["state"] = {**scope.get("state", {}), "origin": origin}
+        state = scope["state"] = {**scope.get("state", {}), "origin": origin, "arrived_at": started}
         method = scope["method"]
         if method == "HEAD":
             # Whoever answers GET answers HEAD with the same headers. Spec: RFC 9110 §9.3.2.

@@ -14,6 +14,7 @@ from app.brokering.keeping import Sealing
 from app.brokering.linking import IdentityLinking
 from app.brokering.logout import UpstreamLogouts
 from app.brokering.parts import BrokeringParts
+from app.brokering.turns import Turns
 from app.factors.service import Factors
 from app.federation.identities.decide import Demands
 from app.federation.providers.parts import FederationParts
@@ -47,8 +48,9 @@ def build_brokering(
     db, clock, flows, audit, settings = ground.db, ground.clock, ground.flows, ground.audit, ground.settings
     identities, providers, connectors = ground.identities, federation.providers, federation.connectors
     given = ProviderRights(db, identities=identities, roles=rights.assignments, groups=rights.groups)
-    sealing, guard = Sealing(ground.keyring), ProviderGuard(settings.federation)
-    conclusions = Conclusions(db, flows, audit, issuer=ground.issuer)
+    turns = Turns(within=settings.federation.answer_seconds)
+    sealing, guard = Sealing(ground.keyring), ProviderGuard(settings.federation, turns)
+    conclusions = Conclusions(db, flows, audit, issuer=ground.issuer, turns=turns)
     demands = Demands(verified_email=settings.requires_verified_email, hides_existence=settings.hides_existence)
     admission = Admission(db, audit=audit, users=ground.users, identities=identities, demands=demands)
     departures = Departures(
@@ -63,6 +65,7 @@ def build_brokering(
         sealing=sealing,
         conclusions=conclusions,
         limits=ground.limits,
+        turns=turns,
     )
     codes = ExchangeCodes(
         db,
@@ -89,6 +92,7 @@ def build_brokering(
         verification=verification,
         sealing=sealing,
         conclusions=conclusions,
+        turns=turns,
     )
     linking = IdentityLinking(
         db,
@@ -106,7 +110,14 @@ def build_brokering(
     return BrokeringParts(
         departures=departures,
         arrivals=arrivals,
-        callbacks=Callbacks(arrivals=arrivals, connectors=connectors, guard=guard, conclusions=conclusions),
+        callbacks=Callbacks(
+            arrivals=arrivals,
+            providers=providers,
+            connectors=connectors,
+            guard=guard,
+            conclusions=conclusions,
+            turns=turns,
+        ),
         conclusions=conclusions,
         codes=codes,
         linking=linking,

@@ -1,78 +1,22 @@
 """F17: a provider hangs, drips, resets, fails or has no TLS. Its own sign-ins fail in words, and nothing else does."""
 
-import asyncio
-import socket
-import struct
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
 from app.settings import Settings
 from app.wiring import Services
+from tests.brokering.broken import FAULTS, Broken
 from tests.brokering.conftest import member, someone
 from tests.conftest import settings_for
 from tests.support import PASSWORD, Events
-from tests.webhooks.receiver import Answer, answer, close_early, drip, hang
 
 pytestmark = [pytest.mark.anyio, pytest.mark.fault("F17")]
 
 ANSWER_SECONDS = 0.5
-
-
-async def reset(writer: asyncio.StreamWriter) -> None:
-    """RST in place of an answer."""
-    sock = writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
-
-
-FAULTS: dict[str, Answer] = {
-    "hangs": hang,
-    "drips": drip,
-    "resets": reset,
-    "fails": answer("500 Internal Server Error"),
-    "closes": close_early,
-    "tls": hang,
-}
-
-
-class Broken:
-    """A server that breaks in one way, and counts who has come."""
-
-    def __init__(self) -> None:
-        self.came = 0
-        self.port = 0
-
-    @asynccontextmanager
-    async def serving(self, fault: Answer) -> AsyncIterator["Broken"]:
-        tasks: set[asyncio.Task[None]] = set()
-
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self.came += 1
-            task = asyncio.current_task()
-            assert task is not None
-            tasks.add(task)
-            try:
-                await reader.read(1)
-                await fault(writer)
-            except OSError:
-                pass
-            finally:
-                tasks.discard(task)
-                writer.close()
-
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
-            yield self
-        finally:
-            server.close()
-            for task in tuple(tasks):
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @pytest.fixture

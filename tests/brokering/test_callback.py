@@ -138,6 +138,42 @@ async def test_a_providers_failure_is_a_page_with_a_reference_and_a_way_on(
     assert flow.trace_id == answer.headers["x-trace-id"] or flow.trace_id
 
 
+class TestWithOnePlace:
+    """One browser at a time may come back from a provider."""
+
+    @pytest.fixture
+    def changes(self):
+        return {"federation": {"concurrency": 1}}
+
+    async def test_whom_too_many_came_with_tries_again_at_the_same_address_and_loses_nothing(
+        self, browsers, provider, app_client, events
+    ):
+        someone(provider)
+        jo, ann = browsers(), browsers()
+        asked, release = asyncio.Event(), asyncio.Event()
+
+        async def waits(request):
+            asked.set()
+            await release.wait()
+            return await provider._token(request)
+
+        provider.answers["/token"] = waits
+        backs = [await jo.start(), await ann.start(return_to=APP, code_challenge="A" * 43)]
+        first = asyncio.create_task(jo.open(backs[0]))
+        await asked.wait()
+        told = await ann.open(backs[1])
+        assert (told.status_code, told.headers["retry-after"]) == (503, "5")
+        assert ann.page.heading == "Many people are signing in at this moment"
+        # A link to the page itself: nothing of the address is written into it.
+        assert "" in ann.page.links
+        assert "state=" not in told.text
+        release.set()
+        assert (await first).status_code == 303
+        # Nothing was taken up, so nothing is on record; and the very same answer counts now.
+        assert await events.of("user.federated_sign_in_refused") == []
+        assert (await ann.open(backs[1])).headers["location"].startswith(f"{APP}?code=")
+
+
 async def own(browser: Browser) -> dict[str, str]:
     token = (await browser.client.get("/auth/csrf")).json()["csrf_token"]
     return {"X-CSRF-Token": token, "Origin": "http://localhost:8000"}

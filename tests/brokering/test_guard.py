@@ -1,11 +1,13 @@
 """The guard before a provider: bounded time and places, and a breaker that lets one try after a while."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
 from app.brokering.guard import ProviderGuard
 from app.brokering.settings import FederationSettings
+from app.brokering.turns import Crowded, Turns
 from app.federation.connector import Connection, ConnectorKind, Policy, Refusal, SignInRefused
 from app.foundation.http.outbound import CallFailed, Failure
 
@@ -46,7 +48,9 @@ class Guarded:
 
     def __init__(self, **changes: float) -> None:
         self.now = 1000.0
-        self.guard = ProviderGuard(FederationSettings(**changes), clock=lambda: self.now)
+        settings = FederationSettings(**changes)
+        self.turns = Turns(within=settings.answer_seconds, clock=lambda: self.now)
+        self.guard = ProviderGuard(settings, self.turns, clock=lambda: self.now)
         self.asked = Asked()
 
     async def call(self, to: Connection | None = None, *, proves: bool = True) -> str | Refusal:
@@ -54,6 +58,14 @@ class Guarded:
             return await self.guard.call(to or connection(), self.asked, proves=proves)
         except SignInRefused as refused:
             return refused.refusal
+
+
+async def entered(place: AbstractAsyncContextManager[None]) -> bool:
+    try:
+        await place.__aenter__()
+    except Crowded:
+        return False
+    return True
 
 
 @pytest.mark.fault("F17")
@@ -103,31 +115,108 @@ async def test_no_and_nonsense_are_answers_that_nobody_can_keep_others_out_by():
     assert guarded.asked.times == 45
 
 
-async def test_a_place_is_waited_for_and_not_for_ever():
-    guard = ProviderGuard(FederationSettings(answer_seconds=0.5, concurrency=2, failures=100))
+async def test_so_many_are_under_way_at_a_time_and_whoever_finds_no_place_is_told_so_before_anything_began():
+    guarded = Guarded(answer_seconds=0.5, concurrency=2, failures=1)
     inside, most, release = 0, 0, asyncio.Event()
 
     async def slow() -> str:
         nonlocal inside, most
         inside += 1
         most = max(most, inside)
-        try:
-            await release.wait()
-        finally:
-            inside -= 1
+        await release.wait()
+        inside -= 1
         return "somebody"
 
-    async def call() -> str | Refusal:
+    async def call() -> str:
         try:
-            return await guard.call(connection(), slow)
-        except SignInRefused as refused:
-            return refused.refusal
+            async with guarded.guard.place(connection(), guarded.now):
+                return await guarded.guard.call(connection(), slow)
+        except Crowded:
+            return "crowded"
 
-    results = await asyncio.gather(*(call() for _ in range(5)))
-    assert results == [Refusal.UNREACHABLE] * 5
-    assert (inside, most) == (0, 2)
+    holding = [asyncio.create_task(call()) for _ in range(2)]
+    assert await asyncio.gather(*(call() for _ in range(3))) == ["crowded"] * 3
+    assert (inside, most) == (2, 2)
     release.set()
+    assert await asyncio.gather(*holding) == ["somebody"] * 2
+    # Whoever waited for a place in vain says nothing of the provider, and a place that comes free is the next one's.
     assert await asyncio.gather(*(call() for _ in range(20))) == ["somebody"] * 20
+    assert most == 2
+
+
+async def test_who_would_be_late_is_told_so_at_once():
+    guarded = Guarded()
+
+    async def seconds(count: float) -> str:
+        guarded.now += count
+        return "somebody"
+
+    for _ in range(40):
+        await guarded.guard.call(connection(), lambda: seconds(3))
+    # Alone anybody may try, and so may a few; then the provider's three seconds leave no time for those before.
+    held = []
+    while await entered(place := guarded.guard.place(connection(), guarded.now)):
+        held.append(place)
+    assert 10 < len(held) < 200
+    # Who has waited elsewhere already has less time, and another provider has room of its own.
+    with pytest.raises(Crowded):
+        async with guarded.guard.place(connection(), guarded.now - 1.5):
+            pass
+    async with guarded.guard.place(connection("other"), guarded.now - 1.5):
+        pass
+    async with guarded.guard.place(connection(), guarded.now, leaves=True):
+        pass
+    for place in held:
+        await place.__aexit__(None, None, None)
+    async with guarded.guard.place(connection(), guarded.now - 1.5):
+        pass
+
+
+@pytest.mark.fault("F17")
+async def test_a_provider_that_answers_some_in_time_is_slow_and_not_away():
+    guarded = Guarded(failures=2)
+
+    async def fails() -> str:
+        raise SignInRefused(Refusal.UNREACHABLE, "no")
+
+    async def fails_after_somebody_was_answered() -> str:
+        guarded.now += 1
+        await guarded.call()
+        return await fails()
+
+    for _ in range(5):
+        with pytest.raises(SignInRefused):
+            await guarded.guard.call(connection(), fails_after_somebody_was_answered)
+    assert await guarded.call() == "somebody"
+    for _ in range(2):
+        guarded.now += 1
+        with pytest.raises(SignInRefused):
+            await guarded.guard.call(connection(), fails)
+    assert await guarded.call() == Refusal.UNREACHABLE
+    assert guarded.asked.times == 6
+
+
+@pytest.mark.fault("F17")
+async def test_a_silence_counts_only_where_the_provider_had_its_time():
+    guarded = Guarded(failures=1)
+
+    async def never() -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    async def late(connection: Connection) -> Refusal:
+        # The request has waited in lines of ours until next to nothing was left.
+        async with guarded.guard.place(connection, guarded.now), guarded.guard.place(connection, guarded.now):
+            with pytest.raises(SignInRefused) as refused:
+                await guarded.guard.call(connection, never, arrived_at=guarded.now - 4.7)
+        return refused.value.refusal
+
+    assert await late(connection()) == Refusal.UNREACHABLE
+    assert await guarded.call() == "somebody"
+    # Where nobody else was here it was not the crowd that took the time.
+    with pytest.raises(SignInRefused):
+        await guarded.guard.call(connection(), never, arrived_at=guarded.now - 4.7)
+    assert await guarded.call() == Refusal.UNREACHABLE
 
 
 async def test_a_try_that_is_cut_off_lets_the_next_one_try():

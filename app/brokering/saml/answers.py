@@ -84,7 +84,7 @@ class SAMLAnswers:
             if said["state"] is None:
                 case: Case | Failed = Arrivals.unasked(await self.connection(provider_id))
             else:
-                case = await self._arrivals.claim(said["state"], provider_id, visit)
+                case = await self._arrivals.claim(said["state"], provider_id, visit, waits=True)
         except (FlowOver, IdentityProviderNotFound):
             return self._conclusions.failed(None, Failure.OVER, None)
         if isinstance(case, Failed):
