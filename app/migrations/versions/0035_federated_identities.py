@@ -15,6 +15,7 @@ _ENTRIES = "'signup', 'operator', 'demo', 'import'"
 
 
 def upgrade() -> None:
+    # What comes before the validation at the end commits with it: who is cut off there finds it done the next time.
     op.create_table(
         "federated_identities",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -29,9 +30,12 @@ def upgrade() -> None:
         sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_federated_identities")),
         sa.UniqueConstraint("issuer", "subject", name=op.f("uq_federated_identities_issuer_subject")),
+        if_not_exists=True,
     )
-    op.create_index(op.f("ix_federated_identities_user_id"), "federated_identities", ["user_id"])
-    op.create_index(op.f("ix_federated_identities_connection_id"), "federated_identities", ["connection_id"])
+    op.create_index(op.f("ix_federated_identities_user_id"), "federated_identities", ["user_id"], if_not_exists=True)
+    op.create_index(
+        op.f("ix_federated_identities_connection_id"), "federated_identities", ["connection_id"], if_not_exists=True
+    )
     op.create_table(
         "federated_sessions",
         sa.Column("session_id", sa.Uuid(), nullable=False),
@@ -42,10 +46,13 @@ def upgrade() -> None:
         sa.Column("upstream_session", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("session_id", name=op.f("pk_federated_sessions")),
+        if_not_exists=True,
     )
-    op.create_index(op.f("ix_federated_sessions_issuer_subject"), "federated_sessions", ["issuer", "subject"])
-    op.create_index(op.f("ix_federated_sessions_user_id"), "federated_sessions", ["user_id"])
-    op.create_index(op.f("ix_federated_sessions_created_at"), "federated_sessions", ["created_at"])
+    op.create_index(
+        op.f("ix_federated_sessions_issuer_subject"), "federated_sessions", ["issuer", "subject"], if_not_exists=True
+    )
+    op.create_index(op.f("ix_federated_sessions_user_id"), "federated_sessions", ["user_id"], if_not_exists=True)
+    op.create_index(op.f("ix_federated_sessions_created_at"), "federated_sessions", ["created_at"], if_not_exists=True)
     op.create_table(
         "exchange_codes",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -61,8 +68,9 @@ def upgrade() -> None:
         sa.Column("opened_sid", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_exchange_codes")),
         sa.UniqueConstraint("code_hash", name=op.f("uq_exchange_codes_code_hash")),
+        if_not_exists=True,
     )
-    op.create_index(op.f("ix_exchange_codes_expires_at"), "exchange_codes", ["expires_at"])
+    op.create_index(op.f("ix_exchange_codes_expires_at"), "exchange_codes", ["expires_at"], if_not_exists=True)
     vouched = sa.Column("vouched", postgresql.JSONB(astext_type=sa.Text()), nullable=True)
     op.add_column("pending_sign_ins", vouched, if_not_exists=True)
     _let_enter(f"{_ENTRIES}, 'federation'")
