@@ -33,7 +33,7 @@ _SHAPE = """
 # Far more than there are statements: a migration that never gets through must not go on for ever.
 _MOST_CUTS = 5_000
 # What two connections, the lock and the look at the revision take before it. Lower would only repeat those cuts.
-FIRST_STATEMENT = 8
+FIRST_STATEMENT = 20
 STEP, COPIED_EVERY = int(length(30, 1)), int(length(25, 40))
 
 
