@@ -1,6 +1,5 @@
 """Opening, taking up, ending and explaining flows."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,10 +14,8 @@ from app.flows.settings import FlowSettings
 from app.foundation.clock import Clock
 from app.foundation.db import Database, Transaction
 from app.foundation.origin import Origin
-from app.foundation.secrets import hash_secret, random_id
+from app.foundation.secrets import hash_secret, is_random_id, random_id
 from app.protocols.trace import Check, Trace
-
-_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +75,7 @@ class Flows:
 
     async def take(self, tx: Transaction, flow_id: str, kind: str, raw_browser: str | None) -> Flow:
         """A pending flow of this browser, held until `tx` ends: who comes at the same time waits. Raises FlowOver."""
-        if raw_browser is None or _ID.fullmatch(flow_id) is None:
+        if raw_browser is None or not is_random_id(flow_id):
             raise FlowOver(detail="no id of a flow, or no cookie of a browser")
         row = await store.take(tx, flow_id, kind, hash_secret(raw_browser), now=self._clock.now())
         if row is None:
@@ -112,7 +109,7 @@ class Flows:
     async def explain(self, flow_id: str) -> Flow:
         """A flow by its id, for operators. A use case of its own. Raises FlowNotFound."""
         row = None
-        if _ID.fullmatch(flow_id) is not None:
+        if is_random_id(flow_id):
             async with self._db.transaction() as tx:
                 row = await store.find(tx, flow_id)
         if row is None:

@@ -12,6 +12,7 @@ SecretHash = NewType("SecretHash", bytes)
 """SHA-256 of a random value of at least 256 bits: all that is stored of a token."""
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
+_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 _BASE62 = string.digits + string.ascii_letters
 
 
@@ -23,6 +24,11 @@ def random_bytes(size_bytes: int) -> bytes:
 def random_id() -> str:
     """128 random bits as 22 characters of base64url: `sid`, `jti`, `grant_id`."""
     return secrets.token_urlsafe(16)
+
+
+def is_random_id(text: str) -> bool:
+    """Whether a text has the shape of `random_id`; nothing else is looked up."""
+    return _ID.fullmatch(text) is not None
 
 
 def random_secret() -> str:

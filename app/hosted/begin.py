@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from app.foundation.clock import Clock
 from app.foundation.db import Database, Transaction
 from app.foundation.encryption import DecryptionFailed, Keyring
-from app.foundation.secrets import hash_secret, random_id
+from app.foundation.secrets import hash_secret, is_random_id, random_id
 from app.hosted import store
 from app.hosted.progress import Progress
 from app.hosted.requirements import ClientShown, SignInRequirements
@@ -75,6 +75,9 @@ class SignInPages:
 
     async def find(self, flow_id: str, raw_browser: str) -> HostedFlow | None:
         """The sign-in of this browser; None where it is over, unknown, or another browser's."""
+        if not is_random_id(flow_id):
+            # Such as holds what no text of PostgreSQL may.
+            return None
         row = await self._db.fetchrow(store.OPEN, flow_id, hash_secret(raw_browser), self._clock.now())
         if row is None:
             return None

@@ -87,6 +87,9 @@ async def test_a_sign_in_belongs_to_the_browser_that_opened_it_first(people: Peo
     await rosa.submit("identify", email=ROSA)
     page = await thief.open(path)
     assert ROSA not in page.words
+    # What is no sign-in at all, whatever stands in its place.
+    for name in ("x" * 22, "%00", "a%00" * 6, "%F0%9F%99%82", "x" * 5000):
+        assert (await thief.open(f"/login?flow={name}")).answer.status_code == 410, name
 
 
 @pytest.mark.attack("SES-03")
