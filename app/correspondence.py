@@ -6,11 +6,11 @@ from app.apikeys.service import APIKeys
 from app.audit.service import AuditLog
 from app.factors.password.lockout import Lockout
 from app.factors.password.service import Passwords
-from app.federation.identities.service import Identities
 from app.foundation.clock import Clock
 from app.foundation.db import Database
 from app.foundation.mail.outbox import Outbox
 from app.lifecycle.interruption import Interruption
+from app.lifecycle.provider_rights import ProviderRights
 from app.limits.service import Limits
 from app.links.service import Links, WasntMe
 from app.recovery.change import PasswordChange
@@ -39,7 +39,7 @@ class Correspondence:
     outbox: Outbox
     limits: Limits
     api_keys: APIKeys
-    identities: Identities
+    provider_rights: ProviderRights
 
     @property
     def wasnt_me(self) -> WasntMe:
@@ -54,7 +54,7 @@ class Correspondence:
             sessions=self.sessions,
             links=self.links,
             api_keys=self.api_keys,
-            identities=self.identities,
+            rights=self.provider_rights,
         )
 
     def registration(self, *, hide_existence: bool) -> Registration:

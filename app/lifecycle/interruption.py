@@ -5,9 +5,9 @@ from datetime import datetime
 from app.apikeys.owner import KeyOwner
 from app.apikeys.service import APIKeys
 from app.audit.event import Actor
-from app.federation.identities.service import Identities
 from app.foundation.db import Transaction
 from app.foundation.origin import Origin
+from app.lifecycle.provider_rights import ProviderRights
 from app.links.service import PENDING, Links
 from app.sessions.service import Sessions
 from app.users.service import Users
@@ -18,9 +18,15 @@ class Interruption:
     """Ends what somebody else may have begun: sessions, sign-ins in mid-flow, and links that change something."""
 
     def __init__(
-        self, *, users: Users, sessions: Sessions, links: Links, api_keys: APIKeys, identities: Identities
+        self,
+        *,
+        users: Users,
+        sessions: Sessions,
+        links: Links,
+        api_keys: APIKeys,
+        rights: ProviderRights,
     ) -> None:
-        self._identities = identities
+        self._rights = rights
         self._api_keys = api_keys
         self._users = users
         self._sessions = sessions
@@ -51,9 +57,11 @@ class Interruption:
     ) -> int:
         """Unlink the identities that came to the account since then, by which a stranger may come back.
 
-        The one that the account was made by stays. Returns how many went. `end_everything` comes before, as for keys.
+        What their providers' rules gave goes with them; the one that the account was made by stays. Returns how many
+        went. The caller took a turn (`roles.rights`) before it held the user's row; then `end_everything` comes before,
+        as for keys.
         """
-        return len(await self._identities.unlink_since(tx, user, since, actor=actor, origin=origin))
+        return await self._rights.unlink_since(tx, user, since, actor=actor, origin=origin)
 
     async def put_keys_to_sleep(self, tx: Transaction, user: User, *, reason: str) -> None:
         """Have API keys refused everywhere for as long as their owner may not act."""

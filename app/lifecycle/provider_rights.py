@@ -2,10 +2,11 @@
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from app.audiences.errors import AudienceNotFound
-from app.audit.event import SYSTEM
+from app.audit.event import SYSTEM, Actor
 from app.federation.connector import Connection, FederatedIdentity
 from app.federation.identities.service import Identities, Linked
 from app.federation.providers.mapping import Given, HeldRole, map_claims
@@ -66,6 +67,16 @@ class ProviderRights:
         """
         if unlinked.given:
             await self._change(tx, unlinked, user, Given(), trace=Trace(), origin=origin)
+
+    async def unlink_since(self, tx: Transaction, user: User, since: datetime, *, actor: Actor, origin: Origin) -> int:
+        """Take the identities from a user that came to the account since then, with their rights, as `withdraw`.
+
+        Returns how many there were.
+        """
+        unlinked = await self._identities.unlink_since(tx, user, since, actor=actor, origin=origin)
+        for linked in unlinked:
+            await self.withdraw(tx, linked, user, origin)
+        return len(unlinked)
 
     async def _is_settled(self, tx: Transaction, linked: Linked, user: User, wanted: Given) -> bool:
         before = Given.of(linked.given)

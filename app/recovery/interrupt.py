@@ -12,6 +12,7 @@ from app.links.errors import InvalidLink
 from app.links.service import Link, LinkKind, Links
 from app.recovery.events import AccountInterrupted
 from app.recovery.service import ResetMails
+from app.roles.rights import take_turn
 from app.users.email import email_key
 from app.users.errors import EmailTaken
 from app.users.service import Users
@@ -55,6 +56,7 @@ class OwnersInterruption:
         if found is None:
             raise InvalidLink
         async with self._db.transaction() as tx:
+            await take_turn(tx)
             user = await self._users.hold(tx, found.user_id)
             link = await self._links.claim(tx, raw_token, LinkKind.WASNT_ME)
             if user is None or link is None:

@@ -22,7 +22,6 @@ from app.grants.by_cookie import BrowserInspection
 from app.grants.issue import GrantIssuance
 from app.hosted.begin import SignInPages
 from app.lifecycle.identities import IdentityUnlinking
-from app.lifecycle.provider_rights import ProviderRights
 from app.login.federated import FederatedSignIn
 from app.login.sign_in import SignIn
 from app.registration.verification import EmailVerification
@@ -47,7 +46,6 @@ def build_brokering(
     """Build it. No provider is asked before somebody signs in by it."""
     db, clock, flows, audit, settings = ground.db, ground.clock, ground.flows, ground.audit, ground.settings
     identities, providers, connectors = ground.identities, federation.providers, federation.connectors
-    given = ProviderRights(db, identities=identities, roles=rights.assignments, groups=rights.groups)
     turns = Turns(within=settings.federation.answer_seconds)
     sealing, guard = Sealing(ground.keyring), ProviderGuard(settings.federation, turns)
     conclusions = Conclusions(db, flows, audit, issuer=ground.issuer, turns=turns)
@@ -84,7 +82,7 @@ def build_brokering(
         flows=flows,
         providers=providers,
         admission=admission,
-        rights=given,
+        rights=rights.provider_rights,
         sign_in=FederatedSignIn(db, audiences=ground.audiences, sign_in=sign_in),
         browsers=browsers,
         pages=pages,
@@ -122,7 +120,12 @@ def build_brokering(
         codes=codes,
         linking=linking,
         unlinking=IdentityUnlinking(
-            db, users=ground.users, factors=factors, identities=identities, rights=given, sessions=sessions
+            db,
+            users=ground.users,
+            factors=factors,
+            identities=identities,
+            rights=rights.provider_rights,
+            sessions=sessions,
         ),
         logouts=UpstreamLogouts(
             db,

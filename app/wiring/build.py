@@ -91,7 +91,7 @@ def build(settings: Settings) -> Services:
         public_url=issuer,
     )
     refresh_lifetime = timedelta(seconds=settings.jwt.refresh_token_seconds)
-    revocations, identities = ground.revocations, ground.identities
+    revocations, identities, given = ground.revocations, ground.identities, rights.provider_rights
     sessions = Sessions(clock, audit, revocations, SessionLifetimes.of(settings.sessions, idle=refresh_lifetime))
     minter = AccessTokenMinter(clock, keys, issuer=issuer, default_seconds=settings.jwt.access_token_seconds)
     issuance = GrantIssuance(clock, roles, minter, refresh_lifetime=refresh_lifetime)
@@ -104,7 +104,7 @@ def build(settings: Settings) -> Services:
     api_keys = build_api_keys(ground, clients)
     outbox = Outbox(clock, keyring, domain=settings.host)
     post = Correspondence(
-        db, clock, audit, users, passwords, lockout, sessions, links, outbox, limits, api_keys.registry, identities
+        db, clock, audit, users, passwords, lockout, sessions, links, outbox, limits, api_keys.registry, given
     )
     wasnt_me = post.wasnt_me
     email_codes = EmailCodes(

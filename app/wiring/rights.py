@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from app.foundation.parts import Parts
 from app.grants.replace import GrantReplacement
 from app.groups.service import Groups
+from app.lifecycle.provider_rights import ProviderRights
 from app.roles.assign import RoleAssignments
 from app.roles.catalogue import PermissionCatalogue
 from app.roles.change import RightsChange
@@ -20,6 +21,7 @@ class RightsParts(Parts):
     registration: RoleRegistration
     assignments: RoleAssignments
     groups: Groups
+    provider_rights: ProviderRights
     replacement: GrantReplacement
     catalogue: PermissionCatalogue
 
@@ -30,10 +32,13 @@ class RightsParts(Parts):
         replacement = GrantReplacement(clock, audit, ground.revocations)
         changes = RightsChange(replacement)
         registration = RoleRegistration(clock, audit, audiences, changes)
+        assignments = RoleAssignments(clock, audit, audiences, changes)
+        groups = Groups(clock, audit, GroupRoles(clock, audit, audiences, changes), changes)
         return cls(
             registration=registration,
-            assignments=RoleAssignments(clock, audit, audiences, changes),
-            groups=Groups(clock, audit, GroupRoles(clock, audit, audiences, changes), changes),
+            assignments=assignments,
+            groups=groups,
+            provider_rights=ProviderRights(ground.db, identities=ground.identities, roles=assignments, groups=groups),
             replacement=replacement,
             catalogue=PermissionCatalogue(registration, audiences),
         )

@@ -8,6 +8,7 @@ import pytest
 from app.foundation.mail.messages import MESSAGES
 from tests.administrators import Administrators
 from tests.brokering.conftest import someone
+from tests.brokering.test_accounts import RULES, held, make_rights
 from tests.brokering.test_linking import confirm, go, identities, signed_in
 from tests.mailbox import Mailbox
 from tests.support import Events, problem
@@ -19,7 +20,7 @@ READ, WRITE = "admin:users:read", "admin:users:write"
 
 @pytest.fixture
 def policies() -> dict[str, dict[str, Any]]:
-    return {"corp": {}, "other": {}}
+    return {"corp": {}, "other": {"rules": RULES[:1]}}
 
 
 async def test_an_administrator_sees_and_unlinks_an_identity_and_its_owner_is_told(
@@ -110,14 +111,18 @@ async def test_an_owner_is_told_of_a_link_and_a_strangers_is_undone_by_the_mail(
 
 
 async def test_what_an_account_was_made_by_outlasts_the_owners_alarm(browsers, provider, services, mailbox: Mailbox):
+    await make_rights(services)
     email = someone(provider)
     jo = browsers()
     await jo.sign_in()
-    someone(provider)
+    sub = (await jo.who())["sub"]
+    someone(provider, groups=["staff-there"])
     await jo.open(await go(jo, "other"))
     await jo.follow()
     await confirm(jo)
     assert len(await identities(jo)) == 2
+    await browsers().sign_in("other")
+    assert await held(services, sub) == ({("support", None)}, {"crew"})
     mail = await mailbox.wait_for(to=email, template="identity_linked")
     token = mail.wasnt_me_link.partition("token=")[2]
     await jo.client.post("/not-me", data={"token": token}, headers={"Sec-Fetch-Site": "same-origin"})
@@ -125,3 +130,5 @@ async def test_what_an_account_was_made_by_outlasts_the_owners_alarm(browsers, p
         user = await services.users.find_by_email(tx, email)
     [left] = await services.brokering.unlinking.list_of(user.id)
     assert (left.connection_id, left.how) == ("corp", "created")
+    # What the stranger's provider gave went with the stranger's identity.
+    assert await held(services, sub) == (set(), set())

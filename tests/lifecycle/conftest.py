@@ -19,6 +19,7 @@ from app.foundation.mail.outbox import Outbox
 from app.lifecycle.administrator import AdministratorCreation
 from app.lifecycle.closing import AccountClosing
 from app.lifecycle.interruption import Interruption
+from app.lifecycle.provider_rights import ProviderRights
 from app.lifecycle.service import UserLifecycle
 from app.links.service import Links
 from app.links.settings import LinkSettings
@@ -60,7 +61,13 @@ class House:
         keys = APIKeys(registry.clock, registry.audit, self.revocations)
         self.identities = Identities(registry.clock, registry.keyring, registry.audit)
         self.interruption = Interruption(
-            users=self.users, sessions=self.sessions, links=self.links, api_keys=keys, identities=self.identities
+            users=self.users,
+            sessions=self.sessions,
+            links=self.links,
+            api_keys=keys,
+            rights=ProviderRights(
+                self.db, identities=self.identities, roles=registry.assignments, groups=registry.groups
+            ),
         )
         self.outbox = Outbox(registry.clock, registry.keyring, domain="auth.example.com")
         self.lifecycle = UserLifecycle(
