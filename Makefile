@@ -13,6 +13,9 @@ BASE_PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 py
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
 	n=$$((n + 1)); [ "$$n" -le 8 ] || n=8; echo "$$n")
 
+# CI gives what failed beside others a second chance alone: tools.second_chance.
+RUNNER ?= pytest
+
 PYTHON := .venv/bin/python
 # Half an hour by itself: longer than all others together.
 SOAK := tests/faults/test_soak.py
@@ -47,7 +50,7 @@ run: install ## the service and two examples on real embedded engines; PORT=8000
 	@$(PYTHON) -m app.cli dev $(if $(PORT),--port $(PORT)) $(ARGS)
 
 test: install ## the whole suite on real embedded engines; ARGS="-k login" narrows it
-	$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	$(PYTHON) -m $(RUNNER) -n $(WORKERS) --dist worksteal $(ARGS)
 
 drills: install ## every fault drill at full length but the soak, a line of figures each; nothing else should run meanwhile
 	FULL_DRILLS=1 $(PYTHON) -m pytest tests/faults tests/signals/test_downstream_faults.py -q -s --deselect $(SOAK) $(ARGS)
