@@ -48,6 +48,8 @@ _ADD_RUN_OUT = text(
     """
 )
 _TURN = text("SELECT pg_try_advisory_xact_lock(hashtext('logout claim'))")
+# The update asks once more whether a notice is due: one that was settled after the statement had looked must stay so,
+# and what the claim waited for may be just that.
 _CLAIM = text(
     """
     WITH busy AS (
@@ -61,7 +63,7 @@ _CLAIM = text(
       WHERE ranked.place + coalesce(busy.count, 0) <= :concurrency ORDER BY ranked.due_at LIMIT :most
     ), taken AS (
       UPDATE logout_notices n SET state = 'sending', attempts = n.attempts + 1, due_at = :lease
-      FROM chosen WHERE n.id = chosen.id
+      FROM chosen WHERE n.id = chosen.id AND n.state IN ('pending', 'sending') AND n.due_at <= :now
       RETURNING n.id, n.client_id, n.sid, n.sub, n.attempts, n.expires_at
     )
     SELECT taken.*, c.client_metadata ->> 'backchannel_logout_uri' AS uri,

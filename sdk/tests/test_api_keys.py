@@ -4,6 +4,7 @@ import asyncio
 import json
 import secrets
 import string
+import time
 from base64 import b64decode
 from typing import Annotated
 
@@ -193,11 +194,12 @@ async def test_one_question_serves_many_requests(issuer, known, guarded):
     known[key] = answer_of(key)
     api = guarded()
     issuer.delay = 0.1
+    began = time.monotonic()
     answers = await asyncio.gather(*(api.get("/open", headers=key_header(key)) for _ in range(20)))
+    answers += [await api.get("/open", headers=key_header(key)) for _ in range(20)]
     assert {answer.status_code for answer in answers} == {200}
-    assert asked(issuer) == 1
-    assert (await api.get("/open", headers=key_header(key))).status_code == 200
-    assert asked(issuer) == 1
+    # One for each second, however long a busy machine takes.
+    assert asked(issuer) <= 1 + (time.monotonic() - began) / MAX_CACHED_SECONDS
 
 
 class Moving:

@@ -313,7 +313,7 @@ class List:
 
 
 async def test_other_workers_learn_of_a_logout_from_the_store_within_a_second_or_so(issuer, provider):
-    store = List()
+    store, started = List(), time.monotonic()
     workers = [provider.worker(logout={"store": store}) for _ in range(3)]
     token = minted(issuer)
     assert [await worker.ask(token) for worker in workers] == [200] * 3
@@ -321,7 +321,6 @@ async def test_other_workers_learn_of_a_logout_from_the_store_within_a_second_or
         await workers[0].post(provider.logout_token(sid=f"x-{number}", sub="u-x"))
     assert (await workers[0].post(provider.logout_token())).status_code == 200
     assert await workers[0].ask(token) == 401
-    started = time.monotonic()
     async with asyncio.timeout(60):
         while {await worker.ask(token) for worker in workers} != {401}:
             await asyncio.sleep(0.05)

@@ -85,7 +85,8 @@ async def test_dripping_answer_is_given_up_in_time(scripted):
     started = time.monotonic()
     with pytest.raises(Unreachable, match="no answer within"):
         await connection.get("/", max_bytes=1000)
-    assert time.monotonic() - started < TOTAL_SECONDS + 1
+    # It would drip for ever; a machine may stall for a while.
+    assert TOTAL_SECONDS * 0.9 < time.monotonic() - started < TOTAL_SECONDS + 20
 
 
 async def test_https_without_a_certificate_is_no_answer(scripted):

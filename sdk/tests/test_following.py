@@ -231,7 +231,7 @@ async def test_another_counting_begins_with_a_snapshot_and_an_older_one_of_ours_
     feed.revoke("sid", "s-2")
     feed.script = [[feed.event(feed.snapshot()), feed.event(feed.batch(epoch="f" * 32))], [feed.event(old)]]
     follower = follow()
-    await until(lambda: follower.refused == 1)
+    await until(lambda: follower.refused >= 1)
     assert follower.state.position == 2
     await until(lambda: follower.trouble is None)
     assert feed.cursors[:3] == [None, None, None]
@@ -291,8 +291,8 @@ async def test_a_stream_that_ends_goes_on_where_it_was(feed, follow):
     feed.revoke("sid", "s-1")
     feed.script = [[feed.event(feed.snapshot())]]
     follower = follow()
-    await until(lambda: len(feed.cursors) == 2)
-    assert feed.cursors == [None, f"{EPOCH}.1"]
+    await until(lambda: len(feed.cursors) >= 2)
+    assert feed.cursors[:2] == [None, f"{EPOCH}.1"]
     assert follower.refused == 0
 
 

@@ -6,10 +6,11 @@ import json
 import re
 import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -110,6 +111,13 @@ async def none_open(services: Services) -> bool:
     async with services.db.transaction() as tx:
         rows = await tx.exec_driver_sql("SELECT count(*) FROM logout_notices WHERE state IN ('pending', 'sending')")
         return rows.scalar() == 0
+
+
+async def waits_for_a_row(services: Services) -> bool:
+    row = await services.db.fetchrow(
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
+    )
+    return row is not None and row[0]
 
 
 async def passing(services: Services, step: timedelta, *, until_: Callable[[], Awaitable[object]]) -> None:
@@ -394,6 +402,31 @@ async def test_notice_that_nobody_takes_ends_and_is_recorded(
     (entry,) = await events.of("logout.undelivered")
     assert entry["details"]["client_id"] == made.client_id
     assert tokens["id_token"] not in str(entry)
+
+
+async def test_a_notice_that_ends_while_another_worker_claims_it_stays_ended(
+    browser: Browser, make_client: MakeClient, services: Services
+):
+    made = await made_client(make_client, backchannel_logout_uri="http://127.0.0.1:9/out")
+    await tokens_of(browser, made)
+    services.clock.offset += timedelta(hours=2)
+    assert await services.registry.collector.collect_run_out() == 1
+    late = services.clock.now() + timedelta(minutes=1)
+
+    async def claimed(now: datetime) -> list[UUID]:
+        async with services.db.transaction() as tx:
+            rows = await queue.claim(tx, now=now, lease=now + timedelta(seconds=15), concurrency=8, most=9)
+        return [row.id for row in rows]
+
+    (notice,) = await claimed(services.clock.now())
+    async with services.db.transaction() as tx:
+        end = {"state": "dead", "due": late, "ended": late, "status": None, "failure": "refused"}
+        assert await queue.settle(tx, notice, attempts=1, **end)
+        # Its lease is over, so another worker wants it, and waits for the row.
+        again = asyncio.create_task(claimed(late))
+        await passing(services, timedelta(), until_=lambda: waits_for_a_row(services))
+    assert await again == []
+    assert await none_open(services)
 
 
 async def test_a_notice_outlives_the_worker_that_had_it_in_hand_and_two_workers_send_it_once(

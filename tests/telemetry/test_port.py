@@ -59,6 +59,11 @@ def refused(metrics: int) -> float:
     return value(scraped(metrics), "sign_ins_total", result="unknown_user")
 
 
+def wait_until_both_sample(metrics: int) -> None:
+    """Until each of two processes, with ten connections in a pool, has taken its samples. One that starts shows 0."""
+    wait_until(lambda: value(scraped(metrics), "db_connections_limit", pool="statements") == 20)
+
+
 def test_a_worker_shows_its_own_on_its_port_and_says_nothing_of_readiness(environment):
     metrics = free_ports(1)
     running = Running("worker", environment=environment | {"METRICS__WORKER_PORT": str(metrics)})
@@ -76,12 +81,13 @@ def test_a_worker_shows_its_own_on_its_port_and_says_nothing_of_readiness(enviro
 def test_several_processes_show_one_sum_that_never_goes_back(serve):
     running, port, metrics = serve("--workers", "2")
     wait_until_ready(running, port)
+    wait_until_both_sample(metrics)
     wait_until(lambda: value(scraped(metrics), "ready") == 1)
+    assert value(scraped(metrics), "signing_keys", algorithm="RS256", state="next") == 1
     sign_in(port, 10)
     assert refused(metrics) == 10
-    shown = scraped(metrics)
-    assert value(shown, "request_seconds_count", route="/auth/login", method="POST", status="4xx") == 10
-    assert value(shown, "signing_keys", algorithm="RS256", state="next") == 1
+    answered = {"route": "/auth/login", "method": "POST", "status": "4xx"}
+    wait_until(lambda: value(scraped(metrics), "request_seconds_count", **answered) == 10)
     before = workers_of(running)
     for pid in before:
         os.kill(pid, signal.SIGKILL)
@@ -90,8 +96,8 @@ def test_several_processes_show_one_sum_that_never_goes_back(serve):
     wait_until_ready(running, port)
     sign_in(port, 5)
     assert refused(metrics) == 15
-    # Two pools of ten in each of two processes; those that ended do not count.
-    wait_until(lambda: value(scraped(metrics), "db_connections_limit", pool="statements") == 20)
+    # Those that ended do not count.
+    wait_until_both_sample(metrics)
 
 
 def test_one_process_shows_its_own_and_nothing_on_the_public_port(serve):
