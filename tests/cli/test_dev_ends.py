@@ -42,7 +42,7 @@ def test_a_signal_stops_everything_in_order(start, data_dir, number):
     below = descendants(running.process.pid)
     assert len(below) >= 5
     assert running.end(number) == 0
-    wait_until_gone(*below, seconds=1)
+    wait_until_gone(*below, seconds=20)
     assert "the data stay" in running.printed
     assert "Traceback" not in running.printed
     assert "Traceback" not in "".join(path.read_text() for path in data_dir.glob("logs/*.log"))
@@ -73,7 +73,7 @@ def test_a_service_that_dies_ends_the_tree_in_plain_words(start, data_dir):
     os.kill(service, signal.SIGKILL)
     assert running.ended() == 1
     assert "auth-service does not run (ended by SIGKILL)" in running.printed
-    wait_until_gone(*below, seconds=1)
+    wait_until_gone(*below, seconds=20)
 
 
 def test_an_example_that_dies_is_only_reported(start):

@@ -19,8 +19,9 @@ pytestmark = pytest.mark.anyio
 
 POOL = 2
 OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-# What a busy machine adds.
-SLACK_SECONDS = 1.0
+# What a machine adds that stalls; what is waited for would take ten more.
+SLACK_SECONDS = 20.0
+PATIENCE = 3
 
 
 @pytest.fixture
@@ -63,14 +64,21 @@ async def test_a_statement_without_an_answer_is_given_up_and_its_place_is_free_a
 
 @RUN
 @pytest.mark.fault("F9")
-async def test_whoever_waits_too_long_for_a_turn_is_refused(db: Database, ask) -> None:
-    holders = [asyncio.create_task(ask(db, "SELECT 1 FROM pg_sleep(0.9)")) for _ in range(POOL)]
-    await asyncio.sleep(0)
+async def test_whoever_waits_too_long_for_a_turn_is_refused(settings: Settings, watch: asyncpg.Connection, ask) -> None:
+    # Between the wait for a turn and that for a statement there is room for a stall of the machine.
+    url = settings.database.url.get_secret_value()
+    db = Database(url, pool_size=POOL, answer_seconds=STATEMENT_SECONDS * PATIENCE)
+    await db.open()
+    await watch.execute("SELECT pg_advisory_lock(1)")
+    holders = [asyncio.create_task(ask(db, "SELECT 1 FROM pg_advisory_lock_shared(1)")) for _ in range(POOL)]
+    await until(watch, f"SELECT count(*) = {POOL} {OTHERS} AND wait_event = 'advisory'")
     started = time.monotonic()
     with pytest.raises(DatabaseUnavailable):
         await ask(db, "SELECT 1")
-    assert time.monotonic() - started < POOL_WAIT_SECONDS + SLACK_SECONDS
+    assert time.monotonic() - started < POOL_WAIT_SECONDS * PATIENCE + SLACK_SECONDS
+    await watch.execute("SELECT pg_advisory_unlock(1)")
     assert await asyncio.gather(*holders) == [1] * POOL
+    await db.close()
 
 
 @RUN
@@ -94,7 +102,7 @@ async def test_a_connection_that_the_server_closed_is_replaced_before_its_use(
     ended = await watch.fetch(f"SELECT pid, pg_terminate_backend(pid) {OTHERS}")
     assert len(ended) == POOL
     await until(watch, f"SELECT count(*) = 0 {OTHERS}")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         # The server forgets a process before that process hangs up.
         while any(Path(f"/proc/{row['pid']}").exists() for row in ended):
             await watch.fetchval("SELECT 1")
@@ -118,7 +126,7 @@ async def test_connections_that_nobody_needs_are_cut(settings: Settings, watch: 
 
 
 async def until(watch: asyncpg.Connection, question: str) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not await watch.fetchval(question):
             await asyncio.sleep(0.01)
 

@@ -26,7 +26,7 @@ ORIGIN = Origin(ip=None, user_agent=None, trace_id="0" * 32)
 
 @pytest.fixture
 def settings(database_url: str, engines: Engines) -> Settings:
-    webhooks = {"timeout_seconds": 2, "pause_after_seconds": 3 * 86_400}
+    webhooks = {"timeout_seconds": 4, "pause_after_seconds": 3 * 86_400}
     return settings_for(database_url, engines, http={"allow_private": ["127.0.0.0/8"]}, webhooks=webhooks)
 
 

