@@ -93,13 +93,20 @@ async def forget_attempts(engines: Engines) -> None:
         await client.flushdb()
 
 
-@pytest.fixture
-async def database_url(engines: Engines, template: str) -> AsyncIterator[str]:
+@contextlib.asynccontextmanager
+async def copied(engines: Engines, template: str) -> AsyncIterator[str]:
+    """The address of a copy of the migrated database, and no attempts counted."""
     name = f"t_{uuid4().hex}"
     await forget_attempts(engines)
     await execute(engines.database_url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     yield database_named(engines, name)
     await execute(engines.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database_url(engines: Engines, template: str) -> AsyncIterator[str]:
+    async with copied(engines, template) as url:
+        yield url
 
 
 @pytest.fixture
@@ -118,9 +125,36 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
 @pytest.fixture
 async def api(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
     """The service's public surface."""
-    transport = httpx2.ASGITransport(create_app(services=services))
-    async with httpx2.AsyncClient(transport=transport, base_url=ISSUER) as client:
+    async with client_of(services) as client:
         yield client
+
+
+def client_of(services: Services) -> httpx2.AsyncClient:
+    transport = httpx2.ASGITransport(create_app(services=services))
+    return httpx2.AsyncClient(transport=transport, base_url=ISSUER)
+
+
+@pytest.fixture(scope="module")
+async def steady_services(engines: Engines, template: str) -> AsyncIterator[Services]:
+    """Services that the tests of a module share, for requests that change nothing."""
+    async with copied(engines, template) as url:
+        services = build(settings_for(url, engines))
+        await services.open()
+        yield services
+        await services.close()
+
+
+@pytest.fixture(scope="module")
+async def steady_api(steady_services: Services) -> AsyncIterator[httpx2.AsyncClient]:
+    """Their public surface."""
+    async with client_of(steady_services) as client:
+        yield client
+
+
+@pytest.fixture
+async def fresh_attempts(engines: Engines) -> None:
+    """For who shares services: the limits are those of a first visit."""
+    await forget_attempts(engines)
 
 
 @pytest.fixture

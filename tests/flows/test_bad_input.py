@@ -1,7 +1,9 @@
 """Bad input at every endpoint that the schema lists: a 4xx with a stable code, never a 500, never an echo."""
 
 import json
+import math
 import re
+import time
 from typing import Any
 
 import httpx2
@@ -11,10 +13,11 @@ from fastapi.routing import APIRoute
 
 from app.foundation.pages import PageRouter
 from app.main import ROUTERS
+from app.wiring import Services
 from tests.administrators import Administrators
 from tests.support import People, bearer
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("fresh_attempts")]
 
 SECRET = "s3cr3t-that-must-not-come-back"
 
@@ -96,17 +99,46 @@ def refused(answer: httpx2.Response, case: str) -> None:
     assert SECRET not in answer.text, case
 
 
-async def caller_for(path: str, people: People, admins: Administrators) -> dict[str, str]:
-    """Somebody who may call that path: the others are refused before their body is looked at."""
-    return await admins.all_powerful() if path.startswith("/admin/") else bearer(await people.signed_in())
+class Callers:
+    """Somebody who may call a path: the others are refused before their body is looked at.
+
+    They sign in anew well before their tokens run out.
+    """
+
+    def __init__(self, people: People, admins: Administrators) -> None:
+        self._people = people
+        self._admins = admins
+        self._known: dict[bool, tuple[float, dict[str, str]]] = {}
+
+    async def of(self, path: str) -> dict[str, str]:
+        by_admin = path.startswith("/admin/")
+        since, headers = self._known.get(by_admin, (-math.inf, {}))
+        if time.monotonic() - since > 240:
+            headers = await self._admins.all_powerful() if by_admin else await self._user()
+            self._known[by_admin] = time.monotonic(), headers
+        return headers
+
+    async def _user(self) -> dict[str, str]:
+        if False not in self._known:
+            await self._people.sign_up()
+        return bearer(await self._people.log_in())
+
+
+@pytest.fixture(scope="module")
+def api(steady_api: httpx2.AsyncClient) -> httpx2.AsyncClient:
+    """What is refused changes nothing, so that all tests here share one application."""
+    return steady_api
+
+
+@pytest.fixture(scope="module")
+def callers(steady_api: httpx2.AsyncClient, steady_services: Services) -> Callers:
+    return Callers(People(steady_api), Administrators(steady_api, steady_services))
 
 
 @pytest.mark.attack("DOS-01")
 @pytest.mark.parametrize(("method", "path"), WITH_BODY)
-async def test_a_malformed_body_is_refused(
-    api: httpx2.AsyncClient, people: People, admins: Administrators, method: str, path: str
-) -> None:
-    headers = await caller_for(path, people, admins)
+async def test_a_malformed_body_is_refused(api: httpx2.AsyncClient, callers: Callers, method: str, path: str) -> None:
+    headers = await callers.of(path)
     optional = path == "/auth/logout"
     for case, (content, content_type) in BODIES.items():
         if case == "empty" and optional:
@@ -118,9 +150,9 @@ async def test_a_malformed_body_is_refused(
 
 @pytest.mark.parametrize(("method", "path"), WITH_BODY)
 async def test_wrong_values_in_a_field_are_refused(
-    api: httpx2.AsyncClient, people: People, admins: Administrators, method: str, path: str
+    api: httpx2.AsyncClient, callers: Callers, method: str, path: str
 ) -> None:
-    headers = await caller_for(path, people, admins)
+    headers = await callers.of(path)
     schema = (await api.get("/openapi.json")).json()
     for field in fields_of(schema, method, path):
         for wrong in (7, 1.5, [], {}, [SECRET], {"a": SECRET}, "x" * 10_000, "\u0007" * 20_000):
@@ -130,10 +162,8 @@ async def test_wrong_values_in_a_field_are_refused(
 
 @pytest.mark.attack("ADM-03")
 @pytest.mark.parametrize(("method", "path"), WITH_BODY)
-async def test_an_unknown_field_is_refused(
-    api: httpx2.AsyncClient, people: People, admins: Administrators, method: str, path: str
-) -> None:
-    headers = await caller_for(path, people, admins)
+async def test_an_unknown_field_is_refused(api: httpx2.AsyncClient, callers: Callers, method: str, path: str) -> None:
+    headers = await callers.of(path)
     for name in ("is_admin", "roles", "sub", "email_verified", "__proto__", SECRET[:20]):
         answer = await api.request(method, path, json={name: SECRET}, headers=headers)
         assert answer.status_code == 422, answer.text
@@ -154,18 +184,18 @@ async def test_a_wrong_method_is_refused_and_the_right_ones_are_named(
 
 
 @pytest.mark.parametrize("value", ["0", "201", "-1", "x", "1e3", ""])
-async def test_a_limit_outside_its_bounds_is_refused(api: httpx2.AsyncClient, people: People, value: str) -> None:
-    headers = bearer(await people.signed_in())
+async def test_a_limit_outside_its_bounds_is_refused(api: httpx2.AsyncClient, callers: Callers, value: str) -> None:
+    headers = await callers.of("/auth/")
     refused(await api.get("/auth/sessions", params={"limit": value}, headers=headers), value)
 
 
 @pytest.mark.parametrize("value", ["", "x", "AAAA", "ä", "a" * 2000, json.dumps({"a": 1})])
-async def test_a_cursor_that_was_made_up_is_refused(api: httpx2.AsyncClient, people: People, value: str) -> None:
-    headers = bearer(await people.signed_in())
+async def test_a_cursor_that_was_made_up_is_refused(api: httpx2.AsyncClient, callers: Callers, value: str) -> None:
+    headers = await callers.of("/auth/")
     refused(await api.get("/auth/sessions", params={"after": value}, headers=headers), value)
 
 
 @pytest.mark.parametrize("value", ["1", "x", "%2e%2e%2fme", "%00", "0190a0a0-0000-7000-8000-00000000000g", "a" * 5000])
-async def test_a_session_id_that_is_none_is_refused(api: httpx2.AsyncClient, people: People, value: str) -> None:
-    headers = bearer(await people.signed_in())
+async def test_a_session_id_that_is_none_is_refused(api: httpx2.AsyncClient, callers: Callers, value: str) -> None:
+    headers = await callers.of("/auth/")
     refused(await api.delete(f"/auth/sessions/{value}", headers=headers), value)
