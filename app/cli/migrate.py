@@ -5,9 +5,9 @@ from pathlib import Path
 
 import typer
 
-from app.cli.context import deployment
 from app.cli.options import AsJson, DataDir
 from app.cli.printing import print_done
+from app.cli.target import deployment
 from app.foundation.clock import Clock
 from app.migrations.run import migrate as run_migrations
 

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from app.cli.context import open_services, read_settings
+from app.cli.context import open_services
 from app.cli.data_folder import DataFolder, Notes
 from app.cli.demo import write_clients, write_demo
 from app.cli.options import DataDir
+from app.cli.target import read_settings
 from app.foundation.clock import Clock
 from app.foundation.engines.errors import EngineError
 from app.migrations.run import migrate

@@ -11,21 +11,24 @@ from typing import Annotated
 
 import typer
 
-from app.cli.context import read_settings
 from app.cli.data_folder import DataFolder
 from app.cli.environment import environment_for, prepare_instance
 from app.cli.options import DataDir
 from app.cli.servers import own_servers
+from app.cli.target import read_settings
 from app.cli.workers import Workers
 from app.foundation.engines.errors import EngineError
 from app.foundation.engines.instance import attach_or_start
 from app.foundation.exposition import shared, showing
 from app.foundation.open_files import raise_limit
-from app.foundation.server import BACKLOG, ServerOptions
+from app.foundation.server import BACKLOG, ServerOptions, import_ahead
 from app.foundation.server import serve as run_server
 from app.settings import Settings
 
 app = typer.Typer(add_completion=False)
+
+# By name: the supervisor of several processes has no use for it, and it is most of what there is to import.
+_APPLICATION = "app.main:create_app"
 
 
 @app.command()
@@ -75,7 +78,8 @@ def _supervise(stack: contextlib.ExitStack, settings: Settings, options: ServerO
 
 
 def _hear_environment(pipe: int) -> None:
-    """Wait for the environment in which to serve; everything was imported meanwhile."""
+    """Wait for the environment in which to serve; everything is imported meanwhile."""
+    import_ahead(_APPLICATION)
     with os.fdopen(pipe, "rb") as told:
         text = told.read()
     if not text:
@@ -93,7 +97,7 @@ def _enter_instance(stack: contextlib.ExitStack, data_dir: Path) -> None:
 
 def _options(settings: Settings, host: str, port: int) -> ServerOptions:
     return ServerOptions(
-        application="app.main:create_app",
+        application=_APPLICATION,
         host=host,
         port=port,
         drain_seconds=settings.http.drain(production=settings.is_production),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import typer
 
-from app.cli.context import deployment
 from app.cli.options import DataDir
+from app.cli.target import deployment
 from app.foundation.logs import configure_logs
 from app.foundation.open_files import raise_limit
 from app.worker import work

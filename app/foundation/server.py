@@ -14,6 +14,7 @@ from types import FrameType
 
 from uvicorn import Config, Server
 from uvicorn.config import STARTUP_FAILURE
+from uvicorn.importer import import_from_string
 
 from app.foundation.draining import STATE_KEY, Drain
 from app.foundation.errors import StartupRefused
@@ -81,6 +82,12 @@ class DrainingServer(Server):
         if self._leaves_at is not None and time.monotonic() >= self._leaves_at:
             self.should_exit = True
         return await super().on_tick(counter)
+
+
+def import_ahead(application: str) -> None:
+    """Import what `application` names, for who has to wait before it can be served."""
+    with uncollected():
+        import_from_string(application)
 
 
 def serve(options: ServerOptions, *, listener: socket.socket | None = None) -> int:
