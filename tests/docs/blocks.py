@@ -51,10 +51,10 @@ def blocks_of(page: Path) -> list[Block]:
     return [Block(page=name, language=m[1], info=m[2] or "", text=m[3]) for m in _FENCE.finditer(page.read_text())]
 
 
-def run_page(page: Path, folder: Path, *, ports: dict[str, int], data_dir: Path) -> str | None:
+def run_page(page: Path, folder: Path, *, ports: dict[str, int], program: Path) -> str | None:
     """Run the blocks of a page in a folder; what went wrong, or None.
 
-    `ports` are those to take for the page's own, and `auth-service` works on `data_dir`.
+    `ports` are those to take for the page's own, and `program` is what is called `auth-service`.
     """
     script, outputs = [], []
     for block in blocks_of(page):
@@ -73,10 +73,10 @@ def run_page(page: Path, folder: Path, *, ports: dict[str, int], data_dir: Path)
         return None
     # As in a checkout.
     (folder / "examples").symlink_to(PROJECT / "examples")
-    return _run(script, outputs, folder, data_dir)
+    return _run(script, outputs, folder, program)
 
 
-def _run(script: list[str], outputs: list[str | None], folder: Path, data_dir: Path) -> str | None:
+def _run(script: list[str], outputs: list[str | None], folder: Path, program: Path) -> str | None:
     # Whatever a page starts in the background ends with it.
     lines = ["set -eu", "trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT"]
     for block in script:
@@ -84,7 +84,7 @@ def _run(script: list[str], outputs: list[str | None], folder: Path, data_dir: P
     done = subprocess.run(
         ["bash", "-c", "\n".join(lines)],
         cwd=folder,
-        env=_environment(folder, data_dir),
+        env=_environment(program),
         capture_output=True,
         text=True,
         check=False,
@@ -99,13 +99,8 @@ def _run(script: list[str], outputs: list[str | None], folder: Path, data_dir: P
     return None
 
 
-def _environment(folder: Path, data_dir: Path) -> dict[str, str]:
+def _environment(program: Path) -> dict[str, str]:
     """As a reader's: the program on the path, and nothing of this machine's own set-up."""
-    programs = folder / "programs"
-    programs.mkdir()
-    service = programs / "auth-service"
-    service.write_text(f'#!/bin/sh\nexec {sys.executable} -m app.cli "$@" --data-dir {data_dir}\n')
-    service.chmod(0o755)
     kept = {name: value for name, value in os.environ.items() if "__" not in name and name != "ENVIRONMENT"}
-    path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), kept["PATH"]])
+    path = os.pathsep.join([str(program.parent), str(Path(sys.executable).parent), kept["PATH"]])
     return kept | {"PATH": path, "PYTHONPATH": str(PROJECT), "VIRTUAL_ENV": sys.prefix}

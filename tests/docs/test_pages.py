@@ -1,14 +1,19 @@
 """Every block of code on the pages does what the page says, against a running instance; every link leads somewhere."""
 
+import contextlib
 import random
 import re
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Running, free_ports
+from tests.cli.running import CLEAN, Running, free_ports
 from tests.docs.blocks import PROJECT, blocks_of, pages, run_page
+from tests.docs.imported import write_caller
+from tests.telemetry.exposed import wait_until
 
 LANGUAGES = {"sh", "python", "text", "http", "json", "toml", "yaml", "ini", "nginx", "js", "apache"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -23,21 +28,34 @@ def name_of(page):
 
 @pytest.fixture(scope="module")
 def instance():
-    """A development instance with its examples; yields its folder and its first port, of three."""
+    """A development instance with its examples; yields the program that works on it and its first port, of three."""
     with tempfile.TemporaryDirectory(prefix="docs-") as folder:
-        data_dir, port = Path(folder) / "data", free_ports(3)
+        data_dir, port, program = Path(folder) / "data", free_ports(3), Path(folder) / "auth-service"
         running = Running("dev", "--data-dir", data_dir, "--port", str(port))
         running.wait_for("Ctrl-C stops everything")
-        yield data_dir, port
+        with imported_program(Path(folder) / "socket") as address:
+            write_caller(program, address=address, data_dir=data_dir)
+            yield program, port
         assert running.end() == 0, running.printed
+
+
+@contextlib.contextmanager
+def imported_program(address):
+    process = subprocess.Popen([sys.executable, "-m", "tests.docs.imported", address], cwd=PROJECT, env=CLEAN)
+    try:
+        wait_until(lambda: address.exists() or process.poll() is not None)
+        yield str(address)
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_what_a_page_shows_works(page, instance, tmp_path):
-    data_dir, port = instance
+    program, port = instance
     own = random.randrange(61_000, 65_000)  # beyond those that other tests choose from
     ports = {"8000": port, "8001": port + 1, "8002": port + 2, "8003": own}
-    failure = run_page(page, tmp_path, ports=ports, data_dir=data_dir)
+    failure = run_page(page, tmp_path, ports=ports, program=program)
     assert failure is None, failure
 
 
