@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx2
@@ -149,6 +150,18 @@ async def steady_api(steady_services: Services) -> AsyncIterator[httpx2.AsyncCli
     """Their public surface."""
     async with client_of(steady_services) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+async def steady_tokens(steady_api: httpx2.AsyncClient) -> dict[str, Any]:
+    """Those of somebody who has an account there, ann@example.com."""
+    return await People(steady_api).signed_in()
+
+
+@pytest.fixture(scope="module")
+async def steady_admin(steady_api: httpx2.AsyncClient, steady_services: Services) -> dict[str, str]:
+    """The headers of an administrator there who may do everything."""
+    return await Administrators(steady_api, steady_services).all_powerful()
 
 
 @pytest.fixture

@@ -111,8 +111,10 @@ async def test_an_export_is_a_file_of_lines(api: httpx2.AsyncClient, people: Peo
         "limit=201",
     ],
 )
-async def test_what_cannot_be_meant_is_refused(api: httpx2.AsyncClient, reader: dict[str, str], query: str):
-    problem(await api.get(f"{LOGS}?{query}", headers=reader), 422, "validation_failed")
+async def test_what_cannot_be_meant_is_refused(
+    steady_api: httpx2.AsyncClient, steady_admin: dict[str, str], query: str
+):
+    problem(await steady_api.get(f"{LOGS}?{query}", headers=steady_admin), 422, "validation_failed")
 
 
 async def test_an_entry_that_is_not_there_is_404(api: httpx2.AsyncClient, reader: dict[str, str]):

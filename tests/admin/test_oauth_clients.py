@@ -100,9 +100,8 @@ async def test_a_secret_is_made_once_for_one_key(api: httpx2.AsyncClient, admins
     ],
 )
 async def test_what_breaks_a_rule_is_named(
-    api: httpx2.AsyncClient, admins: Administrators, stated: dict[str, object], pointer: str
+    steady_api: httpx2.AsyncClient, steady_admin: dict[str, str], stated: dict[str, object], pointer: str
 ) -> None:
-    writer = await admins.holding(WRITE)
-    answer = await api.post(PATH, json={**STATED, **stated}, headers=writer)
+    answer = await steady_api.post(PATH, json={**STATED, **stated}, headers=steady_admin)
     body = problem(answer, 422, "invalid_client_definition")
     assert pointer in [fault["pointer"] for fault in body["errors"]]

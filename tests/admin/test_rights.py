@@ -206,10 +206,16 @@ async def test_an_audience_is_registered_changed_and_shown_with_its_scopes(
     ],
 )
 async def test_what_cannot_be_is_refused_in_words(
-    api: httpx2.AsyncClient, admin: Headers, method: str, path: str, body: dict[str, Any] | None, status: int, code: str
+    steady_api: httpx2.AsyncClient,
+    steady_admin: Headers,
+    method: str,
+    path: str,
+    body: dict[str, Any] | None,
+    status: int,
+    code: str,
 ) -> None:
     content = {} if body is None else {"json": body}
-    problem(await api.request(method, path, headers=admin, **content), status, code)
+    problem(await steady_api.request(method, path, headers=steady_admin, **content), status, code)
 
 
 @pytest.mark.attack("ADM-04")
@@ -289,12 +295,14 @@ async def test_the_last_administrator_cannot_be_removed_by_any_route(
     ids=lambda fields: next(iter(fields)),
 )
 async def test_nobody_gives_themselves_anything_by_a_further_field(
-    api: httpx2.AsyncClient, people: People, services: Services, fields: dict[str, Any]
+    steady_api: httpx2.AsyncClient,
+    steady_services: Services,
+    steady_tokens: dict[str, Any],
+    fields: dict[str, Any],
 ) -> None:
     account = {"email": "eve@example.com", "password": "correct horse battery staple"}
-    problem(await api.post("/auth/signup", json={**account, **fields}), 422, "validation_failed")
-    tokens = await people.signed_in()
-    before = await user_of(services, "ann@example.com")
-    answer = await api.patch("/auth/me", json={"name": "Ann", **fields}, headers=bearer(tokens))
+    problem(await steady_api.post("/auth/signup", json={**account, **fields}), 422, "validation_failed")
+    before = await user_of(steady_services, "ann@example.com")
+    answer = await steady_api.patch("/auth/me", json={"name": "Ann", **fields}, headers=bearer(steady_tokens))
     problem(answer, 422, "validation_failed")
-    assert await user_of(services, "ann@example.com") == before
+    assert await user_of(steady_services, "ann@example.com") == before

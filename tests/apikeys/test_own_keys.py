@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from app.audit.event import Actor, ActorKind
 from app.foundation.clock import rfc3339
-from tests.apikeys.conftest import ORIGIN
+from tests.apikeys.conftest import ORIGIN, Keys
 from tests.support import bearer, problem
 
 pytestmark = pytest.mark.anyio
@@ -141,8 +141,8 @@ async def test_a_token_for_another_audience_or_none_makes_no_key(people, keys, a
         ({"scopes": ["x" * 65]}, "validation_failed"),
     ],
 )
-async def test_what_breaks_a_rule_is_refused_by_the_field(people, keys, fields, code):
-    body = problem(await keys.ask(await people.signed_in(), **fields), 422, code)
+async def test_what_breaks_a_rule_is_refused_by_the_field(steady_api, steady_services, steady_tokens, fields, code):
+    body = problem(await Keys(steady_api, steady_services).ask(steady_tokens, **fields), 422, code)
     assert body["errors"][0]["pointer"].startswith(f"/{next(iter(fields))}")
 
 

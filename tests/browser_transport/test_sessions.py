@@ -173,12 +173,14 @@ MALFORMED = [
 @pytest.mark.attack("SES-07")
 @pytest.mark.parametrize("value", MALFORMED, ids=lambda value: re.sub(r"\W+", "_", repr(value[:20])))
 @pytest.mark.parametrize("path", ["/auth/me", "/auth/sessions", "/auth/validate"])
-async def test_a_forged_or_malformed_cookie_is_no_sign_in(api: httpx2.AsyncClient, value: bytes, path: str) -> None:
+async def test_a_forged_or_malformed_cookie_is_no_sign_in(
+    steady_api: httpx2.AsyncClient, value: bytes, path: str
+) -> None:
     for name in (b"session", b"access", b"refresh", b"csrf"):
-        answer = await api.get(path, headers=[(b"Cookie", name + b"=" + value)])
+        answer = await steady_api.get(path, headers=[(b"Cookie", name + b"=" + value)])
         problem(answer, 401, "missing_token")
-    assert (await api.get("/auth/csrf", headers=[(b"Cookie", b"session=" + value)])).status_code == 200
-    assert (await api.get("/auth/csrf", headers=[(b"Cookie", b"csrf=" + value)])).status_code == 200
+    assert (await steady_api.get("/auth/csrf", headers=[(b"Cookie", b"session=" + value)])).status_code == 200
+    assert (await steady_api.get("/auth/csrf", headers=[(b"Cookie", b"csrf=" + value)])).status_code == 200
 
 
 @pytest.mark.attack("SES-07")

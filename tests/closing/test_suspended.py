@@ -5,7 +5,7 @@ import pytest
 from app.audit.event import Actor, ActorKind
 from app.foundation.origin import Origin
 from app.protocols.assurance import ACR
-from tests.support import PASSWORD, bearer, problem, suspend
+from tests.support import PASSWORD, bearer, claims_of, problem, suspend
 
 CREDENTIALS = {"email": "ann@example.com", "password": PASSWORD}
 OPERATOR = {
@@ -22,6 +22,13 @@ async def suspended(api, people, services):
     sub = (await api.get("/auth/me", headers=bearer(tokens))).json()["sub"]
     await suspend(services, sub)
     return {"sub": sub, "own": tokens, "elsewhere": elsewhere}
+
+
+@pytest.fixture(scope="module")
+async def steadily_suspended(steady_services, steady_tokens):
+    """The tokens of somebody who stays suspended."""
+    await suspend(steady_services, claims_of(steady_tokens["access_token"])["sub"])
+    return steady_tokens
 
 
 @pytest.mark.attack("PWD-01")
@@ -62,8 +69,8 @@ async def test_suspending_ends_sessions_and_refresh_tokens_at_every_audience(api
         ("POST", "/auth/mfa/recovery-codes", None),
     ],
 )
-async def test_a_suspended_users_token_opens_nothing(api, suspended, method, path, body):
-    answer = await api.request(method, path, json=body, headers=bearer(suspended["own"]))
+async def test_a_suspended_users_token_opens_nothing(steady_api, steadily_suspended, method, path, body):
+    answer = await steady_api.request(method, path, json=body, headers=bearer(steadily_suspended))
     problem(answer, 401, "invalid_token")
 
 

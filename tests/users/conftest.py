@@ -6,6 +6,7 @@ from app.audit.service import AuditLog
 from app.foundation.clock import Clock
 from app.foundation.db import Database
 from app.users.service import Users
+from app.wiring import Services
 
 
 @pytest.fixture
@@ -14,6 +15,12 @@ async def db(database_url: str) -> AsyncIterator[Database]:
     await database.open()
     yield database
     await database.close()
+
+
+@pytest.fixture(scope="module")
+def steady_db(steady_services: Services) -> Database:
+    """A database that the tests of a module share, each with users of its own."""
+    return steady_services.db
 
 
 @pytest.fixture

@@ -27,10 +27,11 @@ PEOPLE = [
 ]
 
 
-@pytest.fixture(autouse=True)
-async def _people(services: Services) -> None:
-    done = await services.user_imports.run(lines_of(ndjson(*PEOPLE)), by=ACTING)
+@pytest.fixture(scope="module")
+async def services(steady_services: Services) -> Services:
+    done = await steady_services.user_imports.run(lines_of(ndjson(*PEOPLE)), by=ACTING)
     assert done.imported == len(PEOPLE)
+    return steady_services
 
 
 async def found(services: Services, page: int = 50, **asked: object) -> list[str]:
