@@ -23,6 +23,7 @@ from app.settings import Settings
 from app.wiring import Services, build
 from tests.administrators import Administrators
 from tests.mailbox import Mailbox, mailbox_of
+from tests.order import arranged
 from tests.servers import database_named, database_of_this_run, execute, given_servers, quick_folder
 from tests.support import ISSUER, RUN, Events, People
 from tools.keycloak import server
@@ -37,6 +38,12 @@ GIVEN_KEYS = {
     for name in ("private_key_pem", "public_key_pem")
     if (variable := f"JWT__{name.upper()}") in os.environ
 }
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    if workers > 1:
+        items[:] = arranged(items, workers)
 
 
 @pytest.fixture(scope="session")

@@ -65,6 +65,9 @@ class Load:
         self.reader: dict = {}
         self.own: dict = {}
         self._people = 0
+        # The longest, in seconds, that this very loop was woken too late: what a machine that stands still adds to
+        # every answer, and what is no fault of the service's.
+        self.stalled = 0.0
         self._work: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -98,6 +101,7 @@ class Load:
         while True:
             due = max(due + 1 / self._rate, time.monotonic() - 0.2)
             await asyncio.sleep(max(0.0, due - time.monotonic()))
+            self.stalled = max(self.stalled, time.monotonic() - due)
             if len(self._work) < MOST_IN_FLIGHT:
                 task = asyncio.create_task(self._one(self._random.choices(kinds, weights)[0]))
                 self._work.add(task)
