@@ -8,12 +8,12 @@ from tests.order import LONG, arranged
 
 
 @dataclass(frozen=True)
-class Test:
+class Case:
     nodeid: str
 
 
-def tests_of(folder: str, count: int) -> list[Test]:
-    return [Test(f"{folder}test_it.py::test_{number}") for number in range(count)]
+def tests_of(folder: str, count: int) -> list[Case]:
+    return [Case(f"{folder}test_it.py::test_{number}") for number in range(count)]
 
 
 @pytest.mark.parametrize("workers", [2, 3, 4, 8])

@@ -84,7 +84,7 @@ async def connections(deployment: Deployment) -> dict[str, int]:
     """How many connections there are in each state, once nothing is asked any more."""
     connection = await asyncpg.connect(deployment.database)
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while True:
                 found = {row["state"]: row["count"] for row in await connection.fetch(_OPEN)}
                 if set(found) <= {"idle"}:
