@@ -34,11 +34,11 @@ def free_ports(count: int) -> int:
     """The first of `count` ports in a row that nobody uses.
 
     Whoever gets them binds them later. So each worker of a run chooses from ports of its own, at random, where the
-    system takes none for outgoing connections; and the port of metrics that `dev` derives from the first is its own too.
+    system takes none for outgoing connections; the port of metrics that `dev` derives from the first is among them.
     """
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     for _ in range(1000):
-        first = 10_000 + 2_500 * (worker % 9) + random.randrange(1_000)
+        first = 11_000 + 2_500 * (worker % 9) + random.randrange(1_000)
         with contextlib.ExitStack() as stack:
             try:
                 for port in range(first, first + count):
