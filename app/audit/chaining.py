@@ -50,11 +50,13 @@ class _WrittenMeanwhile(Exception):
 class AuditChaining:
     """Numbers and hashes entries in batches, so that nobody who writes one waits for another.
 
-    Entries of several processes commit in any order: the chain's order is that of joining.
+    Entries of several processes commit in any order: the chain's order is that of joining. Every `full_seconds` all of
+    them are looked at, else the recent ones.
     """
 
-    def __init__(self, heads: HeadSigning | None = None) -> None:
+    def __init__(self, heads: HeadSigning | None = None, *, full_seconds: float = FULL_SECONDS) -> None:
         self._heads = heads
+        self._full_seconds = full_seconds
         self._due_at = 0.0
         self._full_at = 0.0
         self._newest = _FIRST
@@ -85,7 +87,7 @@ class AuditChaining:
     def _start(self, now: float) -> UUID:
         """Where to look from: what was chained lately leaves dead index entries, which cost time to step over."""
         if now >= self._full_at:
-            self._full_at = now + FULL_SECONDS
+            self._full_at = now + self._full_seconds
             return _FIRST
         return UUID(int=max(0, self._newest.int - _RECENT))
 

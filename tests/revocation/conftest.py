@@ -35,11 +35,15 @@ async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool]) -
 class Node:
     """One process's feed, and what it has heard of, in order."""
 
-    def __init__(self, services: Services, *, redis_url: str | None = None) -> None:
+    def __init__(
+        self, services: Services, *, redis_url: str | None = None, chaining: AuditChaining | None = None
+    ) -> None:
         self.cache = Cache(redis_url)
         self.wake = Wake(self.cache)
         self.follower = Follower()
-        self.feed = Feed(services.db, self.wake, AuditChaining(), publisher=Publisher(), follower=self.follower)
+        self.feed = Feed(
+            services.db, self.wake, chaining or AuditChaining(), publisher=Publisher(), follower=self.follower
+        )
         self.heard: list[Revoked] = []
         self.forgot = 0
         for kind in RevocationKind:
