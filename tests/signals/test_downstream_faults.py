@@ -9,7 +9,7 @@ import pytest
 from app.audit.event import SYSTEM
 from app.wiring import Services
 from tests.signals.conftest import ORIGIN, PATH
-from tests.signals.downstream import Downstream, credentials, guarded, until, until_status, wired
+from tests.signals.downstream import CAP_SECONDS, Downstream, credentials, guarded, until, until_status, wired
 from tests.signals.test_downstream import VALIDATE, asked
 from tests.support import People, bearer
 
@@ -65,11 +65,15 @@ async def test_a_service_without_its_feed_asks_and_without_the_service_answers_5
         for service in every:
             await until(lambda held=service.guard.following: held.is_known_within(1))
         print(f"F13: 0 revoked of 3 accepted without the feed, it is followed again after {passed(healed):.2f} s")
-        before = asked(wire)
-        assert [await service.status(headers) for headers in (kept, ended) for service in every] == [200] * 3 + [
-            401
-        ] * 3
-        assert asked(wire) == before
+        async with asyncio.timeout(CAP_SECONDS):
+            before = -1
+            # Until nobody asks; a machine that stalls for a second makes news old once more.
+            while asked(wire) != before:
+                for service in every:
+                    await until(lambda held=service.guard.following: held.is_known_within(1))
+                before = asked(wire)
+                found = [await service.status(headers) for headers in (kept, ended) for service in every]
+                assert found == [200] * 3 + [401] * 3
 
         # F14: nothing answers.
         await wire.sever("*")
