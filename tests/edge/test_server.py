@@ -36,7 +36,7 @@ class Served:
 
     def client(self) -> httpx2.Client:
         transport = httpx2.HTTPTransport(uds=str(self.path))
-        return httpx2.Client(transport=transport, base_url="http://localhost", timeout=20)
+        return httpx2.Client(transport=transport, base_url="http://localhost", timeout=60)
 
     def wait_until_live(self) -> None:
         deadline = time.monotonic() + 30
@@ -57,7 +57,7 @@ class Served:
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
         self._log.close()
 
 
@@ -75,7 +75,7 @@ class Slow:
 
     def __init__(self, server: Served, seconds: float) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(20)
+        self._socket.settimeout(60)
         self._socket.connect(str(server.path))
         self._socket.sendall(b"GET /slow?seconds=%g HTTP/1.1\r\nHost: localhost\r\n\r\n" % seconds)
 
@@ -89,7 +89,7 @@ class Slow:
 
 def wait_until_ready_says(server: Served, status: int) -> httpx2.Response:
     with server.client() as client:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             answer = client.get("/health/ready")
             if answer.status_code == status:
@@ -101,10 +101,10 @@ def wait_until_ready_says(server: Served, status: int) -> httpx2.Response:
 @pytest.mark.fault("F2")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_process_that_is_told_to_go_drains_and_finishes_what_is_in_flight(tmp_path, number):
-    with served("create", tmp_path, drain=1.5) as server:
+    with served("create", tmp_path, drain=4) as server:
         server.wait_until_live()
         assert wait_until_ready_says(server, 200).json()["status"] == "ready"
-        slow = Slow(server, 3.0)
+        slow = Slow(server, 5.0)
         server.process.send_signal(number)
         refusal = wait_until_ready_says(server, 503)
         assert refusal.json()["failing"] == ["draining"]
@@ -114,7 +114,7 @@ def test_a_process_that_is_told_to_go_drains_and_finishes_what_is_in_flight(tmp_
         answer = slow.answer()
         assert answer.startswith(b"HTTP/1.1 200")
         assert b'"done"' in answer
-        assert server.process.wait(10) == 0
+        assert server.process.wait(60) == 0
         entries = server.entries()
     assert not [entry for entry in entries if entry["level"] == "error"]
     assert all("trace_id" in entry for entry in entries if entry["event"] == "request")
@@ -126,7 +126,7 @@ def test_a_second_signal_ends_the_drain(tmp_path):
         server.process.send_signal(signal.SIGTERM)
         wait_until_ready_says(server, 503)
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(10) == 0
+        assert server.process.wait(60) == 0
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_second_signal_ends_the_drain(tmp_path):
 )
 def test_a_start_that_is_refused_ends_in_words_without_a_traceback(tmp_path, application, words):
     with served(application, tmp_path) as server:
-        assert server.process.wait(30) == 3
+        assert server.process.wait(60) == 3
         entries = server.entries()
     assert any(words in str(entry["event"]) for entry in entries)
     assert not any("Traceback" in json.dumps(entry) for entry in entries)
@@ -143,7 +143,7 @@ def test_a_start_that_is_refused_ends_in_words_without_a_traceback(tmp_path, app
 
 def test_a_start_that_breaks_is_logged_whole(tmp_path):
     with served("break_late", tmp_path) as server:
-        assert server.process.wait(30) == 3
+        assert server.process.wait(60) == 3
         entries = server.entries()
     assert any("RuntimeError" in str(entry.get("exception")) for entry in entries)
 

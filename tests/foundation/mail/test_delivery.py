@@ -143,7 +143,7 @@ async def test_a_mail_that_the_server_cannot_take_now_is_tried_again(services, m
     mailbox.sink.answer = lambda _: next(answers, "250 OK")
     (mail_id,) = await put(services, reset())
     for attempts in (1, 2):
-        await _until(services, mail_id, lambda stored, n=attempts: stored["attempts"] == n)
+        await _until(services, mail_id, lambda stored, n=attempts: stored["attempts"] >= n)
         services.clock.offset += timedelta(hours=1)
     await mailbox.wait_for(to="ann@example.com")
     assert (await state_of(services, mail_id))["attempts"] >= 3
@@ -152,7 +152,7 @@ async def test_a_mail_that_the_server_cannot_take_now_is_tried_again(services, m
 async def test_a_mail_is_given_up_after_a_day(services, mailbox):
     mailbox.sink.answer = lambda _: "451 later"
     (mail_id,) = await put(services, reset())
-    await _until(services, mail_id, lambda stored: stored["attempts"] == 1)
+    await _until(services, mail_id, lambda stored: stored["attempts"] >= 1)
     services.clock.offset += timedelta(hours=25)
     await _until(services, mail_id, lambda stored: stored["state"] == "dead")
 
@@ -169,7 +169,7 @@ async def test_a_server_without_starttls_gets_no_mail_where_tls_is_required(serv
         demanding = SMTPSettings(host="127.0.0.1", port=sink.port, tls=TLSMode.STARTTLS)
         (mail_id,) = await put(services, reset())
         async with working(Worker(services, transport=SMTPTransport(demanding))):
-            await _until(services, mail_id, lambda stored: stored["attempts"] == 1)
+            await _until(services, mail_id, lambda stored: stored["attempts"] >= 1)
         assert sink.received == []
 
 
