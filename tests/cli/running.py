@@ -118,3 +118,11 @@ def get(url: str, *, token: str | None = None, body: object = None) -> tuple[int
 def descendants(pid: int) -> list[int]:
     """Every process below one."""
     return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+
+
+def command_of(pid: int) -> bytes:
+    """What a process runs; nothing where it has ended meanwhile."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""

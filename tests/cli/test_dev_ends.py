@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.migrations.chain import newest_revision
-from tests.cli.running import Running, descendants, free_ports, get, run
+from tests.cli.running import Running, command_of, descendants, free_ports, get, run
 from tests.foundation.engines.support import wait_until_gone
 
 ALONE = ("--no-examples", "--no-demo")
@@ -66,9 +66,7 @@ def test_killing_it_leaves_no_process_and_loses_no_data(start, data_dir):
 def test_a_service_that_dies_ends_the_tree_in_plain_words(start, data_dir):
     running, _ = start(*ALONE)
     running.wait_for("ready:")
-    service = next(
-        pid for pid in descendants(running.process.pid) if b"serve" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    )
+    service = next(pid for pid in descendants(running.process.pid) if b"serve" in command_of(pid))
     below = descendants(running.process.pid)
     os.kill(service, signal.SIGKILL)
     assert running.ended() == 1
@@ -79,9 +77,7 @@ def test_a_service_that_dies_ends_the_tree_in_plain_words(start, data_dir):
 def test_an_example_that_dies_is_only_reported(start):
     running, port = start("--no-demo")
     running.wait_for("Ctrl-C stops everything")
-    example = next(
-        pid for pid in descendants(running.process.pid) if b"orders_api" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    )
+    example = next(pid for pid in descendants(running.process.pid) if b"orders_api" in command_of(pid))
     os.kill(example, signal.SIGKILL)
     running.wait_for("warning: orders-api does not run")
     assert get(f"http://localhost:{port}/health/ready")[0] == 200

@@ -5,12 +5,11 @@ import signal
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from app.foundation.secrets import random_secret
-from tests.cli.running import Running, descendants, free_ports, get, run
+from tests.cli.running import Running, command_of, descendants, free_ports, get, run
 from tests.foundation.engines.support import wait_until_gone
 
 BODY = {"email": "kept@example.com", "password": "a quite unlikely sentence"}
@@ -60,8 +59,7 @@ def wait_until_ready(running: Running, port: int) -> None:
 
 
 def workers_of(running: Running) -> list[int]:
-    found = [(pid, Path(f"/proc/{pid}/cmdline").read_bytes()) for pid in descendants(running.process.pid)]
-    return [pid for pid, command in found if b"--descriptor" in command]
+    return [pid for pid in descendants(running.process.pid) if b"--descriptor" in command_of(pid)]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -12,7 +12,7 @@ from app.foundation.engines import postgres
 from app.foundation.engines.instance import Instance
 from app.foundation.engines.privileges import unprivileged
 from app.foundation.engines.processes import Child
-from tests.cli.running import CLEAN, PROJECT, descendants, get
+from tests.cli.running import CLEAN, PROJECT, command_of, descendants, get
 
 FULL = bool(os.environ.get("FULL_DRILLS"))
 
@@ -95,7 +95,7 @@ class Deployment:
         assert self._service is not None
         if self._workers == 1:
             return [self._service.pid]
-        commands = [(pid, _command(pid)) for pid in descendants(self._service.pid)]
+        commands = [(pid, command_of(pid)) for pid in descendants(self._service.pid)]
         return [pid for pid, command in commands if b"--descriptor" in command]
 
     def log(self) -> str:
@@ -123,7 +123,7 @@ class Engine:
     def __init__(self, instance: Instance) -> None:
         self._postgres = instance.postgres
         child = self._postgres.engine
-        self._command = [os.fsdecode(part) for part in _command(child.pid).split(b"\0")[:-1]]
+        self._command = [os.fsdecode(part) for part in command_of(child.pid).split(b"\0")[:-1]]
         setting = next(part for part in self._command if part.startswith("unix_socket_directories="))
         self.sockets = Path(setting.partition("=")[2].strip('"'))
         self.socket = str(self.sockets / postgres.SOCKET_NAME)
@@ -164,10 +164,3 @@ class Engine:
 
 def _directories(sockets: Path) -> str:
     return f'unix_socket_directories="{sockets}"'
-
-
-def _command(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
