@@ -63,7 +63,7 @@ class Running:
         os.set_blocking(self.process.stdout.fileno(), False)
         self.printed = ""
 
-    def wait_for(self, text: str, *, seconds: float = 60) -> str:
+    def wait_for(self, text: str, *, seconds: float = 180) -> str:
         """Read on until `text` was printed, and return all that was."""
         deadline = time.monotonic() + seconds
         with selectors.DefaultSelector() as selector:
@@ -81,13 +81,13 @@ class Running:
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    def end(self, number: signal.Signals = signal.SIGINT, *, seconds: float = 60) -> int:
+    def end(self, number: signal.Signals = signal.SIGINT, *, seconds: float = 180) -> int:
         """Send a signal, wait for the end, and return the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         return self.ended(seconds=seconds)
 
-    def ended(self, *, seconds: float = 60) -> int:
+    def ended(self, *, seconds: float = 180) -> int:
         """Wait until it has ended by itself, and return the exit status."""
         status = self.process.wait(seconds)
         if not self.process.stdout.closed:
