@@ -1,9 +1,10 @@
 """Reading the keys of many requests by one statement."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
+
+from pydantic_core import from_json
 
 from app.apikeys import store
 from app.foundation.db import Database
@@ -54,7 +55,7 @@ class KeyReader:
         row_ids = [str(question.row_id) for question in questions]
         client_ids = {question.client_id for question in questions if question.client_id is not None}
         row = await self._db.fetchrow(store.INSPECT, _array(row_ids), _array(client_ids), repeatable=True)
-        told = json.loads(row[0]) if row is not None else {}
+        told = from_json(row[0]) if row is not None else {}
         keys = {key["id"]: key for key in told.get("keys") or ()}
         clients = told.get("clients") or {}
         return [

@@ -128,7 +128,7 @@ class AuditLog:
             ip=event.origin.ip,
             user_agent=one_line(event.origin.user_agent),
             trace_id=event.origin.trace_id,
-            details=json.dumps(details),
+            details=json.dumps(details) if details else "{}",
         )
 
 

@@ -14,6 +14,7 @@ from app.foundation.errors import BadRequest, ServiceError, Unprocessable
 from app.foundation.validation import body_faults
 
 # RFC 8259 §11 knows no parameter; clients send the charset all the same, and UTF-8 is what we read.
+JSON_TYPE = "application/json"
 _JSON_TYPE = re.compile(r'application/json[ \t]*(?:;[ \t]*charset="?utf-8"?[ \t]*)?', re.IGNORECASE)
 
 
@@ -59,7 +60,8 @@ async def read_value(request: Request) -> object:
     content = await request.body()
     if not content:
         raise MissingBody
-    if _JSON_TYPE.fullmatch(request.headers.get("content-type", "")) is None:
+    kind = request.headers.get("content-type", "")
+    if kind != JSON_TYPE and _JSON_TYPE.fullmatch(kind) is None:
         raise UnsupportedMediaType
     try:
         return strict_json.parse(content)

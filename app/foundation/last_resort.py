@@ -1,6 +1,7 @@
 """What is left where nothing else has caught an exception."""
 
 import logging
+from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,10 +28,10 @@ class LastResort:
             return
         answered = False
 
-        async def note(message: Message) -> None:
+        def note(message: Message) -> Awaitable[None]:
             nonlocal answered
             answered = True
-            await send(message)
+            return send(message)
 
         try:
             await self._app(scope, receive, note)

@@ -1,7 +1,7 @@
 """The outermost middleware: what every request passes and every answer carries."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 
 from starlette.responses import Response
@@ -209,7 +209,7 @@ class _Answer:
         self._without_body = without_body
         self.status: int | None = None
 
-    async def __call__(self, message: Message) -> None:
+    def __call__(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             own: Headers = list(message.get("headers", ()))
@@ -221,7 +221,7 @@ class _Answer:
             message = {**message, "headers": headers}
         elif self._without_body and message["type"] == "http.response.body":
             message = {**message, "body": b""}
-        await self._send(message)
+        return self._send(message)
 
 
 def _survey(scope: Scope) -> tuple[int, dict[bytes, list[bytes]]]:

@@ -1,8 +1,9 @@
 """Random values, their hashes, and comparison in constant time."""
 
-import base64
+import binascii
 import hashlib
 import hmac
+import os
 import re
 import secrets
 import string
@@ -13,17 +14,18 @@ SecretHash = NewType("SecretHash", bytes)
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _BASE62 = string.digits + string.ascii_letters
 
 
 def random_bytes(size_bytes: int) -> bytes:
     """Unpredictable bytes from the operating system."""
-    return secrets.token_bytes(size_bytes)
+    return os.urandom(size_bytes)
 
 
 def random_id() -> str:
     """128 random bits as 22 characters of base64url: `sid`, `jti`, `grant_id`."""
-    return secrets.token_urlsafe(16)
+    return encode_secret(os.urandom(16))
 
 
 def is_random_id(text: str) -> bool:
@@ -33,7 +35,7 @@ def is_random_id(text: str) -> bool:
 
 def random_secret() -> str:
     """256 random bits as 43 characters of base64url."""
-    return secrets.token_urlsafe(32)
+    return encode_secret(os.urandom(32))
 
 
 def is_random_secret(text: str) -> bool:
@@ -53,7 +55,7 @@ def random_digits(digits: int) -> str:
 
 def encode_secret(value: bytes) -> str:
     """Unpadded base64url."""
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(value, newline=False).translate(_URL_SAFE).rstrip(b"=").decode("ascii")
 
 
 def hash_secret(raw_secret: str) -> SecretHash:

@@ -20,6 +20,7 @@ _NO_NAME = re.compile(rb"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
 _NO_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _LENGTH = b"content-length"
 _OF_CONNECTION = frozenset({b"connection", b"transfer-encoding"})
+_KNOWN = frozenset({b"date", b"x-trace-id"})
 _LINES = {header: b"%b: %b\r\n" % header for header in STEADY}
 
 
@@ -83,8 +84,9 @@ def _line(header: Header, length: int) -> bytes:
     """A header's line; empty for one that decides about the connection, lies about the length or is malformed."""
     name, value = header
     name = name.lower()
-    if name == _LENGTH and value != b"%d" % length:
-        return b""
-    if name in _OF_CONNECTION or _NO_NAME.search(name) or _NO_VALUE.search(value):
+    if name == _LENGTH:
+        line = b"%b: %d\r\n" % (name, length)
+        return line if line == b"%b: %b\r\n" % header else b""
+    if _NO_VALUE.search(value) or (name not in _KNOWN and (name in _OF_CONNECTION or _NO_NAME.search(name))):
         return b""
     return b"%b: %b\r\n" % (name, value)

@@ -1,10 +1,11 @@
 """The tokens of a user that a client gets: an access token, and an ID token where it asked for `openid`."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+
+from pydantic_core import from_json
 
 from app.audiences.service import Audiences, AudienceView
 from app.clients.registered import RegisteredClient
@@ -138,7 +139,7 @@ async def audience_of(audiences: Audiences, row: Row) -> AudienceView:
 
 def asked_of(row: Row) -> Mapping[str, Any]:
     """The checked `claims` parameter of a grant."""
-    asked: Mapping[str, Any] = json.loads(row["claims"]) if row["claims"] is not None else {}
+    asked: Mapping[str, Any] = from_json(row["claims"]) if row["claims"] is not None else {}
     return asked
 
 

@@ -1,10 +1,9 @@
 """Asking about access tokens that many requests of one moment came with."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from app.foundation.clock import Clock
 from app.foundation.db import Database
@@ -41,7 +40,7 @@ class LiveTokens:
     async def _read(self, questions: Sequence[tuple[TokenClaims, Asking | None]]) -> Sequence[Told | None]:
         asked = to_json([_row(place, *question) for place, question in enumerate(questions)]).decode()
         row = await self._db.fetchrow(self._statement, asked, self._clock.now(), repeatable=True)
-        told = dict[int, Told](json.loads(row[0]) if row is not None and row[0] is not None else ())
+        told = dict[int, Told](from_json(row[0]) if row is not None and row[0] is not None else ())
         return [told.get(place) for place in range(len(questions))]
 
 

@@ -1,6 +1,5 @@
 """The shape of refresh tokens and how a successor follows from its predecessor: pure rules."""
 
-import hashlib
 import hmac
 import re
 from dataclasses import dataclass
@@ -46,4 +45,4 @@ def successor_secret(derived_key: bytes, *, salt: bytes, spent_secret: str, succ
     successor twice; and from a key of ours, so that holding it is not enough to compute it.
     """
     message = salt + spent_secret.encode() + successor_id.bytes
-    return encode_secret(hmac.new(derived_key, message, hashlib.sha256).digest())
+    return encode_secret(hmac.digest(derived_key, message, "sha256"))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
+from pydantic_core import from_json
 from sqlalchemy import select, text
 
 from app.foundation.db import Transaction
@@ -188,7 +189,7 @@ def subject_of(row: asyncpg.Record, held: Held) -> TokenSubject:
         email=row["email"],
         email_verified=row["email_verified"],
         name=row["name"],
-        attributes=json.loads(row["attributes"]),
+        attributes=from_json(row["attributes"]),
         groups=held.groups,
     )
 
@@ -200,7 +201,7 @@ def context_of(row: asyncpg.Record) -> TokenContext:
         grant_id=row["grant_id"],
         client_id=row["client_id"],
         auth_time=row["auth_time"],
-        amr=tuple(json.loads(row["amr"])),
+        amr=tuple(from_json(row["amr"])),
         acr=row["acr"],
         session_expires_at=row["session_expires_at"],
     )

@@ -1,11 +1,12 @@
 """What roles may be called, and what a user holds by the roles assigned to them: pure rules."""
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+
+from pydantic_core import from_json
 
 from app.audiences.own import OWN_SCOPES, SELF
 from app.audiences.rules import is_scope
@@ -48,7 +49,7 @@ class Held:
     @classmethod
     def parse(cls, text: str) -> "Held":
         """What `holding.HELD` yields."""
-        return cls.of(json.loads(text))
+        return cls.of(from_json(text))
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "Held":

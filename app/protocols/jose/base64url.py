@@ -3,6 +3,8 @@
 import base64
 import binascii
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
 
 class NotCanonical(ValueError):
     """The text is not base64url, is padded, or has another spelling of the same bytes."""
@@ -10,7 +12,7 @@ class NotCanonical(ValueError):
 
 def encode(value: bytes) -> bytes:
     """Unpadded base64url, as ASCII bytes."""
-    return base64.urlsafe_b64encode(value).rstrip(b"=")
+    return binascii.b2a_base64(value, newline=False).translate(_URL_SAFE).rstrip(b"=")
 
 
 def decode(text: bytes) -> bytes:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from pydantic_core import to_json
+
 from app.protocols.jose import base64url
 
 # Header fields are limited to 16 kB, so nothing longer can arrive whole.
@@ -91,6 +93,9 @@ def _read(encoded: bytes) -> object:
 
 def write_object(members: Mapping[str, object]) -> bytes:
     """A JSON object without blanks. Raises ValueError for a number that JSON has no word for."""
+    written = to_json(members)
+    if written.isascii() and b"NaN" not in written and b"Infinity" not in written:
+        return written
     return _plain.encode(members).encode()
 
 
@@ -105,6 +110,6 @@ def _refuse_constant(_: str) -> NoReturn:
     raise MalformedToken("a number that is not finite")
 
 
-# Made once: an encoder costs as much as what it writes of a token.
+# Made once. It writes what the faster encoder would write otherwise: all ASCII, and no number that is none.
 _plain = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _strict = json.JSONDecoder(object_pairs_hook=_each_once, parse_constant=_refuse_constant)
