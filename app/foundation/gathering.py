@@ -82,7 +82,8 @@ class Gathering(Generic[Question, Found]):
                 # Alone, a question waits for nobody; amid others it waits a moment for them.
                 gathering = pace.pause_seconds if busy and len(self._waiting) < pace.most else 0.0
                 wait = max(gathering, self._next_at - loop.time()) if pace.apart_seconds else gathering
-                if wait > 0:
+                if wait > 0 or pace.pause_seconds:
+                    # At the least for a turn of the loop: who came with the same read of the sockets asks in it.
                     await asyncio.sleep(wait)
                 self._next_at = loop.time() + pace.apart_seconds
                 group, self._waiting = self._waiting[: pace.most], self._waiting[pace.most :]

@@ -12,7 +12,7 @@ from app.foundation.db import Database
 from app.foundation.gathering import Gathering, Pace
 
 # Each statement holds the rows of as many people until it has committed.
-SPENDING = Pace(at_once=2, most=64)
+SPENDING = Pace(at_once=2, most=64, pause_seconds=0.002)
 
 Asked = Mapping[str, object]
 """What one request brings, by the fields of the statement."""
