@@ -46,7 +46,7 @@ _RESPONSE = f"""<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protoco
 
 
 def main() -> int:
-    """Print the table. The exit status is 1 where a response with one signature costs more than the goal."""
+    """Print the table. The exit status is 1 where a response costs more than the goal."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 0.3
     key = generate_private_key(65537, 2048)
     cases = _cases(key, _certificate(key))
@@ -59,8 +59,8 @@ def main() -> int:
     print(f"{'':42}{'CPU, ms':>10}{'times the bare':>16}")
     for name, median in medians.items():
         print(f"{name:42}{median:>10.3f}{median / floor:>16.1f}")
-    judged = medians["judged: the assertion is signed"]
-    print(f"goal: below {GOAL_MS:g} ms with one signature: {'met' if judged < GOAL_MS else 'missed'}")
+    judged = max(medians.values())
+    print(f"goal: below {GOAL_MS:g} ms, whatever is signed: {'met' if judged < GOAL_MS else 'missed'}")
     return 0 if judged < GOAL_MS else 1
 
 

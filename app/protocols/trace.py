@@ -38,17 +38,17 @@ class Trace:
     """Collects the checks of one flow, in their order. What it is told is cut to a bounded, printable length."""
 
     def __init__(self, checks: tuple[Check, ...] = ()) -> None:
-        self._checks = list(checks)
+        self._checks = {check.name: check for check in checks}
 
     @property
     def checks(self) -> tuple[Check, ...]:
         """All that was checked so far."""
-        return tuple(self._checks)
+        return tuple(self._checks.values())
 
     @property
     def failed(self) -> Check | None:
         """The first check that did not pass."""
-        return next((check for check in self._checks if not check.passed), None)
+        return next((check for check in self._checks.values() if not check.passed), None)
 
     def check(
         self,
@@ -61,8 +61,10 @@ class Trace:
         """Note a check and return whether it passed. Values that prove anything come `masked`."""
         check = Check(name=name, passed=passed, expected=_bounded(expected), received=_bounded(received))
         # A flow that is taken up again is checked again: the latest judgement of each thing stands.
-        self._checks = [known for known in self._checks if known.name != name][: MAX_CHECKS - 1]
-        self._checks.append(check)
+        self._checks.pop(name, None)
+        if len(self._checks) >= MAX_CHECKS:
+            self._checks.popitem()
+        self._checks[name] = check
         return passed
 
 
@@ -78,4 +80,6 @@ def _bounded(value: str | None) -> str | None:
     if value is None:
         return None
     kept = value if len(value) <= MAX_CHARACTERS else f"{value[:MAX_CHARACTERS]}… ({len(value)} characters)"
+    if kept.isprintable():
+        return kept
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in kept)

@@ -37,6 +37,7 @@ DIGESTS = frozenset({DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgor
 _METHODS = {method.value: method for method in RSA_METHODS | EC_METHODS}
 _DIGEST_URIS = frozenset(digest.value for digest in DIGESTS)
 _SIGNATURE = tag("ds:Signature")
+_WITH_ID = etree.XPath("//*[@*[local-name() = 'ID'] = $uri]")
 _MAX_SIGNATURE_CHARACTERS = 4096
 
 
@@ -46,6 +47,35 @@ class SignatureRefused(ValueError):
     def __init__(self, check: str, message: str) -> None:
         super().__init__(message)
         self.check = check
+
+
+class _ParentVerifier(XMLVerifier):
+    """The library's verifier for a signature that stands in the very element it covers, and is judged already.
+
+    The library copies what it is given before it looks for anything, and compiles its search for what a reference
+    names each time. Here the tree is taken as it is, for nothing changes it, and what is named must be the parent too.
+    Certificates have no dates here; see `certificates`.
+    """
+
+    def get_root(self, data: etree._Element) -> etree._Element:
+        """What is verified: each reference is computed on a copy of it that the library makes anyway."""
+        return data
+
+    def _check_cert_validity(self, cert: x509.Certificate, cert_source: str) -> None:
+        """Nothing: the metadata names the key, until it does so no more."""
+
+    def _resolve_reference(
+        self,
+        doc_root: etree._Element,
+        reference: etree._Element,
+        uri_resolver: object = None,  # noqa: ARG002 — nothing outside the document is ever read
+    ) -> etree._Element:
+        uri = str(reference.get("URI"))
+        found = _WITH_ID(doc_root, uri=uri.removeprefix("#"))
+        # Not an element of that name elsewhere, nor one of several.
+        if not uri.startswith("#") or found != [doc_root]:
+            raise InvalidSignature("the reference names another element, or more than one")
+        return doc_root
 
 
 def is_signed(element: etree._Element) -> bool:
@@ -146,11 +176,9 @@ def _verified_by(element: etree._Element, certificate: x509.Certificate) -> etre
         signature_methods=_methods_of(certificate),
         digest_algorithms=DIGESTS,
         ignore_ambiguous_key_info=True,
-        # The library would refuse a certificate by its dates; see `certificates`.
-        verification_time=certificate.not_valid_before_utc,
     )
     try:
-        result = XMLVerifier().verify(
+        result = _ParentVerifier().verify(
             element,
             x509_cert=certificate,
             validate_schema=False,

@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 from lxml import etree
 
+from app.protocols.saml.signature import SignatureRefused, verified
 from tests.federation.saml.idp import Keys, assertion, response, sign
 from tests.protocols.saml.judging import (
     NOW,
@@ -26,6 +27,17 @@ def test_a_signed_assertion_says_who_it_is(keys):
 @pytest.mark.spec("SAML 2.0 Profiles §4.1.4.2")
 def test_a_signed_response_covers_the_assertion_in_it(keys):
     assert accepted(signed_response(keys), keys).name_id.value == "ann"
+
+
+def test_a_document_is_the_same_after_it_was_judged(keys, attacker):
+    about = said()
+    root = sign(response(about, sign(assertion(about), keys)), keys)
+    before = etree.tostring(root)
+    # Each of several keys is tried on the same tree.
+    verified(root, [attacker.certificate, keys.certificate])
+    with pytest.raises(SignatureRefused):
+        verified(root, [attacker.certificate])
+    assert etree.tostring(root) == before
 
 
 def test_both_may_be_signed(keys):
