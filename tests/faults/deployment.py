@@ -53,9 +53,11 @@ class Deployment:
         # Both limits, and before the program starts: it would raise the soft one.
         self._under = [] if open_files is None else ["sh", "-c", f'ulimit -n {open_files} && exec "$@"', "sh"]
         self._service: subprocess.Popen[bytes] | None = None
+        # What the last start has taken until every process served.
+        self.start_seconds = 0.0
 
     def start(self) -> None:
-        before = self.starts()
+        before, began = self.starts(), time.monotonic()
         command = ["serve", "--port", str(self.port), "--workers", str(self._workers)]
         with self._log.open("ab") as log:
             self._service = subprocess.Popen(
@@ -65,11 +67,12 @@ class Deployment:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + 60
+        deadline = began + 180
         while self.starts() < before + self._workers or not self._is_ready():
             assert self._service.poll() is None, self._log.read_text()
             assert time.monotonic() < deadline, self._log.read_text()
             time.sleep(0.02)
+        self.start_seconds = time.monotonic() - began
 
     def end(self, number: signal.Signals) -> None:
         if self._service is not None:
