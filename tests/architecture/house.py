@@ -17,7 +17,8 @@ PRIVATE: dict[str, frozenset[str]] = {
     "store": frozenset(),
     "schemas": frozenset(),
     "routes": frozenset({"app.main"}),
-    "pages": frozenset({"app.main"}),
+    # Those of a part of it too stand in its feature's list of addresses.
+    "pages": frozenset({"app.brokering.routers", "app.main"}),
     "jobs": frozenset({"app.worker"}),
 }
 MAY_CATCH_EVERYTHING = ("app/main.py", "app/foundation/last_resort.py", "app/worker.py")
