@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
 import pyotp
-from playwright.async_api import Page, Route
+from playwright.async_api import Page
 from starlette.responses import Response
 
 from app.audit.event import SYSTEM
@@ -191,20 +191,15 @@ class Walk:
         return made.client_id
 
     async def allowing(self, client_id: str) -> None:
-        """Press "Allow", and let the app get its tokens."""
-        told: list[str] = []
-
-        async def take(route: Route) -> None:
-            told.append(route.request.url)
-            await route.fulfill(content_type="text/html", body="<title>App</title>")
-
-        await self._page.route(f"{CALLBACK}?*", take)
-        async with self._page.expect_navigation(wait_until="load"):
-            await self._page.locator("button[value=allow]").click()
-        await self._page.unroute(f"{CALLBACK}?*")
+        """Allow it with this browser's cookies, and let the app get its tokens; the browser stays where it is."""
+        fields = {name: await self._page.input_value(f"input[name={name}]") for name in ("flow", "csrf_token")}
+        jar = {cookie["name"]: cookie["value"] for cookie in await self._page.context.cookies(self._site)}
+        headers = {"Origin": self._site, "Sec-Fetch-Site": "same-origin"}
+        async with httpx2.AsyncClient(base_url=self._site, cookies=jar) as browser:
+            back = await browser.post("/oauth/consent", data={**fields, "decision": "allow"}, headers=headers)
         form = {
             "grant_type": "authorization_code",
-            "code": parse_qs(urlsplit(told[-1]).query)["code"][0],
+            "code": parse_qs(urlsplit(back.headers["location"]).query)["code"][0],
             "redirect_uri": CALLBACK,
             "code_verifier": VERIFIER,
             "client_id": client_id,
