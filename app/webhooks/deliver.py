@@ -3,6 +3,7 @@
 Not by jobs of the queue: those share a few places, which receivers that hang would fill for everything else.
 """
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
@@ -29,6 +30,11 @@ SUSPECT_PLACES = 1200
 # What was claimed together is claimed again together no faster than this.
 _GAP_SECONDS = 0.02
 _BATCH = 100
+# So many attempts are written down at once, so that the next claim always finds a connection. What was taken does not
+# wait behind what was not: a thousand receivers that hang run out of time at one moment.
+_SETTLED_AT_ONCE = 3
+# Whose answers are remembered, so that they are not behind a thousand of whom nobody knows yet that they hang.
+_REMEMBERED = 1000
 # After the time for an answer: for connecting, settling, and a database that is slow.
 _MARGIN = timedelta(seconds=10)
 
@@ -62,6 +68,8 @@ class Delivery:
         self._secrets = secrets
         self._concurrency = concurrency
         self._lease = timedelta(seconds=sender.timeout_seconds) + _MARGIN
+        self._settling = {is_delivered: asyncio.Semaphore(_SETTLED_AT_ONCE) for is_delivered in (True, False)}
+        self._answered: dict[UUID, None] = {}
         self._dispatch = Dispatch[_InHand](
             one="a webhook",
             all_of_them="webhooks",
@@ -96,8 +104,20 @@ class Delivery:
         prompt = PROMPT_PLACES - (len(in_hand) - waiting) - max(0, waiting - SUSPECT_PLACES)
         prompt, suspects = (min(max(0, free), _BATCH) for free in (prompt, SUSPECT_PLACES - waiting))
         return Room(
-            most=min(prompt + suspects, _BATCH), prompt=prompt, suspects=suspects, concurrency=self._concurrency
+            most=min(prompt + suspects, _BATCH),
+            prompt=prompt,
+            suspects=suspects,
+            concurrency=self._concurrency,
+            prompt_ones=tuple(self._answered),
         )
+
+    def _remember(self, endpoint_id: UUID, attempt: Attempt) -> None:
+        """Who took an event in time is among those who answered last; whoever did not is no more."""
+        self._answered.pop(endpoint_id, None)
+        if attempt.is_delivered and attempt.duration_ms < PATIENCE / timedelta(milliseconds=1):
+            self._answered[endpoint_id] = None
+            if len(self._answered) > _REMEMBERED:
+                del self._answered[next(iter(self._answered))]
 
     async def _keys(self, tx: Transaction, claimed: Sequence[Sending]) -> dict[UUID, list[bytes]]:
         keys: dict[UUID, list[bytes]] = {}
@@ -113,8 +133,10 @@ class Delivery:
             attempt = await self._sender.send(sending, keys)
         else:
             attempt = _unsigned(self._clock)
+        self._remember(sending.endpoint_id, attempt)
         try:
-            await self._settlement.settle(sending, attempt)
+            async with self._settling[attempt.is_delivered]:
+                await self._settlement.settle(sending, attempt)
         except DatabaseUnavailable:
             _logger.warning(
                 "a webhook's answer was not noted; it is sent again", extra={"delivery_id": str(sending.id)}

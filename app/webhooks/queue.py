@@ -5,7 +5,7 @@ the one before it ends would wait behind nobody, for ever.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,9 +16,9 @@ from app.foundation.db import Transaction
 
 _MOST_HASTENED = 1000
 
-# Endpoints that work well go first, then each in the order of what is due. Suspect is who failed last, or lets us wait
-# for an answer now. `greatest`: a worker that was told of a lower limit than another may find more in hand than it
-# would allow.
+# Endpoints that answered lately go first, then those that nothing is known of, then suspects, each in the order of what
+# is due. Suspect is who failed last, or lets us wait for an answer now. `greatest`: a worker that was told of a lower
+# limit than another may find more in hand than it would allow.
 _CLAIM = text(
     """
     WITH room AS (
@@ -30,15 +30,16 @@ _CLAIM = text(
       WHERE e.deleted_at IS NULL AND NOT e.disabled AND e.paused_at IS NULL
         AND (e.held_until IS NULL OR e.held_until <= :now)
     ), due AS (
-      SELECT d.id, room.suspect, d.due_at FROM room CROSS JOIN LATERAL (
+      SELECT d.id, room.suspect, known.id IS NULL AS unknown, d.due_at
+      FROM room LEFT JOIN unnest(CAST(:prompt_ones AS uuid[])) AS known (id) ON known.id = room.id CROSS JOIN LATERAL (
         SELECT w.id, w.due_at FROM webhook_deliveries w
         WHERE w.endpoint_id = room.id AND w.state IN ('pending', 'sending') AND w.due_at <= :now
         ORDER BY w.due_at LIMIT greatest(room.free, 0) FOR UPDATE SKIP LOCKED) d
     ), chosen AS (
       SELECT id FROM (
-        SELECT id, suspect, due_at, row_number() OVER (PARTITION BY suspect ORDER BY due_at) AS place FROM due) ranked
+        SELECT due.*, row_number() OVER (PARTITION BY suspect ORDER BY unknown, due_at) AS place FROM due) ranked
       WHERE place <= CASE WHEN suspect THEN CAST(:suspects AS bigint) ELSE :prompt END
-      ORDER BY suspect, due_at LIMIT :most
+      ORDER BY suspect, unknown, due_at LIMIT :most
     )
     UPDATE webhook_deliveries w SET state = 'sending', attempts = w.attempts + 1, due_at = :lease
     FROM chosen, webhook_endpoints e WHERE w.id = chosen.id AND e.id = w.endpoint_id
@@ -99,13 +100,15 @@ _ATTEMPT = text(
 class Room:
     """How much may be claimed: at most `most`, of which `prompt` to endpoints that answer well, `suspects` to others.
 
-    `concurrency` is how many an endpoint that answers well may have in hand; a suspect one has one.
+    `concurrency` is how many an endpoint that answers well may have in hand; a suspect one has one. `prompt_ones` are
+    endpoints that answered well lately, as far as this worker knows.
     """
 
     most: int
     prompt: int
     suspects: int
     concurrency: int
+    prompt_ones: Sequence[UUID] = ()
 
 
 async def claim(
@@ -117,7 +120,16 @@ async def claim(
     """
     if not await tx.scalar(_TURN):
         return ()
-    values = {"now": now, "lease": lease, "slow": lease - patience, **asdict(room)}
+    values = {
+        "now": now,
+        "lease": lease,
+        "slow": lease - patience,
+        "most": room.most,
+        "prompt": room.prompt,
+        "suspects": room.suspects,
+        "concurrency": room.concurrency,
+        "prompt_ones": list(room.prompt_ones),
+    }
     return (await tx.execute(_CLAIM, values)).all()
 
 
