@@ -28,7 +28,7 @@ async def test_a_process_whose_memory_is_capped_refuses_recovers_and_loses_nothi
 ) -> None:
     deployment = await deploy()
     (pid,) = deployment.pids()
-    async with Load(deployment.url, rate=length(20, 60), mix=MIX) as load:
+    async with Load(deployment.url, rate=length(20, 30), mix=MIX) as load:
         async with load.running():
             await asyncio.sleep(length(1, 5))
             await cap(pid)

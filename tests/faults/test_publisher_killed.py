@@ -18,7 +18,7 @@ from tests.support import claims_of
 pytestmark = pytest.mark.anyio
 
 WORKERS = 3
-ROUNDS = int(length(1, 10))
+ROUNDS = int(length(1, 6))
 # The figure is half a second; three processes that share two cores with others wait for their turn besides.
 TAKEN_OVER_SECONDS = length(10, 0.5)
 MIX = {"verify": 0.4, "refresh": 0.1, "sign out": 0.5}
@@ -38,7 +38,7 @@ _NUMBERS = """
 async def test_a_killed_publisher_is_replaced_and_every_revocation_has_one_number(deploy: Deploy) -> None:
     deployment = await deploy(workers=WORKERS)
     took: list[float] = []
-    async with Load(deployment.url, rate=length(25, 60), mix=MIX) as load:
+    async with Load(deployment.url, rate=length(25, 30), mix=MIX) as load:
         connection = await asyncpg.connect(deployment.database)
         try:
             async with load.running():
