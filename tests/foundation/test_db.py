@@ -115,14 +115,14 @@ async def test_connections_that_nobody_needs_are_cut(settings: Settings, watch: 
     hot = HotConnections(
         driver_dsn(settings.database.url.get_secret_value()), connect_seconds=5, statement_seconds=5, idle_seconds=0.3
     )
-    await asyncio.gather(*(hot.fetchrow("SELECT 1 FROM pg_sleep(0.1)", ()) for _ in range(3)))
+    await asyncio.gather(*(hot.fetch("SELECT 1 FROM pg_sleep(0.1)", ()) for _ in range(3)))
     async with asyncio.timeout(20):
         while await watch.fetchval(f"SELECT count(*) {OTHERS}") > 1:
-            assert (await hot.fetchrow("SELECT 1", ()))[0] == 1
+            assert (await hot.fetch("SELECT 1", ()))[0][0] == 1
     hot.close()
     await until(watch, f"SELECT count(*) = 0 {OTHERS}")
     with pytest.raises(asyncpg.InterfaceError):
-        await hot.fetchrow("SELECT 1", ())
+        await hot.fetch("SELECT 1", ())
 
 
 async def until(watch: asyncpg.Connection, question: str) -> None:
