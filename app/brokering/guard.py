@@ -23,6 +23,8 @@ _MAX_LINES = 1024
 # Of the time that a page may take: how long a place is waited for, what is kept back at most for telling a whole crowd
 # that no answer came, and what a provider must have been given before its silence counts against it.
 _IN_LINE, _KEPT_BACK, _FAIR = 0.2, 0.15, 0.8
+# So many may try whatever was learnt: what was slow may be fast again, and only who tries finds out.
+_FEW = 8
 # How far one answer moves what is known of the answers before it.
 _WEIGHT = 0.2
 _CALLS = Counter(
@@ -146,7 +148,7 @@ class ProviderGuard:
 
     def _require_time(self, line: _Line, room: _Room, arrived_at: float) -> None:
         """Raise Crowded where this one would be late, should all who are before it come home at once."""
-        if room is line.out or room.taken == 0:
+        if room is line.out or room.taken < _FEW:
             return
         ours = self._turns.seconds_until(Part.CLAIM) + (room.taken + 1) * self._turns.seconds_of(Part.FINISH)
         if line.answer_seconds + ours > self._turns.left(arrived_at):
