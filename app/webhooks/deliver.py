@@ -90,7 +90,8 @@ class Delivery:
         now = self._clock.now()
         async with self._db.transaction() as tx:
             rows = await queue.claim(tx, room, now=now, lease=now + self._lease, patience=PATIENCE)
-            claimed = [Sending.of(row) for row in rows]
+            # The database returns them in any order, and each costs a millisecond before the next one begins.
+            claimed = sorted(map(Sending.of, rows), key=lambda sending: sending.endpoint_id not in self._answered)
             keys = await self._keys(tx, claimed) if claimed else {}
         for sending in claimed:
             held = _InHand(sending.suspect, monotonic())
