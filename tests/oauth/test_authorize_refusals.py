@@ -268,8 +268,8 @@ async def test_the_page_of_a_failure_says_why_to_developers_alone(browser: Brows
     (told_flow,) = re.findall(r"\(flow (\S+)\)", told)
     assert "openid admin" in page_of(await browser.get(f"{AUTHORIZE}?flow={told_flow}"))
     page_of(await browser.get(f"{AUTHORIZE}?flow={'x' * 22}"), 404)
-    (again,) = set(re.findall(r'href="(\?flow=[^"]+ui_locales=de)"', page))
-    german = page_of(await browser.get(AUTHORIZE + again.replace("&amp;", "&")))
+    (again,) = set(re.findall(rf'href="({AUTHORIZE}\?flow=[^"]+ui_locales=de)"', page))
+    german = page_of(await browser.get(again.replace("&amp;", "&")))
     assert "Parcel Lens" in german
     live = {"environment": Environment.PRODUCTION, "public_url": "https://auth.example.com"}
     production = build(services.settings.model_copy(update=live))
