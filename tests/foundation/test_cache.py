@@ -33,7 +33,7 @@ async def silent_server() -> AsyncIterator[str]:
 
 
 async def test_the_real_engine_answers(engines: Engines):
-    cache = Cache(engines.redis_url)
+    cache = Cache(engines.redis_url, answer_seconds=10)
     try:
         assert cache.exists
         await cache.ping()
