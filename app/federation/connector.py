@@ -116,8 +116,6 @@ class FederatedIdentity:
     name: str | None = None
     given_name: str | None = None
     family_name: str | None = None
-    picture: str | None = None
-    locale: str | None = None
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
     session: str | None = None
     authenticated_at: datetime | None = None

@@ -10,7 +10,6 @@ from app.protocols.oidc.upstream_token import moment_of
 
 _MAX_TEXT_CHARACTERS = 255
 _MAX_EMAIL_OCTETS = 254
-_MAX_URL_CHARACTERS = 2048
 _MAX_METHODS = 16
 # Of the token, not of the person.
 _LEFT_OUT = frozenset({"nonce", "at_hash", "c_hash", "s_hash"})
@@ -42,8 +41,6 @@ def identity_of(
         name=text_in(claims.get("name")),
         given_name=text_in(claims.get("given_name")),
         family_name=text_in(claims.get("family_name")),
-        picture=picture_in(claims.get("picture")),
-        locale=text_in(claims.get("locale")),
         claims=said,
         session=text_in(claims.get("sid")),
         authenticated_at=None if auth_time is None else datetime.fromtimestamp(auth_time, UTC),
@@ -64,9 +61,3 @@ def email_in(value: object) -> str | None:
     """What could be a mail address; whether it is one its user judges."""
     text = text_in(value)
     return text if text is not None and "@" in text and len(text.encode()) <= _MAX_EMAIL_OCTETS else None
-
-
-def picture_in(value: object) -> str | None:
-    """The address of a picture, by https alone: pages load it."""
-    is_address = isinstance(value, str) and value.startswith("https://") and len(value) <= _MAX_URL_CHARACTERS
-    return str(value) if is_address and str(value).isprintable() else None

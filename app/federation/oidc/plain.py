@@ -11,7 +11,7 @@ from typing import Any
 from app.federation.connector import Connection, FederatedIdentity, Refusal
 from app.federation.oidc.client_proof import ClientProof, Proving
 from app.federation.oidc.faults import ProviderFault, refuse, require
-from app.federation.oidc.identity import email_in, picture_in, text_in
+from app.federation.oidc.identity import email_in, text_in
 from app.federation.oidc.plain_setup import PlainSetup
 from app.federation.oidc.reach import Named, Reach, described, json_of, refusal_for
 from app.federation.oidc.redeem import Redeemed, redeem
@@ -63,8 +63,6 @@ class PlainSignIn:
             name=text_in(told.get("name")),
             given_name=text_in(told.get("given_name")),
             family_name=text_in(told.get("family_name")),
-            picture=picture_in(told.get("picture")),
-            locale=text_in(told.get("locale")),
             # Its word on the address counts by whatever name the profile has for it.
             claims=profile
             if told.get("email_verified") is None

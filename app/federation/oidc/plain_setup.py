@@ -9,7 +9,7 @@ from app.federation.oidc.members import Members
 from app.federation.oidc.setup import AUTHENTICATION, ClientAuthentication
 from app.protocols.oidc.upstream_metadata import hosts_of, split_url
 
-CLAIMS = ("email", "email_verified", "family_name", "given_name", "locale", "name", "picture")
+CLAIMS = ("email", "email_verified", "family_name", "given_name", "name")
 _GENERAL = frozenset({"client_id", "scopes", "parameters"}) | AUTHENTICATION
 _OWN = frozenset({"issuer", "authorization_endpoint", "token_endpoint", "profile_endpoint", "subject_member", "claims"})
 
@@ -93,7 +93,7 @@ def _github(config: Mapping[str, Any]) -> PlainSetup:
         emails_endpoint=f"{api}/user/emails",
         subject_member="id",
         # The address in its profile is what the person shows, verified or not.
-        claims={"name": "name", "picture": "avatar_url"},
+        claims={"name": "name"},
         scopes=members.scopes(("read:user", "user:email")),
         authentication=ClientAuthentication.of(members, ClientAuthentication(method="client_secret_post")),
         parameters=members.parameters(),

@@ -16,7 +16,7 @@ Value = TypeVar("Value")
 
 BINDINGS = {"redirect": REDIRECT, "post": POST}
 NAME_ID_FORMATS = {"email": EMAIL, "persistent": PERSISTENT, "transient": TRANSIENT, "unspecified": UNSPECIFIED}
-CLAIMS = ("email", "name", "given_name", "family_name", "locale")
+CLAIMS = ("email", "name", "given_name", "family_name")
 MAX_SKEW_SECONDS = 300
 _MAX_CHARACTERS = 2048
 _MAX_XML_CHARACTERS = 60_000

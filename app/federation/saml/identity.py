@@ -18,7 +18,6 @@ USUAL: Mapping[str, tuple[str, ...]] = {
     ),
     "given_name": ("givenName", "firstName", "first_name", "urn:oid:2.5.4.42", f"{_CLAIMS}/givenname"),
     "family_name": ("sn", "surname", "lastName", "last_name", "urn:oid:2.5.4.4", f"{_CLAIMS}/surname"),
-    "locale": ("preferredLanguage", "locale", "urn:oid:2.16.840.1.113730.3.1.39"),
 }
 
 
@@ -39,7 +38,6 @@ def identity_of(assertion: Assertion, provider: ServiceProvider) -> FederatedIde
         name=said["name"],
         given_name=said["given_name"],
         family_name=said["family_name"],
-        locale=said["locale"],
         claims={claim: list(values) for claim, values in assertion.attributes.items()},
         authenticated_at=None if authentication is None else authentication.at,
         acr=None if authentication is None else authentication.context,
