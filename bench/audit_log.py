@@ -139,15 +139,15 @@ async def searching(services: Services, entries: int) -> None:
     def address() -> str:
         return f"198.51.{chosen.randrange(80)}.{chosen.randrange(250)}"
 
-    def day() -> dict[str, datetime]:
+    def of_a_day(actor: str | None = None) -> AuditFilter:
         since = now - timedelta(seconds=chosen.randrange(entries))
-        return {"since": since, "until": since + timedelta(days=1)}
+        return AuditFilter(actor=actor, since=since, until=since + timedelta(days=1))
 
     searches: dict[str, Callable[[], AuditFilter]] = {
         "all, newest first": AuditFilter,
-        "a day": lambda: AuditFilter(**day()),
+        "a day": of_a_day,
         "about somebody": lambda: AuditFilter(subject=somebody()),
-        "by somebody, of a day": lambda: AuditFilter(actor=somebody(), **day()),
+        "by somebody, of a day": lambda: of_a_day(somebody()),
         "of a common type": lambda: AuditFilter(type="session.created"),
         "of a rare type": lambda: AuditFilter(type="account.locked"),
         "of a rare type about somebody": lambda: AuditFilter(type="account.locked", subject=somebody()),
