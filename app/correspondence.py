@@ -11,6 +11,7 @@ from app.foundation.db import Database
 from app.foundation.mail.outbox import Outbox
 from app.lifecycle.interruption import Interruption
 from app.lifecycle.provider_rights import ProviderRights
+from app.lifecycle.second_factors import SecondFactors
 from app.limits.service import Limits
 from app.links.service import Links, WasntMe
 from app.recovery.change import PasswordChange
@@ -119,8 +120,7 @@ class Correspondence:
             audit=self.audit,
         )
 
-    @property
-    def owners_interruption(self) -> OwnersInterruption:
+    def owners_interruption(self, factors: SecondFactors) -> OwnersInterruption:
         """What "this was not me" does."""
         return OwnersInterruption(
             self.db,
@@ -128,6 +128,7 @@ class Correspondence:
             users=self.users,
             links=self.links,
             interruption=self.interruption,
+            factors=factors,
             mails=self._reset_mails,
             audit=self.audit,
         )

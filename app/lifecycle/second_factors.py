@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from app.audit.event import Actor
@@ -120,6 +121,28 @@ class SecondFactors:
             return False
         await self._removed(tx, user, FactorName.PASSKEY, name, by=by)
         return True
+
+    async def remove_added_since(self, tx: Transaction, user: User, since: datetime, *, by: By) -> int:
+        """Take away what was added since then, whatever is required of the user; return how many factors went.
+
+        For whoever says that somebody else was in their account: a stranger's passkey would let them in again. What is
+        required stays required: the next sign-in leads to enrolment. The caller holds the user's row.
+        """
+        passkeys = [passkey for passkey in await self._passkeys.list_of(tx, user.id) if passkey.created_at >= since]
+        for passkey in passkeys:
+            await self._passkeys.remove(tx, user.id, passkey.id)
+        gone: list[tuple[FactorName, str | None]] = [(FactorName.PASSKEY, passkey.name) for passkey in passkeys]
+        confirmed_at = await self._totp.confirmed_at(tx, user.id)
+        if confirmed_at is not None and confirmed_at >= since and await self._totp.forget(tx, user.id):
+            gone.append((FactorName.TOTP, None))
+        made_at = (await self._recovery_codes.count(tx, user.id)).created_at
+        if made_at is not None and (made_at >= since or not await self._strong(tx, user.id)):
+            await self._recovery_codes.forget(tx, user.id)
+            gone.append((FactorName.RECOVERY_CODE, None))
+        for factor, name in gone:
+            event = FactorRemoved(actor=by.actor, origin=by.origin, subject=user.sub, factor=factor.value, name=name)
+            await self._audit.record(tx, event)
+        return len(gone)
 
     async def reset(self, user_id: UUID, *, actor: Actor, origin: Origin) -> tuple[FactorName, ...]:
         """Take every second factor of a user away and end their sessions; return which there were.

@@ -26,8 +26,8 @@ class PasswordChangeRefused(Event):
 class AccountInterrupted(Event):
     """An owner said "this was not me": everything under way in the account was ended.
 
-    `identities` of other providers were unlinked, those that had come to it lately. `restored` says that an address
-    that was changed is the former one again.
+    `identities` of other providers were unlinked and `factors` removed, those that had come to it lately. `restored`
+    says that an address that was changed is the former one again.
     """
 
     type: ClassVar[str] = "account.interrupted"
@@ -35,4 +35,5 @@ class AccountInterrupted(Event):
     sessions: int
     api_keys: int
     identities: int = 0
+    factors: int = 0
     restored: bool

@@ -8,6 +8,7 @@ from app.foundation.clock import Clock
 from app.foundation.db import Database, Transaction
 from app.foundation.origin import Origin
 from app.lifecycle.interruption import Interruption
+from app.lifecycle.second_factors import By, SecondFactors
 from app.links.errors import InvalidLink
 from app.links.service import Link, LinkKind, Links
 from app.recovery.events import AccountInterrupted
@@ -30,6 +31,7 @@ class OwnersInterruption:
         users: Users,
         links: Links,
         interruption: Interruption,
+        factors: SecondFactors,
         mails: ResetMails,
         audit: AuditLog,
     ) -> None:
@@ -38,6 +40,7 @@ class OwnersInterruption:
         self._users = users
         self._links = links
         self._interruption = interruption
+        self._factors = factors
         self._mails = mails
         self._audit = audit
 
@@ -48,7 +51,8 @@ class OwnersInterruption:
     async def interrupt(self, raw_token: str, origin: Origin) -> None:
         """End every session, API key, sign-in in mid-flow and pending link, and mail a link for a new password.
 
-        Identities of other providers that were linked within the time that such a link is good are unlinked.
+        What was added within the time that such a link is good, by which a stranger could come back, goes too:
+        identities of other providers, passkeys, an authenticator app and recovery codes.
         A link from a warning of a change of address gives the account its former address back, unless another account
         has it by now. Raises InvalidLink.
         """
@@ -69,6 +73,7 @@ class OwnersInterruption:
         keys = await self._interruption.end_keys(tx, user, reason="wasnt_me", actor=actor, origin=origin)
         since = self._clock.now() - timedelta(seconds=self._links.seconds(LinkKind.WASNT_ME))
         identities = await self._interruption.end_identities(tx, user, since=since, actor=actor, origin=origin)
+        factors = await self._factors.remove_added_since(tx, user, since, by=By(actor=actor, origin=origin))
         restored = await self._restored(tx, link, user, actor, origin)
         event = AccountInterrupted(
             actor=actor,
@@ -77,6 +82,7 @@ class OwnersInterruption:
             sessions=ended,
             api_keys=keys,
             identities=identities,
+            factors=factors,
             restored=restored is not None,
         )
         await self._audit.record(tx, event)

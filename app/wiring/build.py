@@ -242,7 +242,7 @@ def build(settings: Settings) -> Services:
         verification=post.verification,
         email_change=post.email_change,
         recovery=post.recovery,
-        owners_interruption=post.owners_interruption,
+        owners_interruption=post.owners_interruption(second_factors),
         closing=closing,
         ending=build_ending(ground, post.interruption, clients=clients, api_keys=api_keys.registry),
         administrators=AdministratorCreation(

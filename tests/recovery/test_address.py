@@ -134,7 +134,7 @@ async def test_who_says_it_was_not_me_gets_the_account_back(
     assert (await api.post("/auth/password/reset", json=body)).status_code == 204
     await people.log_in(ANN, "an entirely different phrase")
     (entry,) = await events.of("account.interrupted")
-    assert entry["details"] == {"sessions": 1, "api_keys": 0, "identities": 0, "restored": True}
+    assert entry["details"] == {"sessions": 1, "api_keys": 0, "identities": 0, "factors": 0, "restored": True}
     assert (await api.post("/not-me", data=data, headers=origin)).status_code == 400
 
 

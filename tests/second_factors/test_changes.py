@@ -95,3 +95,42 @@ async def test_a_deleted_user_leaves_no_factor_behind(ann: Ann, services: Servic
         row = await services.db.fetchrow(f"SELECT count(*) FROM {table}")
         assert row is not None
         assert row[0] == 0
+
+
+async def says_it_was_not_her(ann: Ann) -> None:
+    async with ann.services.db.transaction() as tx:
+        user = await ann.services.users.find_by_email(tx, "ann@example.com")
+        assert user is not None
+        url = await ann.services.wasnt_me.link(tx, user.id)
+    await ann.services.owners_interruption.interrupt(url.partition("token=")[2], ORIGIN)
+
+
+@pytest.mark.attack("MFA-07")
+async def test_a_strangers_factors_go_when_the_owner_says_that_it_was_not_them(ann: Ann, events: Events) -> None:
+    """A passkey that was added in their name would let the stranger in again, whatever the new password."""
+    await ann.enrols_totp()
+    strangers = Authenticator()
+    await ann.adds(strangers, name="not hers")
+    await says_it_was_not_her(ann)
+    removed = [(entry["details"]["factor"], entry["details"].get("name")) for entry in await events.of("mfa.removed")]
+    assert sorted(removed) == [("passkey", "not hers"), ("recovery_code", None), ("totp", None)]
+    (said,) = await events.of("account.interrupted")
+    assert said["details"]["factors"] == 3
+    options = (await ann.api.post("/auth/passkeys/options")).json()["publicKey"]
+    answer = await ann.api.post("/auth/passkeys/verify", json={"assertion": strangers.get(options)})
+    problem(answer, 401, "invalid_passkey")
+    assert (await ann.people.log_in())["access_token"]
+
+
+async def test_factors_that_an_account_has_had_for_long_stay(ann: Ann, events: Events) -> None:
+    await ann.enrols_totp()
+    await ann.adds(Authenticator(), name="her phone")
+    ann.wait(7 * 86_400 + 60)
+    await ann.signs_in()
+    await ann.adds(Authenticator(), name="not hers")
+    await says_it_was_not_her(ann)
+    (entry,) = await events.of("mfa.removed")
+    assert entry["details"]["name"] == "not hers"
+    tokens = await ann.signs_in()
+    listed = (await ann.api.get("/auth/mfa/passkeys", headers=bearer(tokens))).json()
+    assert [passkey["name"] for passkey in listed["items"]] == ["her phone"]
