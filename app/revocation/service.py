@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
+from uuid import UUID
 
 from app.foundation.cache import CacheUnavailable
 from app.foundation.clock import Clock
@@ -15,7 +16,6 @@ from app.foundation.joining import after_commit
 from app.revocation import store
 from app.revocation.bloom import pack
 from app.revocation.filter import RevocationFilter
-from app.revocation.follow import Follower
 from app.revocation.kinds import LONGEST_TOKEN, MARGIN, RevocationKind, effective_at
 from app.revocation.wake import Wake
 
@@ -24,14 +24,14 @@ class Revocations:
     """Writes what is refused from now on, where the change that makes it so is written.
 
     The row is numbered and published after the commit, of which `wake` is told. Before the use case returns it is in
-    the filter, if that answers: else whoever asks the filter finds it older than the feed, within a tenth of a second.
+    the filter, whether or not this process follows the feed itself. Where the filter does not answer, whoever asks it
+    later finds it older than the feed, within a tenth of a second.
     """
 
-    def __init__(self, clock: Clock, wake: Wake, stored: RevocationFilter, follower: Follower) -> None:
+    def __init__(self, clock: Clock, wake: Wake, stored: RevocationFilter) -> None:
         self._clock = clock
         self._wake = wake
         self._filter = stored
-        self._follower = follower
 
     async def add(
         self,
@@ -67,16 +67,15 @@ class Revocations:
         if targets:
             rows = json.dumps([(str(new_id(now)), target) for target in targets])
             expiry = expires_at or at + LONGEST_TOKEN + MARGIN
-            await store.add(
+            epoch = await store.add(
                 tx, rows, kind=kind, audience=audience, at=at, expires_at=expiry, reason=reason, created_at=now
             )
             after_commit(tx, self._wake.note_written)
             names = pack((kind.value, target) for target in targets)
-            after_commit(tx, partial(self._fill, names))
+            after_commit(tx, partial(self._fill, epoch, names))
         return at
 
-    async def _fill(self, names: bytes) -> None:
-        epoch = self._follower.epoch
+    async def _fill(self, epoch: UUID | None, names: bytes) -> None:
         if epoch is not None and self._filter.exists:
             with contextlib.suppress(CacheUnavailable):
                 await self._filter.add(epoch, names)

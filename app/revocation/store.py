@@ -1,6 +1,7 @@
 """Statements on the registry."""
 
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import text
 
@@ -9,9 +10,12 @@ from app.revocation.kinds import RevocationKind
 
 _ADD = text(
     """
-    INSERT INTO revocations (id, kind, target, audience, at, expires_at, reason, created_at)
-    SELECT CAST(pair ->> 0 AS uuid), :kind, pair ->> 1, :audience, :at, :expires_at, :reason, :created_at
-    FROM json_array_elements(CAST(:rows AS json)) AS pair
+    WITH added AS (
+      INSERT INTO revocations (id, kind, target, audience, at, expires_at, reason, created_at)
+      SELECT CAST(pair ->> 0 AS uuid), :kind, pair ->> 1, :audience, :at, :expires_at, :reason, :created_at
+      FROM json_array_elements(CAST(:rows AS json)) AS pair
+    )
+    SELECT epoch FROM revocation_feed
     """
 )
 
@@ -34,8 +38,11 @@ async def add(
     expires_at: datetime,
     reason: str,
     created_at: datetime,
-) -> None:
-    """Insert revocations of one kind; `rows` is a JSON array of pairs of row id and target."""
+) -> UUID | None:
+    """Insert revocations of one kind, and return the feed's epoch, None where nothing was published yet.
+
+    `rows` is a JSON array of pairs of row id and target.
+    """
     parameters = {
         "rows": rows,
         "kind": kind.value,
@@ -45,4 +52,5 @@ async def add(
         "reason": reason,
         "created_at": created_at,
     }
-    await tx.execute(_ADD, parameters)
+    epoch: UUID | None = await tx.scalar(_ADD, parameters)
+    return epoch

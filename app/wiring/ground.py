@@ -85,7 +85,7 @@ class Ground:
             outbound=Outbound(settings.http.egress()),
             audit=audit,
             wake=wake,
-            revocations=Revocations(clock, wake, stored, follower),
+            revocations=Revocations(clock, wake, stored),
             follower=follower,
             filter=stored,
             lookup=RevocationLookup(stored, follower),

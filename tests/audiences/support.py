@@ -21,7 +21,6 @@ from app.groups.service import Groups
 from app.migrations.tables import metadata
 from app.protocols.jose.algorithms import Algorithm
 from app.revocation.filter import RevocationFilter
-from app.revocation.follow import Follower
 from app.revocation.service import Revocations
 from app.revocation.wake import Wake
 from app.roles.assign import RoleAssignments
@@ -65,7 +64,7 @@ class Registry:
         self.registration = AudienceRegistration(db, clock, audit, self.audiences, self.keys, issuer=ISSUER)
         self.roles = Roles(db)
         cache = Cache(None)
-        revocations = Revocations(clock, Wake(cache), RevocationFilter(cache), Follower())
+        revocations = Revocations(clock, Wake(cache), RevocationFilter(cache))
         changes = RightsChange(GrantReplacement(clock, audit, revocations))
         self.role_registration = RoleRegistration(clock, audit, self.audiences, changes)
         self.assignments = RoleAssignments(clock, audit, self.audiences, changes)

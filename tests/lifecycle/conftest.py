@@ -24,7 +24,6 @@ from app.lifecycle.service import UserLifecycle
 from app.links.service import Links
 from app.links.settings import LinkSettings
 from app.revocation.filter import RevocationFilter
-from app.revocation.follow import Follower
 from app.revocation.service import Revocations
 from app.revocation.wake import Wake
 from app.sessions.service import Authentication, SessionLifetimes, Sessions, StartedSession
@@ -55,7 +54,7 @@ class House:
         self.passwords = passwords
         lifetimes = SessionLifetimes(idle=timedelta(days=1), absolute=timedelta(days=2))
         cache = Cache(None)
-        self.revocations = Revocations(registry.clock, Wake(cache), RevocationFilter(cache), Follower())
+        self.revocations = Revocations(registry.clock, Wake(cache), RevocationFilter(cache))
         self.sessions = Sessions(registry.clock, registry.audit, self.revocations, lifetimes)
         self.links = Links(self.db, registry.clock, LinkSettings(), public_url=ISSUER)
         keys = APIKeys(registry.clock, registry.audit, self.revocations)

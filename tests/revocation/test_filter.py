@@ -43,6 +43,19 @@ async def test_a_token_that_counts_is_clear_and_a_revoked_one_is_found_before_th
     assert await crowd.accepted(crowd.members) == len(crowd.members) - 10
 
 
+async def test_what_a_process_revokes_that_follows_no_feed_is_found_before_the_act_returns(
+    crowd: Crowd, services: Services, settings: Settings
+) -> None:
+    """An operator's command, and the worker."""
+    command = build(settings)
+    await command.open()
+    for member in crowd.members[:5]:
+        async with command.db.transaction() as tx:
+            await command.revocations.add(tx, RevocationKind.SID, member.sid, reason="test")
+        assert not await services.lookup.is_clear(member.verified)
+    await command.close()
+
+
 async def test_every_kind_that_a_token_names_is_found(crowd: Crowd, services: Services) -> None:
     member, other = crowd.members[0], crowd.members[1]
     for kind, name in {
@@ -73,7 +86,7 @@ async def test_a_filter_behind_its_feed_is_not_asked_for_the_last_word(services:
         await until_clear(services, crowd.members[0])
         position = services.follower.position
         # Revoked by a process without Valkey, as an operator's command: the filter does not hear of it.
-        silent = Revocations(services.clock, services.wake, RevocationFilter(nowhere), services.follower)
+        silent = Revocations(services.clock, services.wake, RevocationFilter(nowhere))
         async with services.db.transaction() as tx:
             await silent.add(tx, RevocationKind.SID, crowd.members[0].sid, reason="test")
             await tx.execute(text("UPDATE sessions SET ended_at = now() WHERE sid = :s"), {"s": crowd.members[0].sid})
