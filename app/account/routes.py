@@ -22,7 +22,7 @@ from app.account.schemas import (
 )
 from app.account.service import Account, Change
 from app.foundation.body import MissingBody, read_value, validated
-from app.foundation.caller import ActingCaller, Caller, RequestOrigin, caller_of, origin_of, refuse_forged
+from app.foundation.caller import ActingCaller, Caller, RequestOrigin, caller_of, origin_of
 from app.foundation.clock import rfc3339
 from app.foundation.cookies import Cookies
 from app.foundation.pagination import Cursors, Paging
@@ -153,9 +153,8 @@ async def log_out(request: Request) -> Response:
 
     A token for another audience may end its own session and no other. A browser's cookies are taken away.
     """
-    await refuse_forged(request)
-    asked = await _logout_asked(request)
     caller = await caller_of(request, own_only=False, acting=True)
+    asked = await _logout_asked(request)
     await provided(request.app, Account).log_out(caller, everywhere=asked.everywhere, origin=origin_of(request))
     return _without_cookies(caller, provided(request.app, Cookies))
 

@@ -17,7 +17,7 @@ from tests.support import bearer
 pytestmark = pytest.mark.anyio
 
 # What the load's own client and the scheduler of a busy machine of two cores add to an answer, in seconds.
-SLACK_SECONDS = 0.4
+SLACK_SECONDS = length(2, 0.4)
 SLOWER_SECONDS = 0.2
 
 
