@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 import httpx2
 from sqlalchemy import event
 
@@ -41,7 +42,9 @@ def asking(services: Services) -> Iterator[Asked]:
     """Counts what the engine's transactions and the hot pool's connections are asked; they must be open already."""
     asked, engine = Asked(), services.db.engine.sync_engine
     listeners = {"begin": lambda _: asked.transactions.append([]), "before_cursor_execute": asked.note}
-    connections = [c for c in gc.get_objects() if isinstance(c, asyncpg.Connection) and not c.is_closed()]
+    found = [each for each in gc.get_objects() if isinstance(each, asyncpg.Connection)]
+    # What a pool lends passes for one too, and answers nothing once it was given back.
+    connections = [each for each in found if not isinstance(each, PoolConnectionProxy) and not each.is_closed()]
     for name, listener in listeners.items():
         event.listen(engine, name, listener)
     for connection in connections:
