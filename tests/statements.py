@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 import httpx2
+from asyncpg.pool import PoolConnectionProxy
 from sqlalchemy import event
 
 from app.wiring import Services
