@@ -22,7 +22,7 @@ from app.account.schemas import (
 )
 from app.account.service import Account, Change
 from app.foundation.body import MissingBody, read_value, validated
-from app.foundation.caller import ActingCaller, Caller, RequestOrigin, caller_of, origin_of
+from app.foundation.caller import ActingCaller, Caller, RequestOrigin, caller_of, origin_of, refuse_forged
 from app.foundation.clock import rfc3339
 from app.foundation.cookies import Cookies
 from app.foundation.pagination import Cursors, Paging
@@ -153,18 +153,20 @@ async def log_out(request: Request) -> Response:
 
     A token for another audience may end its own session and no other. A browser's cookies are taken away.
     """
+    await refuse_forged(request)
+    sent = await _sent(request)
     caller = await caller_of(request, own_only=False, acting=True)
-    asked = await _logout_asked(request)
+    asked = LogoutRequest() if sent is None else validated(sent, LogoutRequest)
     await provided(request.app, Account).log_out(caller, everywhere=asked.everywhere, origin=origin_of(request))
     return _without_cookies(caller, provided(request.app, Cookies))
 
 
-async def _logout_asked(request: Request) -> LogoutRequest:
+async def _sent(request: Request) -> object:
+    """The JSON of the body; None where there is none."""
     try:
-        value = await read_value(request)
+        return await read_value(request)
     except MissingBody:
-        value = None
-    return LogoutRequest() if value is None else validated(value, LogoutRequest)
+        return None
 
 
 def _without_cookies(caller: Principal, cookies: Cookies) -> Response:
