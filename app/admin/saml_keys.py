@@ -50,9 +50,9 @@ class SAMLKeyBody(BaseModel):
             state=key.state,
             certificate=key.certificate,
             created_at=rfc3339(key.created_at),
-            ready_at=rfc3339(key.ready_at) if key.ready_at else None,
-            activated_at=rfc3339(key.activated_at) if key.activated_at else None,
-            retires_at=rfc3339(key.retires_at) if key.retires_at else None,
+            ready_at=rfc3339(key.ready_at),
+            activated_at=rfc3339(key.activated_at),
+            retires_at=rfc3339(key.retires_at),
         )
 
 
@@ -92,13 +92,8 @@ async def list_keys(
     keys: Keys, caller: Reader, paging: Paging, cursors: Annotated[Cursors, provide(Cursors)]
 ) -> SAMLKeyPage:
     """Every key pair that counts, the newest first."""
-    bound_to = ("saml-keys", caller.sub)
-    position = cursors.position(paging, bound_to=bound_to)
-    rows = await keys.list()
-    known = [row.fingerprint for row in rows]
-    begin = known.index(position[0]) + 1 if position is not None and position[0] in known else 0
-    shown = rows[begin : begin + paging.limit + 1]
-    page = cursors.page(shown, paging, position_of=lambda row: (row.fingerprint,), bound_to=bound_to)
+    rows, bound_to = await keys.list(), ("saml-keys", caller.sub)
+    page = cursors.page_of_all(rows, paging, name_of=lambda row: row.fingerprint, bound_to=bound_to)
     return SAMLKeyPage(items=[SAMLKeyBody.of(row) for row in page.items], next=page.next)
 
 

@@ -87,13 +87,8 @@ async def list_keys(
     keys: Keys, caller: Reader, paging: Paging, cursors: Annotated[Cursors, provide(Cursors)]
 ) -> SigningKeyPage:
     """Every key that ever was, oldest first. No private half is ever shown."""
-    bound_to = ("signing-keys", caller.sub)
-    position = cursors.position(paging, bound_to=bound_to)
-    rows = await keys.list_all()
-    known = [row.kid for row in rows]
-    begin = known.index(position[0]) + 1 if position is not None and position[0] in known else 0
-    shown = rows[begin : begin + paging.limit + 1]
-    page = cursors.page(shown, paging, position_of=lambda row: (row.kid,), bound_to=bound_to)
+    rows, bound_to = await keys.list_all(), ("signing-keys", caller.sub)
+    page = cursors.page_of_all(rows, paging, name_of=lambda row: row.kid, bound_to=bound_to)
     return SigningKeyPage(items=[SigningKeyBody.of(row) for row in page.items], next=page.next)
 
 

@@ -56,7 +56,7 @@ class UserIdentityBody(BaseModel):
             email=linked.email,
             how=linked.how,
             created_at=rfc3339(linked.created_at),
-            last_used_at=None if linked.last_used_at is None else rfc3339(linked.last_used_at),
+            last_used_at=rfc3339(linked.last_used_at),
         )
 
 

@@ -102,6 +102,19 @@ class Cursors:
         more = len(rows) > page.limit
         return Page(items, self.seal(position_of(items[-1]), bound_to=bound_to) if more else None)
 
+    def page_of_all(
+        self, rows: Sequence[Item], page: PageRequest, *, name_of: Callable[[Item], str], bound_to: Sequence[str]
+    ) -> Page[Item]:
+        """The page out of all `rows`, of a list so short that it is read whole; `name_of` tells one from another.
+
+        The first page where the row behind which it stood is gone. Raises InvalidCursor.
+        """
+        position = self.position(page, bound_to=bound_to)
+        names = [name_of(row) for row in rows]
+        begin = names.index(position[0]) + 1 if position is not None and position[0] in names else 0
+        shown = rows[begin : begin + page.limit + 1]
+        return self.page(shown, page, position_of=lambda row: (name_of(row),), bound_to=bound_to)
+
     def _tag(self, key_id: str, content: bytes, bound_to: Sequence[str]) -> bytes:
         # JSON keeps the parts apart, so that no two lists of words read alike.
         bound = json.dumps(list(bound_to)).encode()

@@ -161,10 +161,10 @@ class CodeRedemption:
         row = await self._db.fetchrow(JUDGE_CODE, code_hash, client.client_id, client.version, repeatable=True)
         if row is not None and not row["current"]:
             return _Unspent.CLIENT_CHANGED
-        if row is not None and row["client_id"] is not None and not row["spent"]:
-            return _Unspent.RIGHTS_CHANGED
-        if row is None or not row["spent"]:
+        if row is None or row["client_id"] is None:
             await self._refuse(client, presented.origin, "unknown")
+        if not row["spent"]:
+            return _Unspent.RIGHTS_CHANGED
         actor = Actor(ActorKind.CLIENT, client.client_id)
         async with self._db.transaction() as tx:
             event = CodeReused(actor=actor, origin=presented.origin, subject=row["sub"], client_id=row["client_id"])
