@@ -10,11 +10,9 @@ import random
 import resource
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import asyncpg
 
@@ -25,16 +23,13 @@ from app.audit.heads import HEAD_TYP, Head
 from app.audit.search import AuditFilter
 from app.audit.verification import LogVerification
 from app.foundation.dsn import driver_dsn
-from app.foundation.engines.instance import Instance
 from app.foundation.origin import Origin
-from app.migrations.run import migrate
-from app.settings import Settings
 from app.signing_keys.witness import Witness
-from app.wiring import Services, build
+from app.wiring import Services
+from bench.in_process import services_of_their_own
 
 SEARCHES, PAGE = 200, 50
 SUBJECTS, ADDRESSES = 50_000, 20_000
-KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 ACTOR = Actor(ActorKind.OPERATOR, "bench")
 ORIGIN = Origin(ip=None, user_agent=None, trace_id="0" * 32)
 # One a second, the last of them now. Of a thousand, 50 are refused sign-ins and one locks an account.
@@ -52,24 +47,11 @@ FROM (SELECT n, n::bigint * 7919 % $3 AS who, $2::timestamptz - ($1 - n) * inter
 
 
 async def measure(entries: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="bench-log-") as folder, Instance(Path(folder), durable=True) as instance:
-        url = instance.start().database_url
-        await migrate(url, datetime.now(UTC))
-        settings = Settings(
-            environment="development",
-            public_url="http://localhost:8000",
-            database={"url": url, "answer_seconds": 30},
-            encryption={"keys": KEY},
-        )
-        services = build(settings)
-        await services.open()
-        try:
-            await fill(services, entries)
-            await searching(services, entries)
-            await walk("verify", lambda: verify(services))
-            await walk("export, NDJSON", lambda: export(services))
-        finally:
-            await services.close()
+    async with services_of_their_own("log") as services:
+        await fill(services, entries)
+        await searching(services, entries)
+        await walk("verify", lambda: verify(services))
+        await walk("export, NDJSON", lambda: export(services))
 
 
 async def fill(services: Services, entries: int) -> None:

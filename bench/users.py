@@ -10,27 +10,23 @@ import random
 import resource
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import httpx2
 from sqlalchemy import text
 
 from app.audit.event import Actor, ActorKind
-from app.foundation.engines.instance import Instance
 from app.foundation.origin import Origin
 from app.main import create_app
-from app.migrations.run import migrate
-from app.settings import Settings
 from app.transfer.imports import By
 from app.transfer.lines import split
 from app.transfer.progress import Progress
 from app.users.search import Order, UserQuery
 from app.users.user import UserStatus
-from app.wiring import Services, build
+from app.wiring import Services
+from bench.in_process import services_of_their_own
 
 BROKEN_EVERY = 100
 CHUNK_LINES = 2000
@@ -41,7 +37,6 @@ HASH = "$pbkdf2-sha256$i=27500,l=64$AAECAwQFBgcICQoLDA0ODw$" + "A" * 86
 ACTOR = Actor(ActorKind.OPERATOR, "bench")
 ORIGIN = Origin(ip=None, user_agent=None, trace_id="0" * 32)
 CREDENTIALS = {"email": "root@example.org", "password": "correct horse battery staple"}
-KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 
 async def stream(users: int) -> AsyncIterator[bytes]:
@@ -63,25 +58,12 @@ def line(n: int, chosen: random.Random) -> bytes:
 
 
 async def measure(users: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="bench-users-") as folder, Instance(Path(folder), durable=True) as instance:
-        url = instance.start().database_url
-        await migrate(url, datetime.now(UTC))
-        settings = Settings(
-            environment="development",
-            public_url="http://localhost:8000",
-            database={"url": url, "answer_seconds": 30},
-            encryption={"keys": KEY},
-        )
-        services = build(settings)
-        await services.open()
-        try:
-            await importing(services, users)
-            async with services.db.transaction() as tx:
-                await tx.execute(text("ANALYZE users"))
-            await searching(services)
-            await paging(services)
-        finally:
-            await services.close()
+    async with services_of_their_own("users") as services:
+        await importing(services, users)
+        async with services.db.transaction() as tx:
+            await tx.execute(text("ANALYZE users"))
+        await searching(services)
+        await paging(services)
 
 
 async def importing(services: Services, users: int) -> None:
